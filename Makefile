@@ -1,0 +1,63 @@
+# make book: build the site into _build/html        make test: all tests, on a strictly built book
+# Each target sets up what it needs: a local .venv from requirements.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+BUILD := $(BIN)/jupyter-book build . --warningiserror --keep-going --nitpick
+
+# Kernels start twice as slowly without compiled imports; a user's own settings must not leak in.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+export PYTHONHASHSEED := 0
+export MPLBACKEND := agg
+export JUPYTER_PREFER_ENV_PATH := 1
+export JUPYTER_NO_CONFIG := 1
+
+.PHONY: book test setup lab notebooks serve lint lock clean
+.DELETE_ON_ERROR:
+
+book: $(READY)
+	$(BUILD)
+	@echo "The book is at _build/html/index.html"
+
+test: book lint
+	$(BIN)/python -m pytest
+
+setup: $(READY)
+
+# uv itself comes from the lock, checked against its hash; it then installs the rest the same way.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed and $(PYTHON) is %d.%d: call make PYTHON=python3.12" % v)'
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+lab: $(READY) notebooks
+	$(BIN)/jupyter lab notebooks
+
+# The chapters as .ipynb (in _build/notebooks), for readers who prefer or need that format.
+notebooks: $(READY)
+	mkdir -p _build/notebooks
+	for chapter in notebooks/*.md; do \
+	  $(BIN)/jupytext --quiet --to ipynb --output _build/notebooks/$$(basename $$chapter .md).ipynb $$chapter || exit 1; \
+	done
+
+serve: book
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/jupytext --quiet --pipe-fmt py:percent --check "ruff check --ignore E402,F821,E501,B018 -" notebooks/*.md
+	$(BIN)/mypy
+
+# After a change to pyproject.toml.
+lock:
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest \
+	  --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf _build

@@ -1,0 +1,44 @@
+"""An estimate with its interval, and the normal arithmetic that the printed ones allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log
+
+from scipy.stats import norm
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with the limits of its confidence interval; ``level`` in percent."""
+
+    value: float
+    lower: float
+    upper: float
+    level: float = 95.0
+
+    def text(self, decimals: int = 2) -> str:
+        """As the book prints it: ``0.84 (0.60 to 1.17)``."""
+        value, lower, upper = (f"{x:.{decimals}f}" for x in (self.value, self.lower, self.upper))
+        return f"{value} ({lower} to {upper})"
+
+
+def critical(level: float) -> float:
+    """Standard normal quantile of a two-sided interval of ``level`` percent."""
+    return float(norm.ppf(0.5 + level / 200))
+
+
+def two_sided_p(z: float) -> float:
+    """Two-sided P value of a standard normal statistic."""
+    return float(2 * norm.sf(abs(z)))
+
+
+def log_se(lower: float, upper: float, level: float = 95.0) -> float:
+    """Standard error of a log ratio whose Wald interval runs from ``lower`` to ``upper``."""
+    return (log(upper) - log(lower)) / (2 * critical(level))
+
+
+def ratio(value: float, se: float, level: float = 95.0) -> Estimate:
+    """A ratio with the Wald interval of its logarithm; ``se`` on the log scale."""
+    z = critical(level)
+    return Estimate(value, value * exp(-z * se), value * exp(z * se), level)

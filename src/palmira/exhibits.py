@@ -1,0 +1,108 @@
+"""What a page shows: a picture or a table with its evidence class, caption, alt text and data."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+from html import escape
+
+import matplotlib as mpl
+import pandas as pd
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from palmira.evidence import Evidence
+
+MIME = "application/vnd.palmira.exhibit+json"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, the text that says what it shows, and the numbers behind it."""
+
+    figure: Figure
+    alt: str
+    data: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to read (``frame``: text; its first column heads each row) and its ``data``.
+
+    Where ``group`` names a column of ``frame``, its values become heading rows. ``data`` are the
+    numbers behind the table, by default the frame itself.
+    """
+
+    frame: pd.DataFrame
+    data: pd.DataFrame | None = None
+    group: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def html(self) -> str:
+        """Header and body of an HTML table, with the scope of each header cell."""
+        frame = self.frame.drop(columns=[self.group]) if self.group else self.frame
+        head = "".join(f'<th scope="col">{escape(str(c))}</th>' for c in frame.columns)
+        lines = [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+        previous = None
+        for (_, row), name in zip(
+            frame.iterrows(), self.frame[self.group or frame.columns[0]], strict=True
+        ):
+            if self.group and name != previous:
+                span = (
+                    f'<th scope="rowgroup" colspan="{len(frame.columns)}">{escape(str(name))}</th>'
+                )
+                lines.append(f'<tr class="group">{span}</tr>')
+                previous = name
+            first, *rest = ("" if pd.isna(v) else escape(str(v)) for v in row)
+            cells = "".join(f"<td>{v}</td>" for v in rest)
+            lines.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
+        lines.append("</tbody>")
+        return "\n".join(lines)
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as SVG, the same bytes on every run (no date, ids seeded by ``name``)."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidence | str) -> None:
+    """Display a picture or table in the book and in JupyterLab alike.
+
+    ``name`` is the label for cross-references and the name of the CSV file; a picture also carries
+    its evidence class inside, so that a copied picture still says it.
+    """
+    evidence = Evidence(evidence)
+    data = content.data if content.data is not None else content.frame  # type: ignore[union-attr]
+    exhibit = {
+        "name": name,
+        "caption": caption,
+        "evidence": evidence.value,
+        "meaning": evidence.meaning,
+        "csv": data.to_csv(index=False, lineterminator="\n"),
+    }
+    badge = f"<strong>{evidence.value.capitalize()}</strong> ({evidence.meaning})."
+    if isinstance(content, Picture):
+        _tag(content.figure, evidence)
+        exhibit |= {"kind": "figure", "alt": content.alt, "svg": svg(content.figure, name)}
+        source = base64.b64encode(exhibit["svg"].encode()).decode()
+        body = f'<img alt="{escape(content.alt)}" src="data:image/svg+xml;base64,{source}">'
+        html = f"<figure>{body}<figcaption>{escape(caption)} {badge}</figcaption></figure>"
+    else:
+        exhibit |= {"kind": "table", "html": content.html, "notes": list(content.notes)}
+        notes = "".join(f"<p>{escape(n)}</p>" for n in content.notes)
+        html = f"<table><caption>{escape(caption)} {badge}</caption>{content.html}</table>{notes}"
+    plain = f"{caption} [{evidence.value}]"
+    display({MIME: exhibit, "text/html": html, "text/plain": plain}, raw=True)
+
+
+def _tag(figure: Figure, evidence: Evidence) -> None:
+    figure.text(
+        0.995, 0.005, f"evidence: {evidence.value}",
+        ha="right", va="bottom", fontsize=9, color="#595959", style="italic",
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Meta-analysis of a few trials on the log hazard-ratio scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.stats import chi2, norm, t
+from statsmodels.stats.meta_analysis import combine_effects
+
+from palmira.estimates import Estimate
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pooled effect on the scale it was given in (log hazard ratio or log risk ratio).
+
+    ``prediction`` is the interval for a new trial's effect; None in a fixed-effect model, where all
+    trials share one.
+    """
+
+    method: str
+    trials: int
+    effect: float
+    se: float
+    interval: Estimate
+    prediction: Estimate | None
+    tau2: float
+    tau2_interval: tuple[float, float]
+    q: float
+    q_p: float
+    i2: float
+
+    @property
+    def ratio(self) -> Estimate:
+        """The pooled effect as a ratio."""
+        return _exp(self.interval)
+
+    @property
+    def prediction_ratio(self) -> Estimate | None:
+        """The prediction interval as ratios."""
+        return None if self.prediction is None else _exp(self.prediction)
+
+
+def _exp(estimate: Estimate) -> Estimate:
+    return Estimate(exp(estimate.value), exp(estimate.lower), exp(estimate.upper), estimate.level)
+
+
+def reml(effects: Array, variances: Array) -> float:
+    """Between-trial variance by restricted maximum likelihood (Viechtbauer 2005), at least 0.
+
+    Fisher scoring as in metafor; raises ``ArithmeticError`` where it does not settle.
+    """
+    tau2 = 0.0
+    for _ in range(1000):
+        w = 1 / (variances + tau2)
+        residual = effects - np.sum(w * effects) / np.sum(w)
+        trace = np.sum(w) - np.sum(w**2) / np.sum(w)
+        information = np.sum(w**2) - 2 * np.sum(w**3) / np.sum(w) + (np.sum(w**2) / np.sum(w)) ** 2
+        new = max(0.0, tau2 + float((np.sum((w * residual) ** 2) - trace) / information))
+        if abs(new - tau2) < 1e-12:
+            return new
+        tau2 = new
+    raise ArithmeticError("restricted maximum likelihood did not settle")
+
+
+def cochran_q(effects: Array, variances: Array, tau2: float = 0.0) -> float:
+    """Generalized Q statistic; Cochran's at ``tau2`` = 0."""
+    w = 1 / (variances + tau2)
+    return float(np.sum(w * (effects - np.sum(w * effects) / np.sum(w)) ** 2))
+
+
+def q_profile(effects: Array, variances: Array, level: float = 95.0) -> tuple[float, float]:
+    """Q-profile interval of the between-trial variance (Viechtbauer, Stat Med 2007;26:37)."""
+    tail, df = (1 - level / 100) / 2, len(effects) - 1
+
+    def solve(target: float) -> float:
+        if cochran_q(effects, variances) <= target:
+            return 0.0
+        top = 1.0
+        while cochran_q(effects, variances, top) > target:
+            top *= 4
+        return float(brentq(lambda x: cochran_q(effects, variances, x) - target, 0, top))
+
+    return solve(float(chi2.ppf(1 - tail, df))), solve(float(chi2.ppf(tail, df)))
+
+
+def _tau2_of(method: str) -> Callable[[Array, Array], float]:
+    if method == "REML":
+        return reml
+    name = {"DL": "dl", "PM": "pm"}[method]
+
+    def closed(effects: Array, variances: Array) -> float:
+        return max(0.0, float(combine_effects(effects, variances, method_re=name).tau2))
+
+    return closed
+
+
+def pool(
+    effects: ArrayLike,
+    se: ArrayLike,
+    method: str = "REML",
+    knapp_hartung: bool = False,
+    level: float = 95.0,
+) -> Pool:
+    """Pool trials' effects with standard errors ``se``.
+
+    ``method`` is "FE" (one common effect), "DL" (DerSimonian-Laird), "PM" (Paule-Mandel) or "REML".
+    The prediction interval has k - 1 degrees of freedom with ``knapp_hartung`` and k - 2 without
+    (Higgins, Thompson and Spiegelhalter, J R Stat Soc A 2009;172:137). The Knapp-Hartung variance
+    is not truncated at the ordinary one. Raises ``ValueError`` for fewer than two trials.
+    """
+    y, v = np.asarray(effects, dtype=float), np.asarray(se, dtype=float) ** 2
+    if len(y) < 2 or len(y) != len(v) or not np.all(v > 0):
+        raise ValueError("at least two trials, each with a positive standard error, are needed")
+    if method not in ("FE", "DL", "PM", "REML"):
+        raise ValueError(f"unknown method {method!r}: use FE, DL, PM or REML")
+    k, q = len(y), cochran_q(y, v)
+    tau2 = 0.0 if method == "FE" else _tau2_of(method)(y, v)
+    w = 1 / (v + tau2)
+    effect, variance = float(np.sum(w * y) / np.sum(w)), 1 / float(np.sum(w))
+    if knapp_hartung:
+        variance *= cochran_q(y, v, tau2) / (k - 1)
+    upper = 0.5 + level / 200
+    reach = sqrt(variance) * float(t.ppf(upper, k - 1) if knapp_hartung else norm.ppf(upper))
+    prediction = None
+    df = k - 1 if knapp_hartung else k - 2
+    if method != "FE" and df > 0:
+        wide = float(t.ppf(upper, df)) * sqrt(variance + tau2)
+        prediction = Estimate(effect, effect - wide, effect + wide, level)
+    return Pool(
+        method=method + (" + Knapp-Hartung" if knapp_hartung else ""), trials=k, effect=effect,
+        se=sqrt(variance), interval=Estimate(effect, effect - reach, effect + reach, level),
+        prediction=prediction, tau2=tau2, tau2_interval=q_profile(y, v, level), q=q,
+        q_p=float(chi2.sf(q, k - 1)), i2=max(0.0, 100 * (q - (k - 1)) / q) if q > 0 else 0.0,
+    )  # fmt: skip
+
+
+def subgroup_difference(one: Pool, other: Pool) -> tuple[float, float]:
+    """Z and two-sided P value for the difference of two pools."""
+    z = (one.effect - other.effect) / sqrt(one.se**2 + other.se**2)
+    return z, float(2 * norm.sf(abs(z)))

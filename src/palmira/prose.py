@@ -1,0 +1,40 @@
+"""Numbers for the prose of a chapter, by glue."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from IPython.display import display
+
+from palmira.record import Record
+
+
+def quote(record: Record, *ids: str) -> None:
+    """Glue published numbers under their own ids; an id may be a pattern (``results.pfs.*``).
+
+    Raises ``KeyError`` for an id or pattern that the record does not know.
+    """
+    for wanted in ids:
+        found = [id for id in record.entries if fnmatchcase(id, wanted)]
+        if not found:
+            raise KeyError(f"{record.trial} has no entry {wanted!r}")
+        for id in found:
+            _glue(id, record[id].text)
+
+
+def tell(**numbers: str) -> None:
+    """Glue computed numbers, already formatted as the prose shows them."""
+    for key, text in numbers.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{key}: format the number for the prose first, it is {text!r}")
+        _glue(key, text)
+
+
+def _glue(key: str, text: str) -> None:
+    # What myst_nb.glue(key, text, display=False) emits; importing myst_nb costs each kernel 2.6 s.
+    prefix = "application/papermill.record/"
+    display(
+        {f"{prefix}text/plain": repr(text)},
+        raw=True,
+        metadata={"scrapbook": {"name": key, "mime_prefix": prefix}},
+    )

@@ -1,0 +1,168 @@
+"""The published record of a trial: every printed number, once, with its place in the paper.
+
+A record is a YAML file of blocks (a table, a figure, a passage), rows and columns, laid out as the
+paper lays them out so that a reader can compare the two line by line. Loading it expands each cell
+into entries, one a number, whose ids read ``block.row.column.part``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from pydantic import ValidationError
+
+from palmira.entries import ATTRIBUTES, Entry, expand
+from palmira.schema import Block, RecordError, Sheet
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial's published record. ``record["block.row.column.part"]`` is one entry.
+
+    ``sheet`` is the file as it stands, ``entries`` its numbers by id in the order of the file,
+    versions that were not chosen included (their ids end in ``@1``, ``@2`` ...).
+    """
+
+    sheet: Sheet
+    entries: dict[str, Entry]
+
+    @property
+    def trial(self) -> str:
+        return self.sheet.trial
+
+    def __getitem__(self, id: str) -> Entry:
+        try:
+            return self.entries[id]
+        except KeyError:
+            near = [e for e in self.entries if e.startswith(id.rsplit(".", 1)[0])][:6]
+            raise KeyError(f"{self.trial} has no entry {id!r}; near it: {near}") from None
+
+    def block(self, id: str) -> Block:
+        """A block of the record by its id."""
+        for block in self.sheet.blocks:
+            if block.id == id:
+                return block
+        raise KeyError(f"{self.trial} has no block {id!r}")
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One line an entry: id, text, value (NaN for text), part, place and attributes."""
+        columns = ("id", "text", "value", "part", "block", "row", "column", "label", "place",
+                   "version", "same_as", "confidence", "source", *ATTRIBUTES)  # fmt: skip
+        return pd.DataFrame(
+            [
+                {c: (e.number if c == "value" else getattr(e, c)) for c in columns}
+                for e in self.entries.values()
+            ]
+        )
+
+    def size(self, population: str, arm: str) -> Entry:
+        """The entry that holds the number of patients of an arm in an analysis set."""
+        return self[self.sheet.populations[population][arm]]
+
+
+def _cross_check(record: Record) -> None:
+    """Names that one part of the record uses and another must define."""
+    sheet = record.sheet
+    rows = {f"{b.id}.{r.id}" for b in sheet.blocks for r in b.rows}
+    for block in sheet.blocks:
+        for row in block.rows:
+            where = f"block {block.id}, row {row.id}"
+            if row.same_as and row.same_as not in rows:
+                raise RecordError(
+                    f"{where}: same_as names no row: {row.same_as!r}. Mend: correct it."
+                )
+            if unknown := set(row.repairs) - set(block.columns or {""}):
+                raise RecordError(
+                    f"{where}: repair of {sorted(unknown)}, which is no column. Mend: correct it."
+                )
+    for entry in record.entries.values():
+        for name, value, known in (
+            ("arm", entry.arm, sheet.arms), ("population", entry.population, sheet.populations),
+            ("confidence", entry.confidence, sheet.confidences),
+        ):  # fmt: skip
+            if value is not None and value not in known:
+                raise RecordError(
+                    f"entry {entry.id}: unknown {name} {value!r}. Mend: use one of {list(known)}."
+                )
+        if lost := set(entry.source) - set(sheet.sources):
+            raise RecordError(
+                f"entry {entry.id}: unknown source {sorted(lost)}. Mend: add it to sources."
+            )
+    for population, arms in sheet.populations.items():
+        for arm, id in arms.items():
+            if arm not in sheet.arms or id not in record.entries:
+                raise RecordError(
+                    f"population {population}, arm {arm}: {id!r} is no entry. Mend: correct it."
+                )
+
+
+DATA = Path(str(files("palmira"))).parents[1] / "data"
+
+
+def _where(error: Mapping[str, Any], data: Any) -> str:
+    """A validation error's location in words: ids instead of positions in a list."""
+    words: list[str] = []
+    node = data
+    for step in error["loc"]:
+        node = node[step] if isinstance(node, dict | list) and _holds(node, step) else None
+        if isinstance(step, int):
+            words[-1] = words[-1].removesuffix("s")
+            words.append(str(node.get("id", step)) if isinstance(node, dict) else f"{step + 1}")
+        else:
+            words.append(str(step))
+    return " ".join(words)
+
+
+def _holds(node: dict[Any, Any] | list[Any], step: str | int) -> bool:
+    return step in node if isinstance(node, dict) else isinstance(step, int) and step < len(node)
+
+
+MENDS = {
+    "extra_forbidden": "unknown key. Mend: remove it or correct its spelling",
+    "missing": "missing. Mend: add it",
+    "string_type": "must be text. Mend: put it in quotes, so that trailing zeros stay",
+    "string_too_short": "empty. Mend: fill it in",
+}
+
+
+def load(path: str | Path) -> Record:
+    """Read and check a record. Raises ``RecordError`` naming file, entry and mend."""
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot be read ({error.strerror}). Mend: check the path."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        place = getattr(error, "problem_mark", None)
+        line = f", line {place.line + 1}" if place else ""
+        reason = getattr(error, "problem", None) or "not UTF-8 text"
+        raise RecordError(f"{path}{line}: not valid YAML ({reason}). Mend: correct it.") from None
+    try:
+        sheet = Sheet.model_validate(data)
+        record = Record(sheet, expand(sheet))
+        _cross_check(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = MENDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise RecordError(f"{path}: {_where(first, data) or 'the file'}: {what}.") from None
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from None
+    return record
+
+
+def published(trial: str) -> Record:
+    """A record of the book: ``palmira``, ``pace``, ``maintain`` or ``postmonarch``."""
+    if not re.fullmatch(r"[a-z]+", trial):
+        raise RecordError(f"{trial!r} is not the name of a record that comes with the book.")
+    return load(DATA / "published" / f"{trial}.yaml")
