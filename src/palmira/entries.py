@@ -49,7 +49,8 @@ class Entry:
     source: tuple[str, ...] = ()
     confidence: str | None = None
     version: int = 0
-    same_as: str | None = None
+    same_as: tuple[str, ...] = ()
+    quotes: str | None = None
     repair: Repair | None = None
     note: str | None = None
 
@@ -146,7 +147,8 @@ def _cell(
             block=block.id, row=row.id, column=name, printed=numbers.get(part),
             interval_level=level if part in {"estimate", "lower", "upper"} else None,
             source=tuple(row.source or ()), confidence=row.confidence, version=version,
-            same_as=row.same_as, repair=row.repairs.get(name), note=row.note,
+            same_as=tuple(row.same_as), quotes=row.quotes,
+            repair=row.repairs.get(name), note=row.note,
             **{a: _attribute(a, row, column, block) for a in ATTRIBUTES},
         )  # fmt: skip
 

@@ -138,8 +138,14 @@ def pool(
         method=method + (" + Knapp-Hartung" if knapp_hartung else ""), trials=k, effect=effect,
         se=sqrt(variance), interval=Estimate(effect, effect - reach, effect + reach, level),
         prediction=prediction, tau2=tau2, tau2_interval=q_profile(y, v, level), q=q,
-        q_p=float(chi2.sf(q, k - 1)), i2=max(0.0, 100 * (q - (k - 1)) / q) if q > 0 else 0.0,
+        q_p=float(chi2.sf(q, k - 1)), i2=100 * tau2 / (tau2 + _typical_variance(v)),
     )  # fmt: skip
+
+
+def _typical_variance(variances: Array) -> float:
+    """The trials' typical sampling variance, for I2 (Higgins and Thompson 2002)."""
+    w = 1 / variances
+    return float((len(w) - 1) * np.sum(w) / (np.sum(w) ** 2 - np.sum(w**2)))
 
 
 def subgroup_difference(one: Pool, other: Pool) -> tuple[float, float]:

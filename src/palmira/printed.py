@@ -36,6 +36,10 @@ class Printed:
         return Decimal(match["digits"].replace("−", "-").replace(",", ""))
 
     @property
+    def _decimal(self) -> Decimal:
+        return Decimal("NaN") if self.exact is None else self.exact
+
+    @property
     def value(self) -> float:
         """The printed value; NaN where the paper prints "NA"."""
         return float("nan") if self.exact is None else float(self.exact)
@@ -61,12 +65,12 @@ class Printed:
     @property
     def low(self) -> float:
         """Smallest number that rounds to the printed one."""
-        return float((self.exact or Decimal("NaN")) - Decimal(5).scaleb(-self.decimals - 1))
+        return float(self._decimal - Decimal(5).scaleb(-self.decimals - 1))
 
     @property
     def high(self) -> float:
         """Largest number that rounds to the printed one."""
-        return float((self.exact or Decimal("NaN")) + Decimal(5).scaleb(-self.decimals - 1))
+        return float(self._decimal + Decimal(5).scaleb(-self.decimals - 1))
 
     def rounds_from(self, number: float, slack: float = 1e-9) -> bool:
         """Whether ``number``, rounded half up or half to even, prints as this."""

@@ -30,7 +30,7 @@ def count_from_percent(percent: float, half_unit: float, n: int) -> list[int]:
 def risk_difference(
     count: int, n: int, control_count: int, control_n: int, level: float = 95.0
 ) -> Estimate:
-    """Difference of two proportions with Newcombe's hybrid score interval (Stat Med 1998;17:873)."""
+    """Difference of two proportions with Newcombe's hybrid interval (Stat Med 1998;17:873)."""
     lower, upper = confint_proportions_2indep(
         count, n, control_count, control_n, method="newcomb", compare="diff", alpha=1 - level / 100
     )

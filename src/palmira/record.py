@@ -64,6 +64,17 @@ class Record:
             ]
         )
 
+    @cached_property
+    def _cells(self) -> dict[str, dict[str, Entry]]:
+        cells: dict[str, dict[str, Entry]] = {}
+        for entry in self.entries.values():
+            cells.setdefault(entry.id.rsplit(".", 1)[0], {})[entry.part] = entry
+        return cells
+
+    def cell(self, entry: Entry) -> dict[str, Entry]:
+        """The parts of the same printed cell by name, and the P value printed with its row."""
+        return self._cells[entry.id.rsplit(".", 1)[0]]
+
     def size(self, population: str, arm: str) -> Entry:
         """The entry that holds the number of patients of an arm in an analysis set."""
         return self[self.sheet.populations[population][arm]]
@@ -76,9 +87,9 @@ def _cross_check(record: Record) -> None:
     for block in sheet.blocks:
         for row in block.rows:
             where = f"block {block.id}, row {row.id}"
-            if row.same_as and row.same_as not in rows:
+            if lost := set(row.same_as) - rows:
                 raise RecordError(
-                    f"{where}: same_as names no row: {row.same_as!r}. Mend: correct it."
+                    f"{where}: same_as names no row: {sorted(lost)}. Mend: correct it."
                 )
             if unknown := set(row.repairs) - set(block.columns or {""}):
                 raise RecordError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9_]*(\.[a-z0-9_]+)*$"
 
@@ -67,12 +67,18 @@ class Row(Attributes):
     values: list[str | None]
     p: str | None = Field(None, description="P value printed with the row")
     place: str | None = Field(None, description="place in the paper, if not the block's")
-    same_as: str | None = Field(None, description="row that prints the same quantity elsewhere")
+    same_as: list[str] = Field(default_factory=list, description="rows with the same quantity")
+    quotes: str | None = Field(None, description="another record's row, as in pace:contrasts.pfs")
     repairs: dict[str, Repair] = Field(default_factory=dict)
     as_printed: str | None = Field(None, description="why an impossible number stands as printed")
     note: str | None = None
     versions: list[Version] = Field(default_factory=list)
     chosen_because: str | None = None
+
+    @field_validator("same_as", mode="before")
+    @classmethod
+    def _one_or_more(cls, rows: object) -> object:
+        return [rows] if isinstance(rows, str) else rows
 
     @model_validator(mode="after")
     def _choice_has_a_reason(self) -> Row:

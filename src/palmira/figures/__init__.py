@@ -1,0 +1,1 @@
+"""Figures. Each function takes a record or a result and returns a ``Picture``."""

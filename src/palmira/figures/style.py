@@ -1,0 +1,63 @@
+"""One style for all figures: type, palette, axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart with the common color-vision deficiencies.
+ARM_COLORS = {"palbociclib": "#0072B2", "et": "#D55E00", "total": "#595959",
+              "experimental": "#0072B2", "control": "#D55E00", "triplet": "#009E73"}  # fmt: skip
+READING_COLORS = {"printed": "#000000", "neutral": "#0072B2", "conditional": "#A3457C"}
+READING_MARKERS = {"printed": "s", "neutral": "o", "conditional": "D"}
+GRADE_COLORS = {"1-2": "#C9DCE9", "3": "#6BAED6", "4": "#2171B5", "5": "#08306B"}
+INK, MUTED, RULE = "#222222", "#595959", "#BFBFBF"
+
+# Inches; a page's text is about 7.4 inches wide, so the type below is read at its own size.
+WIDTH = 7.4
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "legend.fontsize": 9.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "figure.dpi": 96,
+}
+
+
+@contextmanager
+def canvas(
+    height: float, width: float = WIDTH, **subplots: object
+) -> Iterator[tuple[Figure, Axes]]:
+    """A figure in the book's style; axes beyond the first are in ``figure.axes``.
+
+    The figure is laid out on leaving, with room for the evidence class below, and never shown by
+    itself: ``exhibits.show`` does that.
+    """
+    with sns.axes_style("ticks"), mpl.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        axes = figure.subplots(**subplots)
+        yield figure, axes
+        for ax in figure.axes:
+            ax.spines[["top", "right"]].set_visible(False)
+        figure.tight_layout(rect=(0, 0.28 / height, 1, 1))
+
+
+def spell(items: list[str]) -> str:
+    """A list in words: a, b and c."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
