@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import isfinite
 
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from palmira.estimates import Estimate
 from palmira.exhibits import Picture
-from palmira.figures.style import INK, MUTED, READING_COLORS, READING_MARKERS, RULE, WIDTH, canvas
+from palmira.figures.style import INK, MUTED, READING_COLORS, READING_MARKERS, RULE, canvas
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def forest(
     ticks: tuple[float, ...] = (0.25, 0.5, 1, 2), axis: str = "Hazard ratio (log scale)",
     sides: tuple[str, str] = ("favors palbociclib + ET", "favors ET"),
     reading_names: dict[str, str] | None = None, share: float = 0.42, row_height: float = 0.3,
-    alt: str = "", data: object = None,
+    alt: str, data: pd.DataFrame,
 ) -> Picture:  # fmt: skip
     """Draw ``rows`` from top to bottom on a log axis.
 
@@ -39,7 +41,7 @@ def forest(
     """
     reading_names = reading_names or {}
     height = row_height * (len(rows) + 1) + 1.15
-    with canvas(height) as (figure, ax):
+    with canvas(height, tight=False) as (figure, ax):
         low, high = min(ticks), max(ticks)
         ax.set_xscale("log")
         ax.set_xlim(low / 1.04, high * 1.04)
@@ -66,7 +68,7 @@ def forest(
                         va="center", fontsize=9.5)  # fmt: skip
             count = len(row.readings)
             for i, (name, estimate) in enumerate(row.readings.items()):
-                offset = (i - (count - 1) / 2) * (0.62 / max(count, 1)) if count > 1 else 0.0
+                offset = (i - (count - 1) / 2) * (0.66 / max(count, 1)) if count > 1 else 0.0
                 _interval(ax, y + offset, name, estimate, low, high)
         ax.axhline(-0.5, color=RULE, lw=0.8)
         ax.annotate(f"← {sides[0]}", (1, 0), (-6, -40), xycoords=("data", "axes fraction"),
@@ -84,7 +86,7 @@ def forest(
         left=left + 0.01, right=0.985, bottom=0.86 / height,
         top=1 - (0.36 if reading_names else 0.08) / height,
     )  # fmt: skip
-    return Picture(figure, alt, data)  # type: ignore[arg-type]
+    return Picture(figure, alt, data)
 
 
 def _x(x: float, left: float, share: float) -> float:
@@ -92,7 +94,7 @@ def _x(x: float, left: float, share: float) -> float:
     return (x + 0.01 - left - 0.01) / (share - 0.025)
 
 
-def _interval(ax, y: float, name: str, e: Estimate, low: float, high: float) -> None:  # type: ignore[no-untyped-def]
+def _interval(ax: Axes, y: float, name: str, e: Estimate, low: float, high: float) -> None:
     color, marker = READING_COLORS.get(name, INK), READING_MARKERS.get(name, "s")
     style = "--" if name == "conditional" else "-"
     a, b = max(e.lower, low), min(e.upper if isfinite(e.upper) else high * 2, high)
@@ -104,6 +106,3 @@ def _interval(ax, y: float, name: str, e: Estimate, low: float, high: float) -> 
     if low <= e.value <= high:
         ax.plot([e.value], [y], marker=marker, color=color, ms=5.5,
                 mfc="white" if name == "conditional" else color)  # fmt: skip
-
-
-__all__ = ["WIDTH", "ForestRow", "forest"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: told apart with the common color-vision deficiencies.
@@ -20,7 +20,7 @@ INK, MUTED, RULE = "#222222", "#595959", "#BFBFBF"
 
 # Inches; a page's text is about 7.4 inches wide, so the type below is read at its own size.
 WIDTH = 7.4
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
@@ -42,12 +42,12 @@ RC = {
 
 @contextmanager
 def canvas(
-    height: float, width: float = WIDTH, **subplots: object
-) -> Iterator[tuple[Figure, Axes]]:
-    """A figure in the book's style; axes beyond the first are in ``figure.axes``.
+    height: float, width: float = WIDTH, tight: bool = True, **subplots: Any
+) -> Iterator[tuple[Figure, Any]]:
+    """A figure of ``height`` by ``width`` inches in the book's style, with what ``subplots`` makes.
 
-    The figure is laid out on leaving, with room for the evidence class below, and never shown by
-    itself: ``exhibits.show`` does that.
+    With ``tight`` it is laid out on leaving, with room for the evidence class below. It is never
+    shown by itself: ``exhibits.show`` does that.
     """
     with sns.axes_style("ticks"), mpl.rc_context(RC):
         figure = Figure(figsize=(width, height))
@@ -55,7 +55,8 @@ def canvas(
         yield figure, axes
         for ax in figure.axes:
             ax.spines[["top", "right"]].set_visible(False)
-        figure.tight_layout(rect=(0, 0.28 / height, 1, 1))
+        if tight:
+            figure.tight_layout(rect=(0, 0.28 / height, 1, 1))
 
 
 def spell(items: list[str]) -> str:

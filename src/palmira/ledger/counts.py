@@ -160,8 +160,15 @@ def quotations(record: Record, others: dict[str, Record]) -> Iterator[Finding]:
         if twin is None or entry.printed is None or twin.printed is None:
             continue
         meets = entry.printed.low <= twin.printed.high and twin.printed.low <= entry.printed.high
+        versions = [e for e in source.entries.values() if e.version and _unversioned(e) == twin.id]
+        others_say = any(v.text.lstrip("0") == entry.text.lstrip("0") for v in versions)
+        elsewhere = "; another source prints the same as here" if others_say else ""
         yield Finding(
-            entry.id, twin.text, f"{source.trial}: {twin.place}",
+            entry.id, twin.text, f"{source.trial}, as our source has it",
             "reproduced" if meets else "inconsistent",
-            "" if meets else f"the source that we saw prints {twin.text}",
+            "" if meets else f"the source that we chose prints {twin.text}{elsewhere}",
         )  # fmt: skip
+
+
+def _unversioned(entry: Entry) -> str:
+    return entry.id.replace(f"@{entry.version}", "")
