@@ -116,6 +116,8 @@ def _cross_check(record: Record) -> None:
                 )
 
 
+# The same safe loader, in C where it is built.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA = Path(str(files("palmira"))).parents[1] / "data"
 
 
@@ -149,7 +151,7 @@ def load(path: str | Path) -> Record:
     """Read and check a record. Raises ``RecordError`` naming file, entry and mend."""
     path = Path(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except OSError as error:
         raise RecordError(
             f"{path}: cannot be read ({error.strerror}). Mend: check the path."
@@ -165,7 +167,9 @@ def load(path: str | Path) -> Record:
         _cross_check(record)
     except ValidationError as error:
         first = error.errors()[0]
-        what = MENDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        message = first["msg"].removeprefix("Value error, ")
+        what = MENDS.get(first["type"], message)
+        what += "" if "Mend:" in what else ". Mend: correct it"
         raise RecordError(f"{path}: {_where(first, data) or 'the file'}: {what}.") from None
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from None
@@ -177,3 +181,8 @@ def published(trial: str) -> Record:
     if not re.fullmatch(r"[a-z]+", trial):
         raise RecordError(f"{trial!r} is not the name of a record that comes with the book.")
     return load(DATA / "published" / f"{trial}.yaml")
+
+
+def comparators() -> dict[str, Record]:
+    """The records of the trials that the book compares with, by the name of their file."""
+    return {trial: published(trial) for trial in ("pace", "maintain", "postmonarch")}

@@ -83,7 +83,7 @@ class Row(Attributes):
     @model_validator(mode="after")
     def _choice_has_a_reason(self) -> Row:
         if self.versions and not self.chosen_because:
-            raise ValueError("it lists other versions: say in chosen_because why this one is used")
+            raise ValueError("other versions without a reason. Mend: add chosen_because")
         return self
 
 

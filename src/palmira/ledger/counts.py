@@ -154,7 +154,9 @@ def quotations(record: Record, others: dict[str, Record]) -> Iterator[Finding]:
         if not entry.quotes:
             continue
         trial, row = entry.quotes.split(":")
-        source = others[trial]
+        source = others.get(trial)
+        if source is None:
+            continue
         part = "" if entry.id == f"{entry.block}.{entry.row}" else f".{entry.part}"
         twin = source.entries.get(row + part) or source.entries.get(f"{row}.estimate")
         if twin is None or entry.printed is None or twin.printed is None:

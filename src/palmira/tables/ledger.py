@@ -1,0 +1,36 @@
+"""Tables of the ledger."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from palmira.exhibits import Table
+from palmira.ledger import MEANINGS, LedgerEntry
+from palmira.ledger.book import frame
+
+SHOWN = {"id": "Entry", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}
+
+
+def summary(entries: list[LedgerEntry]) -> Table:
+    """Number of entries by chapter and verdict."""
+    data = frame(entries)
+    counts = pd.crosstab(data["chapter"], data["verdict"])
+    counts = counts.reindex(columns=[v for v in MEANINGS if v in counts])
+    counts = counts.assign(total=counts.sum(axis=1))
+    counts.loc["all chapters"] = counts.sum()
+    shown = counts.reset_index().rename(columns={"chapter": "Chapter"})
+    return Table(shown.astype(object).map(lambda v: "" if v == 0 else v), counts.reset_index())
+
+
+def findings(entries: list[LedgerEntry], verdicts: tuple[str, ...]) -> Table:
+    """The entries with one of ``verdicts``, each with the reason, by place in the paper."""
+    data = frame([e for e in entries if e.verdict in verdicts])
+    shown = data.assign(How=data["method"].where(data["reason"] == "", data["reason"]))
+    shown = shown.rename(columns=SHOWN | {"place": "Place", "How": "How, or why not"})
+    columns = ["Place", *SHOWN.values(), "How, or why not"]
+    return Table(shown[columns].sort_values("Place", kind="stable"), data, group="Place")
+
+
+def whole(entries: list[LedgerEntry], chapter: str) -> Table:
+    """All entries that one chapter discusses."""
+    return findings([e for e in entries if e.chapter == chapter], tuple(MEANINGS))

@@ -1,0 +1,144 @@
+"""The ledger: every printed number has one line, and known findings are found."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from palmira.cli import main
+from palmira.ledger import MEANINGS, ledger
+from palmira.ledger.finding import compare
+from palmira.record import comparators, published
+
+
+@pytest.fixture(scope="module")
+def palmira():
+    return published("palmira")
+
+
+@pytest.fixture(scope="module")
+def entries(palmira):
+    return {e.id: e for e in ledger(palmira, comparators())}
+
+
+def verdict(entries, id):
+    return entries[id].verdict
+
+
+def test_every_printed_number_has_one_line(palmira, entries):
+    assert list(entries) == [i for i, e in palmira.entries.items() if not e.version]
+
+
+def test_every_line_has_a_verdict_and_a_chapter_and_says_how_or_why_not(entries):
+    chapters = {"design", "baseline", "efficacy", "subgroups", "response-survival", "safety",
+                "comparison"}  # fmt: skip
+    for e in entries.values():
+        assert e.verdict in MEANINGS
+        assert e.chapter in chapters, e.id
+        assert e.method or e.reason, e.id
+
+
+def test_all_hazard_ratio_limits_are_narrower_than_their_events_allow(entries):
+    limits = [e for i, e in entries.items() if "hazard_ratio" in i or "preplanned" in i]
+    own = [e for e in limits if e.id.endswith((".lower", ".upper"))
+           and not e.id.startswith(("discussion", "asco2023", "sample_size"))]  # fmt: skip
+    assert len(own) == 2 * (13 + 1 + 1 + 1 + 1)  # Figure 3, abstract, text, April 2022, OS
+    assert {e.verdict for e in own} == {"inconsistent"}
+
+
+def test_p_of_the_primary_analysis_agrees_with_its_hazard_ratio_and_interval(entries):
+    assert verdict(entries, "contrasts.pfs.hazard_ratio.p") == "reproduced"
+    assert verdict(entries, "contrasts.pfs.preplanned.p") == "reproduced"
+
+
+def test_exact_intervals_of_response_are_reproduced(entries):
+    for rate in ("orr", "orr_measurable", "cbr"):
+        for arm in ("palbociclib", "et"):
+            for part in ("estimate", "lower", "upper"):
+                assert verdict(entries, f"results.{rate}.{arm}.{part}") == "reproduced"
+
+
+def test_a_level_that_does_not_add_up_is_inconsistent(entries):
+    assert verdict(entries, "table1.receptor.pgr_negative.total.count") == "inconsistent"
+    assert verdict(entries, "table1.receptor.pgr_positive.total.count") == "reproduced"
+
+
+def test_a_percent_that_was_cut_off_is_rounding(entries):
+    assert verdict(entries, "results.treated.palbociclib.percent") == "rounding"
+    assert verdict(entries, "results.os.deaths.total.percent") == "rounding"
+
+
+def test_a_limit_printed_differently_in_two_places_is_inconsistent(entries):
+    assert verdict(entries, "figure3.all.palbociclib.median.upper") == "inconsistent"
+
+
+def test_one_interaction_p_does_not_follow_from_its_subgroups(entries):
+    tests = {i: e.verdict for i, e in entries.items() if i.endswith("interaction.p")}
+    assert len(tests) == 6
+    assert [i for i, v in tests.items() if v == "inconsistent"] == [
+        "figure3.visceral.no.interaction.p"
+    ]
+
+
+def test_the_6_month_difference_is_reproduced_with_its_limits_and_p(entries):
+    for part in ("estimate", "lower", "upper", "p"):
+        assert verdict(entries, f"contrasts.pfs.difference_6.{part}") == "reproduced"
+
+
+def test_grades_by_maximum_severity_add_up(entries):
+    for arm in ("palbociclib", "et"):
+        assert verdict(entries, f"safety.teae.grade3.{arm}.count") == "reproduced"
+    for term in ("neutropenia", "leukopenia", "anemia"):
+        assert verdict(entries, f"safety.grade34.{term}.palbociclib.percent") == "reproduced"
+
+
+def test_the_odds_ratio_is_unsettled_and_its_limits_narrower_than_the_raw_table(entries):
+    assert verdict(entries, "contrasts.cbr.odds_ratio.estimate") == "unsettled"
+    assert verdict(entries, "contrasts.cbr.odds_ratio.lower") == "inconsistent"
+
+
+def test_figures_quoted_from_other_trials_are_held_against_their_sources(entries):
+    assert verdict(entries, "discussion.pace.hazard_ratio.estimate") == "reproduced"
+    assert verdict(entries, "discussion.maintain.hazard_ratio.upper") == "inconsistent"
+
+
+def test_a_median_cannot_be_recomputed_without_patients(entries):
+    assert verdict(entries, "results.pfs.median.palbociclib.estimate") == "not recomputable"
+
+
+def test_a_changed_count_changes_the_verdict_of_its_percent(palmira):
+    entry = palmira["table1.visceral.yes.palbociclib.percent"]
+    changed = palmira.entries | {
+        "table1.visceral.yes.palbociclib.count": replace(
+            palmira["table1.visceral.yes.palbociclib.count"], printed=type(entry.printed)("48")
+        )
+    }
+    lines = {e.id: e for e in ledger(type(palmira)(palmira.sheet, changed))}
+    assert lines[entry.id].verdict == "inconsistent"
+
+
+def test_comparing_a_date_is_an_error(palmira):
+    with pytest.raises(TypeError, match="no number"):
+        compare(palmira["timeline.cutoff"], 1.0, "x")
+
+
+def test_the_command_prints_the_ledger_for_machines(capsys, entries):
+    assert main(["ledger", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)["entries"]
+    assert len(printed) == len(entries)
+    assert {"id", "printed", "recomputed", "verdict", "chapter"} <= set(printed[0])
+
+
+def test_the_command_refuses_bad_input_with_one_message(capsys, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("trial: X\nunknown: 1\n", "utf-8")
+    assert main(["ledger", "--record", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "bad.yaml" in message and "Mend" in message
+
+
+def test_the_command_reads_another_trial_without_a_change_to_the_code(capsys):
+    from palmira.record import DATA
+
+    assert main(["ledger", "--record", str(DATA / "published" / "postmonarch.yaml")]) == 0
+    assert "postMONARCH" in capsys.readouterr().out
