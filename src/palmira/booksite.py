@@ -73,7 +73,7 @@ def _inline_math(translator: Any, node: nodes.math) -> None:
 
 def _block_math(translator: Any, node: nodes.math_block) -> None:
     translator.body.append(
-        f'<div class="math" tabindex="0">{convert(node.astext(), "block")}</div>'
+        f'<div class="math" tabindex="0">{convert(node.astext(), display="block")}</div>'
     )
     raise nodes.SkipNode
 

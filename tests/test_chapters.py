@@ -1,0 +1,135 @@
+"""Chapters: no number about a trial is typed, none defines a function, each keeps its size."""
+
+import ast
+import re
+from pathlib import Path
+
+import jupytext
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
+PAGES = sorted((ROOT / "book").glob("*.md"))
+
+# Numbers that may be typed: names of standards, scales and conventions, none of them a result.
+ALLOWED = re.compile(
+    r"""
+    CDK4/6|HER2|PIK3CA|ESR1|AKT1|CYP3A4|RoB\ 2|RECIST\ 1\.1|CONSORT\ 2025|ICH\ E9\(R1\)|CTCAE\ 5\.0
+    |phase\ [23]\b|\bP\ ?[<=]\ ?0?\.05
+    |(?:9[05]|80)%(?=\ (?:CI|confidence|interval|limit|prediction|scale|level|power|range)\w*)
+    |(?:two-sided|one-sided)\ (?:5|2\.5)%|5%(?=\ level)
+    |[Gg]rades?\ [1-5](?:\ (?:to|or|and)\ [1-5])?(?:,\ [1-5])*(?:\ (?:or|and)\ [1-5])?
+    |(?<![\d.])[12]:[12](?::1)?(?![\d.])
+    |\b(?:6|12)-month|\b(?:6|12)\ months|\b6\ and\ 12\ months
+    |(?:Figure|Table|Fig\.?)\ S?[1-3]\b|ASCO\ 20\d\d|JCO\ 20\d\d|\bday\ 1\b
+    |(?:of|at|to|than|above|below|include|exclude|crosses|contain|around|is|from|and|against)s?
+     \ 1(?![\d.%,:])
+    |per\ 100\b|\b100\ patients|Python\ 3\.\d+|CC\ BY(?:-NC-ND)?\ 4\.0|\b(?:30|60)\ minutes
+    """,
+    re.VERBOSE,
+)
+
+
+def prose(path: Path) -> str:
+    """A page without code, roles, links, math and front matter."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    text = re.sub(r"^```\{code-cell\}.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^```(?!\{)\w*$.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^\(.*\)=$|^:\w[\w-]*:.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\{[\w:-]+\}`[^`]*`", "", text)
+    text = re.sub(r"`[^`]*`", "", text)
+    text = re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$", "", text, flags=re.DOTALL)
+    text = re.sub(r"\]\([^)]*\)|https?://\S+|10\.\d{4,}/\S+", "", text)
+    return re.sub(r"[ \t]+", " ", text)
+
+
+def typed_numbers(text: str) -> list[str]:
+    """Digits that are left after the allowed ones, each with the words around it."""
+    rest = ALLOWED.sub("", text)
+    return [rest[max(0, m.start() - 30) : m.end() + 20] for m in re.finditer(r"\d[\d.,]*", rest)]
+
+
+def captions(path: Path) -> list[str]:
+    """The literal captions of a chapter's exhibits."""
+    found = []
+    for code in cells(path):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.keyword) and node.arg == "caption":
+                found += [c.value for c in ast.walk(node) if isinstance(c, ast.Constant)]
+    return [text for text in found if isinstance(text, str)]
+
+
+def cells(path: Path) -> list[str]:
+    notebook = jupytext.read(path)
+    return [c.source for c in notebook.cells if c.cell_type == "code"]
+
+
+def lines_of_code(code: str) -> int:
+    return len([line for line in code.splitlines() if line.strip() and line.strip()[0] != "#"])
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_no_number_about_a_trial_is_typed_in_a_chapter(path):
+    assert typed_numbers(prose(path)) == []
+    assert [c for c in captions(path) if typed_numbers(c)] == []
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if p.stem != "references"], ids=lambda p: p.stem)
+def test_no_number_about_a_trial_is_typed_on_a_page_that_does_not_compute(path):
+    assert typed_numbers(prose(path)) == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["Median PFS was 4.9 months.", "107 events occurred.", "The hazard ratio is 0.84.",
+     "In 136 patients", "a ratio of 1.07", "42.1% at 6 months", "April 2022", "P = .149",
+     "95% of 136 patients", "1 death"],
+)  # fmt: skip
+def test_a_typed_number_is_found(sentence):
+    assert typed_numbers(sentence)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_chapter_keeps_its_size_and_defines_nothing(path):
+    text, code = path.read_text(encoding="utf-8"), cells(path)
+    assert len(text.splitlines()) <= 250
+    assert len(code) <= 15
+    for number, cell in enumerate(code):
+        tree = ast.parse(cell)
+        kinds = {type(node) for node in ast.walk(tree)}
+        assert not kinds & {ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.AsyncFunctionDef}
+        if number:
+            assert not kinds & {ast.Import, ast.ImportFrom}
+            assert lines_of_code(cell) <= 14, cell
+        shown = [n for n in ast.walk(tree)
+                 if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "show"]  # fmt: skip
+        assert len(shown) <= 1, cell
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_chapter_says_what_it_will_do_and_what_was_learned(path):
+    headings = re.findall(r"^## (.+)$", prose(path), flags=re.MULTILINE)
+    assert len(headings) >= 2
+    if path.stem not in ("intro", "about"):
+        assert headings[-1] == "What we learned"
+
+
+def test_the_table_of_contents_lists_every_chapter_and_page():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = {toc["root"]} | {c["file"] for part in toc["parts"] for c in part["chapters"]}
+    there = {p.relative_to(ROOT).with_suffix("").as_posix() for p in [*CHAPTERS, *PAGES]}
+    assert listed == there
+
+
+def test_each_glued_key_is_set_by_one_chapter_only():
+    keys: dict[str, str] = {}
+    for path in CHAPTERS:
+        for cell in cells(path):
+            for node in ast.walk(ast.parse(cell)):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "tell":
+                    for keyword in node.keywords:
+                        if keyword.arg:
+                            assert keys.setdefault(keyword.arg, path.stem) == path.stem
+    assert keys

@@ -1,0 +1,63 @@
+"""Exhibits: a picture or table carries its class, its alt text and its data wherever it goes."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palmira import exhibits
+from palmira.exhibits import MIME, Picture, Table, show, svg
+from palmira.figures.style import canvas
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    bundles = []
+    monkeypatch.setattr(exhibits, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+def picture():
+    with canvas(2) as (figure, ax):
+        ax.plot([1, 2], [3, 4])
+    return Picture(figure, "The line rises from 3 to 4.", pd.DataFrame({"x": [1, 2]}))
+
+
+def test_a_picture_carries_class_alt_text_and_data(shown):
+    show(picture(), name="a-line", caption="A line", evidence="synthetic")
+    exhibit = shown[0][MIME]
+    assert exhibit["evidence"] == "synthetic"
+    assert exhibit["alt"] == "The line rises from 3 to 4."
+    assert exhibit["csv"] == "x\n1\n2\n"
+    assert "Synthetic" in shown[0]["text/html"] and "The line rises" in shown[0]["text/html"]
+
+
+def test_the_picture_itself_says_its_class(shown):
+    one = picture()
+    show(one, name="a-line", caption="A line", evidence="conditional")
+    assert "evidence: conditional" in [t.get_text() for t in one.figure.texts]
+
+
+def test_an_unknown_class_is_refused(shown):
+    with pytest.raises(ValueError, match="proven"):
+        show(picture(), name="a", caption="b", evidence="proven")
+    assert shown == []
+
+
+def test_the_same_picture_has_the_same_bytes():
+    assert svg(picture().figure, "a") == svg(picture().figure, "a")
+
+
+@given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8)), min_size=1, max_size=6))
+def test_a_table_has_a_header_cell_for_each_row_and_column_and_escapes_its_text(cells):
+    html = Table(pd.DataFrame(cells, columns=["Row & more", "Value"])).html
+    assert html.count('scope="col"') == 2
+    assert html.count('scope="row"') == len(cells)
+    assert "Row &amp; more" in html
+
+
+def test_groups_become_heading_rows():
+    frame = pd.DataFrame({"g": ["A", "A", "B"], "row": list("xyz"), "n": [1, 2, 3]})
+    html = Table(frame, group="g").html
+    assert html.count('scope="rowgroup"') == 2
+    assert '<th scope="col">g</th>' not in html
