@@ -10,7 +10,6 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 export PYTHONHASHSEED := 0
 export MPLBACKEND := agg
 export JUPYTER_PREFER_ENV_PATH := 1
-export JUPYTER_NO_CONFIG := 1
 
 .PHONY: book test setup lab notebooks serve lint lock clean
 .DELETE_ON_ERROR:
@@ -35,7 +34,10 @@ $(READY): requirements.lock pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-lab: $(READY) notebooks
+# A click on a chapter opens it as a notebook, which jupytext saves as the same text file.
+lab: $(READY)
+	$(BIN)/jupytext-config --settings-file .venv/etc/jupyter/labconfig/default_setting_overrides.json \
+	  set-default-viewer markdown myst
 	$(BIN)/jupyter lab notebooks
 
 # The chapters as .ipynb (in _build/notebooks), for readers who prefer or need that format.

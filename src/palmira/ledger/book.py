@@ -49,6 +49,7 @@ class LedgerEntry:
     """One printed number with what it comes to when computed anew."""
 
     id: str
+    label: str
     printed: str
     place: str
     recomputed: str
@@ -74,9 +75,17 @@ def _line(entry: Entry, finding: Finding | None) -> LedgerEntry:
     if finding is None:
         finding = Finding(entry.id, "", "", "not recomputable", _missing(entry))
     return LedgerEntry(
-        entry.id, entry.text, entry.place, finding.recomputed, finding.method, finding.verdict,
-        finding.reason, chapter,
+        entry.id, _label(entry), entry.text, entry.place, finding.recomputed, finding.method,
+        finding.verdict, finding.reason, chapter,
     )  # fmt: skip
+
+
+def _label(entry: Entry) -> str:
+    """What the number is, in words: row, factor, arm or column, part."""
+    factor = f"{entry.factor}: " if entry.factor and entry.factor not in entry.label else ""
+    part = "" if entry.part in ("value", "estimate", "text", "date", "ratio") else entry.part
+    words = [f"{factor}{entry.label}", entry.column.replace(".", " "), part]
+    return ", ".join(w for w in words if w)
 
 
 def _missing(entry: Entry) -> str:

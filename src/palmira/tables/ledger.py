@@ -8,7 +8,7 @@ from palmira.exhibits import Table
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.ledger.book import frame
 
-SHOWN = {"id": "Entry", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}
+SHOWN = {"label": "Number", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}
 
 
 def summary(entries: list[LedgerEntry]) -> Table:
@@ -28,6 +28,8 @@ def findings(entries: list[LedgerEntry], verdicts: tuple[str, ...]) -> Table:
     shown = data.assign(How=data["method"].where(data["reason"] == "", data["reason"]))
     shown = shown.rename(columns=SHOWN | {"place": "Place", "How": "How, or why not"})
     columns = ["Place", *SHOWN.values(), "How, or why not"]
+    if len(verdicts) == 1:
+        columns.remove("Verdict")
     return Table(shown[columns].sort_values("Place", kind="stable"), data, group="Place")
 
 

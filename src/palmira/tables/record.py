@@ -25,14 +25,12 @@ def contents(record: Record) -> Table:
     order = [k for k in dict.fromkeys(KINDS.values()) if k in counts]
     counts = counts[order].assign(total=counts.sum(axis=1))
     titles = {b.id: b.title for b in record.sheet.blocks}
-    places = {b.id: b.place for b in record.sheet.blocks}
     data = counts.reset_index()
     shown = data.astype(object).map(lambda v: "" if v == 0 else v)
     shown["block"] = [titles[b] for b in data["block"]]
-    shown.insert(1, "place", [places[b] for b in data["block"]])
-    total = {"block": "All", "place": ""} | {k: int(counts[k].sum()) for k in [*order, "total"]}
+    total = {"block": "All"} | {k: int(counts[k].sum()) for k in [*order, "total"]}
     shown = pd.concat([shown, pd.DataFrame([total])], ignore_index=True)
-    return Table(shown.rename(columns={"block": "Part of the paper", "place": "Place"}), data)
+    return Table(shown.rename(columns={"block": "Part of the paper"}), data)
 
 
 def repairs(record: Record) -> Table:
