@@ -14,6 +14,9 @@ from palmira.estimates import Estimate
 from palmira.exhibits import Picture
 from palmira.figures.style import INK, MUTED, READING_COLORS, READING_MARKERS, RULE, canvas
 
+# Height of a heading in rows, and of the room for axis, sides and evidence class in inches.
+HEADING, BELOW, TYPE = 0.78, 0.95, 9.5
+
 
 @dataclass(frozen=True)
 class ForestRow:
@@ -37,72 +40,97 @@ def forest(
 
     ``column_x`` places the text columns (and ``headers``) in units of the figure's width, from its
     left edge, 0 to 1 - ``share``; ``share`` is the part of the width that the axis takes.
-    Intervals that leave the axis end in an arrowhead.
+    Intervals that leave the axis end in an arrowhead; so does an estimate that lies outside it.
+    Raises ``ValueError`` without rows.
     """
+    if not rows:
+        raise ValueError("a forest plot needs at least one row")
     reading_names = reading_names or {}
-    height = row_height * (len(rows) + 1) + 1.15
+    places, bottom = _places(rows)
+    above = 0.36 if reading_names else 0.1
+    head = (0.16 * max((h.count("\n") + 1 for h in headers), default=0) + 0.12) / row_height
+    body = row_height * (bottom + head)
+    height = body + BELOW + above
     with canvas(height, tight=False) as (figure, ax):
         low, high = min(ticks), max(ticks)
         ax.set_xscale("log")
         ax.set_xlim(low / 1.04, high * 1.04)
-        ax.set_ylim(len(rows) - 0.4, -1.0)
+        ax.set_ylim(bottom, -head)
         ax.xaxis.set_major_locator(FixedLocator(list(ticks)))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticklabels([f"{t:g}" for t in ticks])
-        ax.set_xlabel(axis)
-        ax.axvline(1, color=MUTED, lw=1, zorder=0)
+        ax.set_xlabel(axis, labelpad=17)
+        ax.plot([1, 1], [0, bottom], color=MUTED, lw=1, zorder=0)
         ax.yaxis.set_visible(False)
         ax.spines["left"].set_visible(False)
         left = 1 - share
+        side = ax.get_yaxis_transform()
         for x, text in zip((0.0, *column_x), ("", *headers), strict=False):
-            ax.text(_x(x, left, share), -0.85, text, transform=ax.get_yaxis_transform(),
-                    weight="bold", va="center", fontsize=9.5)  # fmt: skip
-        for y, row in enumerate(rows):
-            if y % 2 and not row.heading:
-                ax.axhspan(y - 0.5, y + 0.5, color="#F4F4F4", zorder=-2, lw=0)
+            ax.text(_x(x, left, share), -0.06 / row_height, text, transform=side, weight="bold",
+                    va="bottom", fontsize=TYPE, linespacing=1.15)  # fmt: skip
+        stripe = True
+        for row, (y, tall) in zip(rows, places, strict=True):
+            stripe = not (stripe or row.heading)  # starts anew below a heading
+            if stripe:
+                ax.axhspan(y - tall / 2, y + tall / 2, color="#F4F4F4", zorder=-2, lw=0)
             bold = "bold" if row.heading or row.summary else "normal"
-            ax.text(_x(0.0, left, share), y, row.label, transform=ax.get_yaxis_transform(),
-                    weight=bold, va="center", fontsize=9.5)  # fmt: skip
-            for x, text in zip(column_x, row.columns, strict=False):
-                ax.text(_x(x, left, share), y, text, transform=ax.get_yaxis_transform(),
-                        va="center", fontsize=9.5)  # fmt: skip
+            for x, text in zip((0.0, *column_x), (row.label, *row.columns), strict=False):
+                ax.text(_x(x, left, share), y, text, transform=side, va="center", fontsize=TYPE,
+                        weight=bold if x == 0.0 else "normal")  # fmt: skip
             count = len(row.readings)
             for i, (name, estimate) in enumerate(row.readings.items()):
-                offset = (i - (count - 1) / 2) * (0.66 / max(count, 1)) if count > 1 else 0.0
+                offset = (i - (count - 1) / 2) * (0.74 / count)
                 _interval(ax, y + offset, name, estimate, low, high)
-        ax.axhline(-0.5, color=RULE, lw=0.8)
-        ax.annotate(f"← {sides[0]}", (1, 0), (-6, -40), xycoords=("data", "axes fraction"),
-                    textcoords="offset points", ha="right", fontsize=9, color=INK)  # fmt: skip
-        ax.annotate(f"{sides[1]} →", (1, 0), (6, -40), xycoords=("data", "axes fraction"),
-                    textcoords="offset points", ha="left", fontsize=9, color=INK)  # fmt: skip
+        ax.axhline(0, color=RULE, lw=0.8, xmin=_x(-0.01, left, share), clip_on=False)
+        for text, shift, align in ((f"← {sides[0]}", -5, "right"), (f"{sides[1]} →", 5, "left")):
+            ax.annotate(text, (1, 0), (shift, -27), xycoords=("data", "axes fraction"),
+                        textcoords="offset points", ha=align, va="center", fontsize=9,
+                        color=INK)  # fmt: skip
         if reading_names:
             handles = [
                 Line2D([], [], color=READING_COLORS[k], marker=READING_MARKERS[k], lw=1.4,
-                       ls="--" if k == "conditional" else "-", label=v)
+                       ls=_dash(k), mfc=_fill(k), label=v)
                 for k, v in reading_names.items()
             ]  # fmt: skip
-            figure.legend(handles=handles, loc="upper left", ncols=len(handles), frameon=False)
+            figure.legend(handles=handles, loc="upper left", ncols=len(handles), frameon=False,
+                          borderaxespad=0.2, columnspacing=1.4)  # fmt: skip
     figure.subplots_adjust(
-        left=left + 0.01, right=0.985, bottom=0.86 / height,
-        top=1 - (0.36 if reading_names else 0.08) / height,
-    )  # fmt: skip
+        left=left + 0.01, right=0.985, bottom=BELOW / height, top=1 - above / height
+    )
     return Picture(figure, alt, data)
+
+
+def _places(rows: list[ForestRow]) -> tuple[list[tuple[float, float]], float]:
+    """Middle and height of each row, in rows from the rule below the headers; and the lower end."""
+    places, top = [], 0.0
+    for row in rows:
+        tall = HEADING if row.heading else 1.0
+        places.append((top + tall / 2, tall))
+        top += tall
+    return places, top + 0.1
 
 
 def _x(x: float, left: float, share: float) -> float:
     """From units of the figure's width to units of the axis, which starts at ``left``."""
-    return (x + 0.01 - left - 0.01) / (share - 0.025)
+    return (x - left) / (share - 0.025)
+
+
+def _dash(name: str) -> str:
+    return "--" if name == "conditional" else "-"
+
+
+def _fill(name: str) -> str:
+    return "white" if name == "conditional" else READING_COLORS.get(name, INK)
 
 
 def _interval(ax: Axes, y: float, name: str, e: Estimate, low: float, high: float) -> None:
     color, marker = READING_COLORS.get(name, INK), READING_MARKERS.get(name, "s")
-    style = "--" if name == "conditional" else "-"
-    a, b = max(e.lower, low), min(e.upper if isfinite(e.upper) else high * 2, high)
-    ax.plot([a, b], [y, y], color=color, lw=1.5, ls=style, solid_capstyle="butt")
+    a = min(max(e.lower, low), high)
+    b = max(min(e.upper if isfinite(e.upper) else high * 2, high), low)
+    ax.plot([a, b], [y, y], color=color, lw=1.5, ls=_dash(name), solid_capstyle="butt")
     if e.lower < low:
         ax.plot([low], [y], marker="<", color=color, ms=5, clip_on=False)
     if e.upper > high:
         ax.plot([high], [y], marker=">", color=color, ms=5, clip_on=False)
     if low <= e.value <= high:
-        ax.plot([e.value], [y], marker=marker, color=color, ms=5.5,
-                mfc="white" if name == "conditional" else color)  # fmt: skip
+        ax.plot([e.value], [y], marker=marker, color=color, ms=5.2, mfc=_fill(name), zorder=3)
