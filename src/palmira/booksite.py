@@ -12,6 +12,7 @@ import nbformat
 from docutils import nodes
 from latex2mathml.converter import convert
 from myst_nb.core.render import MimeData, MimeRenderPlugin, NbElementRenderer
+from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -19,7 +20,7 @@ from sphinx.config import Config
 from palmira.exhibits import MIME
 
 # What the pages are computed from, besides their own text.
-SOURCES = ("src/palmira/**/*.py", "data/**/*", "requirements.lock")
+SOURCES = ("src/palmira/**/*.py", "data/**/*", "requirements.lock", "CITATION.cff")
 
 
 class ExhibitRenderer(MimeRenderPlugin):
@@ -117,10 +118,21 @@ def _offer_notebook(
     context["ipynb_source"] = f"{page}.ipynb"
 
 
+def _caption_execution_times(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """MyST-NB's table of execution times comes without a caption."""
+    if "has_exec_table" not in NbMetadataCollector.get_doc_data(app.env).get(page, {}):
+        return
+    for table in doctree.findall(nodes.table):
+        if not isinstance(table[0], nodes.title):
+            table.insert(0, nodes.title("", "Execution time of each chapter"))
+            table["ids"].append("execution-times")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("palmira_sources", "", "env")
     app.connect("config-inited", _watch_sources, priority=400)
     app.connect("html-page-context", _offer_notebook, priority=400)
+    app.connect("doctree-resolved", _caption_execution_times)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

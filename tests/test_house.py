@@ -1,0 +1,173 @@
+"""The house around the chapters: what README, licenses, environments and references promise."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+from pybtex.database import parse_file
+
+from palmira.evidence import Evidence
+from palmira.ledger import Verdict
+from palmira.record import published
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.md")])
+MADE = re.compile(
+    r"_build|\.git|\.venv|__pycache__|.*\.egg-info|\..*_c(ache|heckpoints)|\.hypothesis"
+)
+MACHINE = re.compile(r"(?<![\w.:/}\])*])/(?:work|tmp|home|root|Users)/")
+DOI = "10.1200/JCO-24-01865"
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def kept_files() -> list[Path]:
+    """Files of the repository, without what the build and the tools make."""
+    found, todo = [], [ROOT]
+    while todo:
+        for path in sorted(todo.pop().iterdir()):
+            if not MADE.fullmatch(path.name):
+                (todo if path.is_dir() else found).append(path)
+    return found
+
+
+def glossary_terms() -> set[str]:
+    block = re.search(r"^```\{glossary\}\n(.*?)^```$", read("book/glossary.md"), re.S | re.M)
+    assert block
+    return {line.lower() for line in block[1].splitlines() if line and not line.startswith(" ")}
+
+
+def used(role: str) -> dict[str, set[str]]:
+    """Targets of a role by page; of ``text <target>`` the target."""
+    found = {}
+    for page in PAGES:
+        texts = re.findall(rf"\{{{role}\}}`([^`]+)`", page.read_text(encoding="utf-8"))
+        found[page.stem] = {re.sub(r".*<(.+)>", r"\1", t, flags=re.S) for t in texts}
+    return found
+
+
+def locked_versions() -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==([\w.]+)", read("requirements.lock"), re.M))
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads(read("pyproject.toml"))["project"]
+
+
+@pytest.fixture(scope="module")
+def citation():
+    return yaml.safe_load(read("CITATION.cff"))
+
+
+def test_the_readme_begins_with_the_two_commands_and_names_only_targets_that_exist():
+    text = read("README.md")
+    assert text.startswith("```\nmake book\nmake test\n```\n")
+    assert len(text.splitlines()) < 120
+    targets = set(re.findall(r"^(\w+):", read("Makefile"), re.M))
+    pages = text + read("book/how-to-read.md")
+    assert set(re.findall(r"(?:^|`)make (\w+)", pages, re.M)) <= targets
+
+
+def test_conda_and_binder_get_the_versions_of_the_lock_on_a_python_that_the_package_allows(project):
+    wanted = yaml.safe_load(read("environment.yml"))["dependencies"]
+    pip = [d["pip"] for d in wanted if isinstance(d, dict)]
+    assert pip == [["-r requirements.lock"]]
+    (python,) = [d for d in wanted if str(d).startswith("python=")]
+    assert python.removeprefix("python=") in SpecifierSet(project["requires-python"])
+    assert {d for d in wanted if isinstance(d, str)} == {python, "pip"}
+
+
+def test_postbuild_can_be_run_and_finds_its_build_tools_in_the_lock():
+    assert os.access(ROOT / "postBuild", os.X_OK)
+    assert "--no-deps --no-build-isolation" in read("postBuild")
+    assert {"hatchling", "editables"} <= set(locked_versions())
+
+
+def test_the_lock_holds_the_jupyter_book_that_the_project_pins(project):
+    (pin,) = [d for d in project["dependencies"] if d.startswith("jupyter-book")]
+    assert pin == f"jupyter-book=={locked_versions()['jupyter-book']}"
+
+
+def test_the_citation_names_this_version_and_the_paper_with_all_its_authors(citation, project):
+    assert citation["version"] == project["version"]
+    assert f"## [{citation['version']}] - {citation['date-released']}" in read("CHANGELOG.md")
+    (paper,) = citation["references"]
+    assert paper["doi"] == DOI == published("palmira").sheet.sources["jco"].doi
+    entry = parse_file(ROOT / "book" / "references.bib").entries["llombart2025palmira"]
+    assert entry.fields["doi"] == DOI
+    families = [" ".join(map(str, p.rich_last_names)) for p in entry.persons["author"]]
+    assert [a["family-names"] for a in paper["authors"]] == families
+
+
+def test_code_and_content_have_their_licenses(citation, project):
+    assert read("LICENSE").startswith("MIT License")
+    assert citation["license"] == project["license"] == "MIT"
+    assert "https://creativecommons.org/licenses/by/4.0/legalcode" in read("LICENSE-CONTENT")
+
+
+@pytest.mark.parametrize("page", [p.stem for p in PAGES])
+def test_every_term_that_a_page_links_to_is_in_the_glossary(page):
+    assert {t.lower() for t in used("term")[page]} <= glossary_terms()
+
+
+@pytest.mark.parametrize("page", [p.stem for p in PAGES])
+def test_every_reference_that_a_page_cites_is_in_the_bibliography(page):
+    cited = {k.strip() for keys in used(r"cite:?\w*")[page] for k in keys.split(",")}
+    assert cited <= set(parse_file(ROOT / "book" / "references.bib").entries)
+
+
+def test_the_glossary_stands_in_alphabetical_order_and_says_each_term_once():
+    lines = re.search(r"^```\{glossary\}\n(.*?)^```$", read("book/glossary.md"), re.S | re.M)[1]
+    terms = re.findall(r"(?:\A|\n\n)(\S.*)", lines.rstrip())
+    assert terms == sorted(terms, key=str.lower)
+    assert len(re.findall(r"^\S.*", lines, re.M)) == len(glossary_terms())
+
+
+def test_the_glossary_explains_every_evidence_class_and_every_verdict():
+    rows = {
+        row.lower()
+        for row in re.findall(r"^\* - (?:<[^>]+>)?([^<\n]+)", read("book/glossary.md"), re.M)
+    }
+    assert {e.value for e in Evidence} <= rows
+    assert set(get_args(Verdict)) <= rows
+
+
+def test_the_two_journal_club_outlines_fit_their_time():
+    number = {"two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "eight": 8, "ten": 10}
+    text = read("book/how-to-read.md")
+    short = re.findall(r"\((\w+) minutes, or (\w+)\)", text)
+    long = re.findall(r"\(only in the hour, (\w+)\)", text)
+    assert sum(number[half] for half, _ in short) == 30
+    assert sum(number[hour] for _, hour in short) + sum(number[m] for m in long) == 60
+
+
+def test_every_doi_of_the_bibliography_is_one_and_no_two_entries_share_it():
+    entries = parse_file(ROOT / "book" / "references.bib").entries.values()
+    dois = [e.fields["doi"] for e in entries if "doi" in e.fields]
+    assert [d for d in dois if not re.fullmatch(r"10\.\d{4,}/\S+", d)] == []
+    assert len(set(dois)) == len(dois)
+
+
+def test_no_file_of_the_repository_names_a_path_of_somebodys_machine():
+    found = []
+    for path in kept_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [(path.relative_to(ROOT).as_posix(), m[0]) for m in MACHINE.finditer(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize("before", ["", "read ", '"', "(", "="])
+@pytest.mark.parametrize("folder", ["work", "tmp", "home", "root"])
+def test_a_machine_path_would_be_found(before, folder):
+    assert MACHINE.search(f"{before}/{folder}/a")
