@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, sqrt
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import chi2, norm, t
-from statsmodels.stats.meta_analysis import combine_effects
 
 from palmira.estimates import Estimate
 
@@ -52,54 +50,72 @@ def _exp(estimate: Estimate) -> Estimate:
     return Estimate(exp(estimate.value), exp(estimate.lower), exp(estimate.upper), estimate.level)
 
 
-def reml(effects: Array, variances: Array) -> float:
-    """Between-trial variance by restricted maximum likelihood (Viechtbauer 2005), at least 0.
-
-    Fisher scoring as in metafor; raises ``ArithmeticError`` where it does not settle.
-    """
-    tau2 = 0.0
-    for _ in range(1000):
-        w = 1 / (variances + tau2)
-        residual = effects - np.sum(w * effects) / np.sum(w)
-        trace = np.sum(w) - np.sum(w**2) / np.sum(w)
-        information = np.sum(w**2) - 2 * np.sum(w**3) / np.sum(w) + (np.sum(w**2) / np.sum(w)) ** 2
-        new = max(0.0, tau2 + float((np.sum((w * residual) ** 2) - trace) / information))
-        if abs(new - tau2) < 1e-12:
-            return new
-        tau2 = new
-    raise ArithmeticError("restricted maximum likelihood did not settle")
-
-
 def cochran_q(effects: Array, variances: Array, tau2: float = 0.0) -> float:
     """Generalized Q statistic; Cochran's at ``tau2`` = 0."""
     w = 1 / (variances + tau2)
     return float(np.sum(w * (effects - np.sum(w * effects) / np.sum(w)) ** 2))
 
 
+def _tau2_at(effects: Array, variances: Array, target: float) -> float:
+    """The between-trial variance at which the generalized Q falls to ``target``; 0 if it starts
+    below. Q falls steadily as the variance grows, so there is one solution."""
+    if cochran_q(effects, variances) <= target:
+        return 0.0
+    top = float(np.max(variances))
+    while cochran_q(effects, variances, top) > target:
+        top *= 4
+    return float(
+        brentq(lambda x: cochran_q(effects, variances, x) - target, 0, top, xtol=1e-14 * top)
+    )
+
+
 def q_profile(effects: Array, variances: Array, level: float = 95.0) -> tuple[float, float]:
     """Q-profile interval of the between-trial variance (Viechtbauer, Stat Med 2007;26:37)."""
     tail, df = (1 - level / 100) / 2, len(effects) - 1
-
-    def solve(target: float) -> float:
-        if cochran_q(effects, variances) <= target:
-            return 0.0
-        top = 1.0
-        while cochran_q(effects, variances, top) > target:
-            top *= 4
-        return float(brentq(lambda x: cochran_q(effects, variances, x) - target, 0, top))
-
-    return solve(float(chi2.ppf(1 - tail, df))), solve(float(chi2.ppf(tail, df)))
+    return (
+        _tau2_at(effects, variances, float(chi2.ppf(1 - tail, df))),
+        _tau2_at(effects, variances, float(chi2.ppf(tail, df))),
+    )
 
 
-def _tau2_of(method: str) -> Callable[[Array, Array], float]:
-    if method == "REML":
-        return reml
-    name = {"DL": "dl", "PM": "pm"}[method]
+def dersimonian_laird(effects: Array, variances: Array) -> float:
+    """Between-trial variance by the method of moments (DerSimonian and Laird 1986), at least 0."""
+    w = 1 / variances
+    spread = np.sum(w) - np.sum(w**2) / np.sum(w)
+    return max(0.0, float((cochran_q(effects, variances) - len(effects) + 1) / spread))
 
-    def closed(effects: Array, variances: Array) -> float:
-        return max(0.0, float(combine_effects(effects, variances, method_re=name).tau2))
 
-    return closed
+def paule_mandel(effects: Array, variances: Array) -> float:
+    """Between-trial variance at which Q equals its k - 1 degrees of freedom (Paule and Mandel)."""
+    return _tau2_at(effects, variances, len(effects) - 1)
+
+
+def reml(effects: Array, variances: Array) -> float:
+    """Between-trial variance by restricted maximum likelihood (Viechtbauer 2005), at least 0.
+
+    Fisher scoring as in metafor; a step that would lead below 0 or back where it came from is
+    halved. Raises ``ArithmeticError`` where it does not settle.
+    """
+    tau2, last = dersimonian_laird(effects, variances), 0.0
+    small = 1e-10 * float(np.min(variances))
+    for _ in range(10_000):
+        w = 1 / (variances + tau2)
+        residual = effects - np.sum(w * effects) / np.sum(w)
+        trace = np.sum(w) - np.sum(w**2) / np.sum(w)
+        information = np.sum(w**2) - 2 * np.sum(w**3) / np.sum(w) + (np.sum(w**2) / np.sum(w)) ** 2
+        step = float((np.sum((w * residual) ** 2) - trace) / information)
+        if step * last < 0:
+            step /= 2
+        while tau2 + step < 0 and -step > small:
+            step /= 2
+        new = max(0.0, tau2 + step)
+        if abs(new - tau2) <= small + 1e-12 * tau2:
+            return 0.0 if new <= 10 * small else new
+        tau2, last = new, step
+    raise ArithmeticError("restricted maximum likelihood did not settle")
+
+
+ESTIMATORS = {"DL": dersimonian_laird, "PM": paule_mandel, "REML": reml}
 
 
 def pool(
@@ -122,7 +138,8 @@ def pool(
     if method not in ("FE", "DL", "PM", "REML"):
         raise ValueError(f"unknown method {method!r}: use FE, DL, PM or REML")
     k, q = len(y), cochran_q(y, v)
-    tau2 = 0.0 if method == "FE" else _tau2_of(method)(y, v)
+    tau2 = 0.0 if method == "FE" else ESTIMATORS[method](y, v)
+    i2 = _i2_of_q(q, k) if method == "FE" else 100 * tau2 / (tau2 + _typical_variance(v))
     w = 1 / (v + tau2)
     effect, variance = float(np.sum(w * y) / np.sum(w)), 1 / float(np.sum(w))
     if knapp_hartung:
@@ -138,8 +155,13 @@ def pool(
         method=method + (" + Knapp-Hartung" if knapp_hartung else ""), trials=k, effect=effect,
         se=sqrt(variance), interval=Estimate(effect, effect - reach, effect + reach, level),
         prediction=prediction, tau2=tau2, tau2_interval=q_profile(y, v, level), q=q,
-        q_p=float(chi2.sf(q, k - 1)), i2=100 * tau2 / (tau2 + _typical_variance(v)),
+        q_p=float(chi2.sf(q, k - 1)), i2=i2,
     )  # fmt: skip
+
+
+def _i2_of_q(q: float, trials: int) -> float:
+    """I2 in percent from Cochran's Q, for a model without a between-trial variance."""
+    return 0.0 if q == 0 else max(0.0, 100 * (q - trials + 1) / q)
 
 
 def _typical_variance(variances: Array) -> float:

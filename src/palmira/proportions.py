@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import exp, log, sqrt
 
+from scipy.optimize import brentq
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from palmira.estimates import Estimate, critical, two_sided_p
@@ -40,25 +41,38 @@ def risk_difference(
 def risk_ratio(
     count: int, n: int, control_count: int, control_n: int, level: float = 95.0
 ) -> Estimate | None:
-    """Ratio of two proportions with the Koopman score interval; None where neither arm has a case.
+    """Ratio of two proportions with the score interval of Koopman (Biometrics 1984;40:513).
 
-    With no case in the control arm the ratio and its upper limit are infinite.
+    It excludes 1 exactly where Pearson's chi-square test of the two arms is significant. None where
+    neither arm has a case; with none in one arm the ratio is 0 or infinite, and so is the limit on
+    that side, while the other limit is that of the score test.
     """
     if count == 0 and control_count == 0:
         return None
+    limit = critical(level) ** 2
+
+    def beyond(log_ratio: float) -> float:
+        return _ratio_score(exp(log_ratio), count, n, control_count, control_n) - limit
+
     value = float("inf") if control_count == 0 else (count / n) / (control_count / control_n)
-    if control_count == 0 or count == 0:
-        half = 0.5  # Katz's interval of the log ratio after adding one half to each cell.
-        a, b = (count + half) / (n + half), (control_count + half) / (control_n + half)
-        se = sqrt(1 / (count + half) - 1 / (n + half) + 1 / (control_count + half)
-                  - 1 / (control_n + half))  # fmt: skip
-        z = critical(level)
-        low, high = a / b * exp(-z * se), a / b * exp(z * se)
-        return Estimate(value, low, float("inf") if control_count == 0 else high, level)
-    lower, upper = confint_proportions_2indep(
-        count, n, control_count, control_n, method="score", compare="ratio", alpha=1 - level / 100
-    )
-    return Estimate(value, float(lower), float(upper), level)
+    center = log(value) if 0 < value < float("inf") else 0.0
+    far = 60.0  # Beyond e ** 60 no arm of fewer than 10 ** 24 patients has a limit.
+    lower = 0.0 if count == 0 else exp(brentq(beyond, -far, center if control_count else far))
+    if control_count == 0:
+        return Estimate(value, lower, float("inf"), level)
+    return Estimate(value, lower, exp(brentq(beyond, center if count else -far, far)), level)
+
+
+def _ratio_score(ratio: float, count: int, n: int, control_count: int, control_n: int) -> float:
+    """Score chi-square of a ratio of two proportions, at the proportions most likely under it."""
+    half = (n * ratio + count + control_n + control_count * ratio) / 2
+    cases = count + control_count
+    root = sqrt(max(half**2 - (n + control_n) * ratio * cases, 0.0))
+    q = min(cases / (half + root), 1.0)
+    p = min(ratio * q, 1.0)
+    variance = p * (1 - p) / n + ratio**2 * q * (1 - q) / control_n
+    gap = count / n - ratio * control_count / control_n
+    return gap**2 / variance if variance > 0 else 0.0
 
 
 def odds_ratio(

@@ -1,0 +1,243 @@
+"""Pooling of trials, against metafor's published results and by its own laws."""
+
+from math import exp, isclose
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.meta_analysis import combine_effects
+
+from palmira.estimates import critical
+from palmira.pooling import (
+    ESTIMATORS,
+    cochran_q,
+    dersimonian_laird,
+    paule_mandel,
+    pool,
+    q_profile,
+    reml,
+    subgroup_difference,
+)
+
+# The 13 trials of BCG vaccine against tuberculosis: cases and others, vaccinated and control.
+BCG = np.array(
+    [
+        [4, 119, 11, 128], [6, 300, 29, 274], [3, 228, 11, 209], [62, 13536, 248, 12619],
+        [33, 5036, 47, 5761], [180, 1361, 372, 1079], [8, 2537, 10, 619],
+        [505, 87886, 499, 87892], [29, 7470, 45, 7232], [17, 1699, 65, 1600],
+        [186, 50448, 141, 27197], [5, 2493, 3, 2338], [27, 16886, 29, 17825],
+    ],
+    dtype=float,
+)  # fmt: skip
+METHODS = [("FE", False), ("DL", False), ("PM", False), ("REML", False), ("REML", True)]
+
+
+@pytest.fixture(scope="module")
+def bcg():
+    """Log risk ratios and their standard errors."""
+    cases, others, control_cases, control_others = BCG.T
+    n, m = cases + others, control_cases + control_others
+    effects = np.log((cases / n) / (control_cases / m))
+    return effects, np.sqrt(1 / cases - 1 / n + 1 / control_cases - 1 / m)
+
+
+@st.composite
+def trials(draw, smallest=2):
+    """A few trials: effects and standard errors of the size that log hazard ratios have."""
+    k = draw(st.integers(smallest, 8))
+    effects = draw(st.lists(st.floats(-3, 3), min_size=k, max_size=k))
+    errors = draw(st.lists(st.floats(0.05, 2), min_size=k, max_size=k))
+    return np.array(effects), np.array(errors)
+
+
+def restricted_log_likelihood(tau2, y, v):
+    w = 1 / (v + tau2)
+    mean = np.sum(w * y) / np.sum(w)
+    return -0.5 * (np.sum(np.log(v + tau2)) + np.log(np.sum(w)) + np.sum(w * (y - mean) ** 2))
+
+
+def test_bcg_trials_pooled_as_by_metafor_dersimonian_laird(bcg):
+    p = pool(*bcg, "DL")
+    assert p.effect == pytest.approx(-0.714117, abs=5e-7)
+    assert p.se == pytest.approx(0.178742, abs=5e-7)
+    assert p.tau2 == pytest.approx(0.308760, abs=5e-7)
+
+
+def test_bcg_trials_pooled_as_by_metafor_restricted_maximum_likelihood(bcg):
+    p = pool(*bcg, "REML")
+    assert p.effect == pytest.approx(-0.714532, abs=5e-7)
+    assert p.se == pytest.approx(0.179782, abs=5e-7)
+    assert p.tau2 == pytest.approx(0.313243, abs=5e-7)
+    assert p.i2 == pytest.approx(92.2214, abs=5e-5)
+    assert p.q == pytest.approx(152.233, abs=5e-4)
+    assert p.trials == 13
+
+
+def test_bcg_trials_pooled_as_by_metafor_paule_mandel(bcg):
+    """metafor's own root is found to about 1e-4; ours solves Q = k - 1 exactly."""
+    p = pool(*bcg, "PM")
+    assert p.tau2 == pytest.approx(0.318094, abs=1e-4)
+    assert cochran_q(bcg[0], bcg[1] ** 2, p.tau2) == pytest.approx(12, abs=1e-9)
+
+
+def test_bcg_q_profile_interval_as_by_metafor(bcg):
+    low, high = q_profile(bcg[0], bcg[1] ** 2)
+    assert (round(low, 4), round(high, 4)) == (0.1197, 1.1115)
+
+
+def test_bcg_trials_with_knapp_and_hartungs_interval_as_by_metafor(bcg):
+    p = pool(*bcg, "REML", knapp_hartung=True)
+    assert p.interval.lower == pytest.approx(-1.10844, abs=5e-6)
+    assert p.interval.upper == pytest.approx(-0.320621, abs=5e-7)
+
+
+def test_statsmodels_agrees_on_what_it_offers(bcg):
+    theirs = combine_effects(bcg[0], bcg[1] ** 2, method_re="dl", use_t=True)
+    ours = pool(*bcg, "DL", knapp_hartung=True)
+    assert ours.effect == pytest.approx(theirs.mean_effect_re, abs=1e-10)
+    assert ours.se == pytest.approx(theirs.sd_eff_w_re_hksj, abs=1e-10)
+    assert ours.q == pytest.approx(theirs.q, abs=1e-9)
+    fixed = pool(*bcg, "FE")
+    assert fixed.effect == pytest.approx(theirs.mean_effect_fe, abs=1e-10)
+    assert fixed.i2 == pytest.approx(100 * theirs.i2, abs=1e-8)
+
+
+@given(trials(), st.sampled_from(METHODS), st.randoms())
+def test_the_order_of_the_trials_does_not_matter(data, method, random):
+    effects, errors = data
+    order = list(range(len(effects)))
+    random.shuffle(order)
+    one, other = pool(effects, errors, *method), pool(effects[order], errors[order], *method)
+    assert other.effect == pytest.approx(one.effect, abs=1e-6)
+    assert other.se == pytest.approx(one.se, abs=1e-6)
+    assert other.tau2 == pytest.approx(one.tau2, rel=1e-6, abs=1e-8)
+
+
+@given(st.floats(-3, 3), st.lists(st.floats(0.05, 2), min_size=2, max_size=8),
+       st.sampled_from(METHODS))  # fmt: skip
+def test_trials_that_agree_have_no_heterogeneity_and_pool_to_their_effect(effect, errors, method):
+    p = pool([effect] * len(errors), errors, *method)
+    assert p.tau2 == 0
+    assert p.tau2_interval == (0, 0)
+    assert p.effect == pytest.approx(effect, abs=1e-12)
+    assert p.i2 == 0
+    assert p.q == pytest.approx(0, abs=1e-20)
+
+
+@given(trials(), st.sampled_from(METHODS), st.floats(0.1, 10))
+def test_effects_on_another_scale_pool_to_the_same_on_that_scale(data, method, factor):
+    effects, errors = data
+    one, other = pool(effects, errors, *method), pool(factor * effects, factor * errors, *method)
+    assert other.effect == pytest.approx(factor * one.effect, rel=1e-5, abs=1e-6)
+    assert other.tau2 == pytest.approx(factor**2 * one.tau2, rel=1e-5, abs=1e-6)
+    assert other.q == pytest.approx(one.q, rel=1e-9, abs=1e-12)
+    assert other.i2 == pytest.approx(one.i2, rel=1e-4, abs=1e-4)
+
+
+@given(trials(), st.sampled_from(METHODS), st.floats(-5, 5))
+def test_a_shift_of_all_effects_shifts_the_pool_and_leaves_the_heterogeneity(data, method, shift):
+    effects, errors = data
+    one, other = pool(effects, errors, *method), pool(effects + shift, errors, *method)
+    assert other.effect == pytest.approx(one.effect + shift, abs=1e-6)
+    assert other.tau2 == pytest.approx(one.tau2, rel=1e-5, abs=1e-6)
+
+
+@given(trials(), st.sampled_from(METHODS))
+def test_a_pool_lies_between_its_trials(data, method):
+    effects, errors = data
+    p = pool(effects, errors, *method)
+    assert effects.min() - 1e-9 <= p.effect <= effects.max() + 1e-9
+    assert p.interval.lower <= p.effect <= p.interval.upper
+
+
+@given(trials())
+def test_reml_finds_a_maximum_of_the_restricted_likelihood(data):
+    effects, errors = data
+    v = errors**2
+    tau2 = reml(effects, v)
+    best = restricted_log_likelihood(tau2, effects, v)
+    for near in (0.99 * tau2, 1.01 * tau2 + 1e-6 * v.min()):
+        assert best >= restricted_log_likelihood(near, effects, v) - 1e-9
+
+
+@given(trials())
+def test_paule_and_mandels_q_equals_its_degrees_of_freedom_unless_it_starts_below(data):
+    effects, errors = data
+    v = errors**2
+    tau2 = paule_mandel(effects, v)
+    q = cochran_q(effects, v, tau2)
+    assert isclose(q, len(v) - 1, rel_tol=1e-6) if tau2 else q <= len(v) - 1
+
+
+@given(trials())
+def test_the_q_profile_interval_widens_with_its_level(data):
+    effects, errors = data
+    narrow, wide = q_profile(effects, errors**2, 80), q_profile(effects, errors**2, 95)
+    assert wide[0] <= narrow[0] + 1e-12
+    assert narrow[1] <= wide[1] + 1e-12
+
+
+@given(trials())
+def test_i2_from_q_and_from_dersimonian_and_lairds_tau2_agree(data):
+    """Higgins and Thompson 2002: the two definitions are one for this estimator."""
+    fixed, random = pool(*data, "FE"), pool(*data, "DL")
+    assert random.i2 == pytest.approx(fixed.i2, rel=1e-6, abs=1e-9)
+
+
+@given(trials(smallest=3))
+def test_a_new_trial_is_less_certain_than_the_mean(data):
+    for knapp_hartung in (False, True):
+        p = pool(*data, "REML", knapp_hartung)
+        assert p.prediction.lower <= p.interval.lower + 1e-12
+        assert p.prediction.upper >= p.interval.upper - 1e-12
+
+
+def test_reml_settles_where_plain_fisher_scoring_runs_to_and_fro():
+    effects = np.array([-0.85745748, -0.3676, -1.99456, -0.43627, -0.26207, 0.31173, -0.88625])
+    v = np.array([1.41007, 1.81232, 0.0762595, 8.50339, 2.28766, 0.0965562, 1.35439])
+    tau2 = reml(effects, v)
+    grid = np.linspace(0, 5, 501)
+    best = max(grid, key=lambda x: restricted_log_likelihood(x, effects, v))
+    assert tau2 == pytest.approx(best, abs=0.01)
+
+
+def test_two_trials_by_hand():
+    p = pool([0.0, 1.0], [0.5, 0.5], "DL")
+    assert p.q == pytest.approx(2)
+    assert p.tau2 == pytest.approx(0.25)  # (Q - 1) / (8 - 32 / 8)
+    assert p.effect == pytest.approx(0.5)
+    assert p.se == pytest.approx(0.5)
+    assert p.prediction is None  # no degree of freedom is left
+    assert p.interval.upper == pytest.approx(0.5 + critical(95) * 0.5)
+    assert p.ratio.value == pytest.approx(exp(0.5))
+    assert p.prediction_ratio is None
+
+
+def test_one_common_effect_has_no_prediction_interval(bcg):
+    assert pool(*bcg, "FE").prediction is None
+
+
+def test_the_difference_of_two_pools_by_hand():
+    one, other = pool([0.0, 0.0], [0.5, 0.5]), pool([0.6, 0.6], [0.5, 0.5])
+    z, p = subgroup_difference(one, other)
+    assert z == pytest.approx(-1.2)
+    assert p == pytest.approx(0.2301, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("effects", "errors"), [([0.1], [0.2]), ([0.1, 0.2], [0.1]), ([0.1, 0.2], [0.1, 0.0])]
+)
+def test_what_is_no_set_of_trials_is_refused(effects, errors):
+    with pytest.raises(ValueError, match="at least two trials"):
+        pool(effects, errors)
+
+
+def test_an_unknown_method_is_refused():
+    assert set(ESTIMATORS) == {"DL", "PM", "REML"}
+    with pytest.raises(ValueError, match="unknown method"):
+        pool([0.1, 0.2], [0.1, 0.1], "ML")
+
+
+def test_dersimonian_laird_is_never_negative():
+    assert dersimonian_laird(np.array([0.1, 0.1001]), np.array([1.0, 1.0])) == 0
