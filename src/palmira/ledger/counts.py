@@ -163,7 +163,13 @@ def quotations(record: Record, others: dict[str, Record]) -> Iterator[Finding]:
             continue
         meets = entry.printed.low <= twin.printed.high and twin.printed.low <= entry.printed.high
         versions = [e for e in source.entries.values() if e.version and _unversioned(e) == twin.id]
-        others_say = any(v.text.lstrip("0") == entry.text.lstrip("0") for v in versions)
+        own = {s.doi for s in record.sheet.sources.values() if s.doi}
+        others_say = any(
+            v.printed
+            and v.printed.rounds_from(entry.value)
+            and {source.sheet.sources[name].doi for name in v.source} - own
+            for v in versions
+        )
         elsewhere = "; another source prints the same as here" if others_say else ""
         yield Finding(
             entry.id, twin.text, f"{source.trial}, as our source has it",
