@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-BUILD := $(BIN)/jupyter-book build . --warningiserror --keep-going --nitpick
+BUILD := $(BIN)/jupyter-book build . --warningiserror --keep-going --nitpick --quiet
 
 # Kernels start twice as slowly without compiled imports; a user's own settings must not leak in.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
