@@ -61,7 +61,7 @@ lint: $(READY)
 
 # After a change to pyproject.toml.
 lock:
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra audit --universal --fork-strategy fewest \
 	  --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean:

@@ -51,6 +51,7 @@ class Entry:
     version: int = 0
     same_as: tuple[str, ...] = ()
     quotes: str | None = None
+    within: str | None = None
     repair: Repair | None = None
     note: str | None = None
 
@@ -147,7 +148,7 @@ def _cell(
             block=block.id, row=row.id, column=name, printed=numbers.get(part),
             interval_level=level if part in {"estimate", "lower", "upper"} else None,
             source=tuple(row.source or ()), confidence=row.confidence, version=version,
-            same_as=tuple(row.same_as), quotes=row.quotes,
+            same_as=tuple(row.same_as), quotes=row.quotes, within=row.within,
             repair=row.repairs.get(name), note=row.note,
             **{a: _attribute(a, row, column, block) for a in ATTRIBUTES},
         )  # fmt: skip

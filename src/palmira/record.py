@@ -91,6 +91,10 @@ def _cross_check(record: Record) -> None:
                 raise RecordError(
                     f"{where}: same_as names no row: {sorted(lost)}. Mend: correct it."
                 )
+            if row.within and f"{block.id}.{row.within}" not in rows:
+                raise RecordError(
+                    f"{where}: within names no row of its block: {row.within!r}. Mend: correct it."
+                )
             if unknown := set(row.repairs) - set(block.columns or {""}):
                 raise RecordError(
                     f"{where}: repair of {sorted(unknown)}, which is no column. Mend: correct it."

@@ -67,6 +67,7 @@ class Row(Attributes):
     values: list[str | None]
     p: str | None = Field(None, description="P value printed with the row")
     place: str | None = Field(None, description="place in the paper, if not the block's")
+    within: str | None = Field(None, description="row of the block of which this one is a part")
     same_as: list[str] = Field(default_factory=list, description="rows with the same quantity")
     quotes: str | None = Field(None, description="another record's row, as in pace:contrasts.pfs")
     repairs: dict[str, Repair] = Field(default_factory=dict)
