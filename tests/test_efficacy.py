@@ -56,7 +56,8 @@ def test_a_changed_record_changes_the_picture(palmira):
     before, after = (figures.arms_without_curve(r) for r in (palmira, other))
     assert not before.data.equals(after.data)
     assert "20.3" in after.alt and "20.3" not in before.alt
-    assert "7.9 points apart at 12 months" in after.alt
+    assert "further apart at 6 months than at 12 months" in after.alt
+    assert "13.0" not in before.alt  # a published picture computes no difference
 
 
 def test_the_three_readings_stand_side_by_side(palmira):
@@ -127,7 +128,7 @@ def test_the_arithmetic_of_the_bound_can_be_followed_by_hand(palmira):
     steps = table.frame.set_index("Step")
     assert steps.loc["Least standard error of a Cox model", "Calculation"] == "√(1/107 + 1/51)"
     assert steps.loc["Least standard error of a Cox model", "Result"] == "0.170"
-    assert steps.loc["Events that would be needed", "Result"] == "250; there were 158"
+    assert steps.loc["Fewest events for it, at an even split", "Result"] == "250; there were 158"
     assert table.data.set_index("Step").loc["Implied over least", "Value"] == pytest.approx(
         0.7244, abs=5e-5
     )

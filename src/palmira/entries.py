@@ -50,8 +50,12 @@ class Entry:
     confidence: str | None = None
     version: int = 0
     same_as: tuple[str, ...] = ()
+    perhaps_same_as: tuple[str, ...] = ()
     quotes: str | None = None
     within: str | None = None
+    exhaustive: bool = False
+    between: tuple[str, ...] = ()
+    test: str | None = None
     repair: Repair | None = None
     note: str | None = None
 
@@ -148,7 +152,9 @@ def _cell(
             block=block.id, row=row.id, column=name, printed=numbers.get(part),
             interval_level=level if part in {"estimate", "lower", "upper"} else None,
             source=tuple(row.source or ()), confidence=row.confidence, version=version,
-            same_as=tuple(row.same_as), quotes=row.quotes, within=row.within,
+            same_as=tuple(row.same_as), perhaps_same_as=tuple(row.perhaps_same_as),
+            quotes=row.quotes, within=row.within, exhaustive=row.exhaustive,
+            between=tuple(row.between), test=row.test,
             repair=row.repairs.get(name), note=row.note,
             **{a: _attribute(a, row, column, block) for a in ATTRIBUTES},
         )  # fmt: skip

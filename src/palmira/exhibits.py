@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from dataclasses import dataclass, field
 from html import escape
 
@@ -15,6 +16,16 @@ from matplotlib.figure import Figure
 from palmira.evidence import Evidence
 
 MIME = "application/vnd.palmira.exhibit+json"
+
+
+INTERVAL = re.compile(r"\((?:n = )?[-−]?[\d.∞][^()]{0,22}\)")  # (0.66 to 1.07), (n = 135)
+MINUS = re.compile(r"(?:^|(?<=[\s(]))-(?=[\d.])")
+
+
+def _tie(text: str) -> str:
+    """Escaped text of a cell: an interval stays on one line, a negative number has its minus."""
+    tied = INTERVAL.sub(lambda m: m.group().replace(" ", "\u00a0"), text)
+    return escape(MINUS.sub("−", tied))
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,11 @@ class Table:
     def html(self) -> str:
         """Header and body of an HTML table, with the scope of each header cell."""
         frame = self.frame.drop(columns=[self.group]) if self.group else self.frame
-        head = "".join(f'<th scope="col">{escape(str(c))}</th>' for c in frame.columns)
+        head = "".join(f'<th scope="col">{_tie(str(c))}</th>' for c in frame.columns)
+        wordy = [
+            frame.iloc[:, i].astype(str).str.len().max() > 40 for i in range(1, frame.shape[1])
+        ]
+        opening = ['<td class="words">' if w else "<td>" for w in wordy]
         lines = [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
         previous = None
         for (_, row), name in zip(
@@ -55,8 +70,8 @@ class Table:
                 )
                 lines.append(f'<tr class="group">{span}</tr>')
                 previous = name
-            first, *rest = ("" if pd.isna(v) else escape(str(v)) for v in row)
-            cells = "".join(f"<td>{v}</td>" for v in rest)
+            first, *rest = ("" if pd.isna(v) else _tie(str(v)) for v in row)
+            cells = "".join(f"{td}{v}</td>" for td, v in zip(opening, rest, strict=True))
             lines.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
         lines.append("</tbody>")
         return "\n".join(lines)

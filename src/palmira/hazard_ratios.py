@@ -14,7 +14,8 @@ def smallest_se(events: float, control_events: float) -> float:
     At the partial-likelihood estimate the score equation says that the fitted probabilities p of
     "the patient with the event is of the experimental arm" add up to ``events``; the information is
     the sum of p (1 - p), which by Jensen's inequality is at most d1 d2 / (d1 + d2). Strata,
-    covariates and a common interaction model only lower it. Hence SE >= sqrt(1/d1 + 1/d2).
+    covariates and a common interaction model that holds the factor itself only lower it. Hence
+    SE >= sqrt(1/d1 + 1/d2).
     It holds for a model-based standard error with Breslow's or Efron's ties; a robust one can fall
     below.
     """

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from IPython.display import display
 
+from palmira.exhibits import MINUS
 from palmira.record import Record
 
 
@@ -32,6 +33,7 @@ def tell(**numbers: str) -> None:
 
 def _glue(key: str, text: str) -> None:
     # What myst_nb.glue(key, text, display=False) emits; importing myst_nb costs each kernel 2.6 s.
+    text = MINUS.sub("−", text)
     prefix = "application/papermill.record/"
     display(
         {f"{prefix}text/plain": repr(text)},

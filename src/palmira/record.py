@@ -87,7 +87,7 @@ def _cross_check(record: Record) -> None:
     for block in sheet.blocks:
         for row in block.rows:
             where = f"block {block.id}, row {row.id}"
-            if lost := set(row.same_as) - rows:
+            if lost := {*row.same_as, *row.perhaps_same_as} - rows:
                 raise RecordError(
                     f"{where}: same_as names no row: {sorted(lost)}. Mend: correct it."
                 )

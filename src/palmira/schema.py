@@ -68,6 +68,11 @@ class Row(Attributes):
     p: str | None = Field(None, description="P value printed with the row")
     place: str | None = Field(None, description="place in the paper, if not the block's")
     within: str | None = Field(None, description="row of the block of which this one is a part")
+    exhaustive: bool = Field(False, description="its parts leave nobody out")
+    between: list[str] = Field(default_factory=list, description="patients lost between two rows")
+    test: Literal["Wald", "log-rank", "stratified log-rank"] | None = Field(
+        None, description="the test that the paper says its P value comes from"
+    )
     same_as: list[str] = Field(default_factory=list, description="rows with the same quantity")
     quotes: str | None = Field(None, description="another record's row, as in pace:contrasts.pfs")
     repairs: dict[str, Repair] = Field(default_factory=dict)
@@ -76,7 +81,11 @@ class Row(Attributes):
     versions: list[Version] = Field(default_factory=list)
     chosen_because: str | None = None
 
-    @field_validator("same_as", mode="before")
+    perhaps_same_as: list[str] = Field(
+        default_factory=list, description="rows that may print the same quantity, or another"
+    )
+
+    @field_validator("same_as", "perhaps_same_as", mode="before")
     @classmethod
     def _one_or_more(cls, rows: object) -> object:
         return [rows] if isinstance(rows, str) else rows
@@ -123,6 +132,7 @@ class Sheet(_Model):
     title: str
     arms: dict[str, Arm]
     populations: dict[str, dict[str, str]] = Field(default_factory=dict)
+    strata: list[str] = Field(default_factory=list, description="factors of stratification")
     sources: dict[str, Source]
     confidences: dict[str, str] = Field(default_factory=dict)
     blocks: list[Block]

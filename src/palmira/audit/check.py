@@ -56,6 +56,8 @@ def compare(check: str, entry: Entry, value: float, how: str, otherwise: str = "
 
 
 def boxes_meet(one: Printed, low: float, high: float) -> bool:
-    """Whether the rounding interval of a print and the range ``low`` to ``high`` have a point."""
+    """Whether the rounding interval of a print and the range ``low`` to ``high`` share more than an
+    end: a number halfway between two prints is printed as one of them under one rule, not as both.
+    """
     slack = 1e-9
-    return low <= one.high + slack and one.low <= high + slack
+    return low < one.high - slack and one.low < high - slack

@@ -75,7 +75,7 @@ def absolute_numbers(records: Mapping[str, Record]) -> Picture:
     return Picture(figure, _absolute_alt(data), data)
 
 
-MARKERS = {"experimental": "o", "control": "s"}
+MARKERS = {"experimental": "s", "control": "o"}  # as in the chapters on PALMIRA
 
 
 def _panel(ax: Axes, data: pd.DataFrame, names: list[str]) -> None:

@@ -74,7 +74,8 @@ def consort_flow(record: Record) -> Picture:
         figure.subplots_adjust(left=0.01, right=0.99, top=0.995, bottom=0.3 / 6.2)
         ax.set(xlim=(0, 1), ylim=(0, 1))
         ax.axis("off")
-        _box(ax, 0.5, 0.945, 0.36, 0.09, "Screened; not eligible\nnumbers not seen", MUTED, True)
+        screened = "Screened, and not eligible:\nnumbers not seen"
+        _box(ax, 0.5, 0.945, 0.36, 0.09, screened, MUTED, True)
         _arrow(ax, 0.5, 0.9, 0.5, 0.86)
         allocation = record["methods.allocation"].text
         _box(ax, 0.5, 0.815, 0.36, 0.09, f"Randomly assigned {allocation}\n{total}", INK)

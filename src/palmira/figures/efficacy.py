@@ -56,10 +56,10 @@ def arms_without_curve(record: Record) -> Picture:
         )
     ]  # fmt: skip
     gaps = [_value(data, ARMS[0], month) - _value(data, ARMS[1], month) for month in (6, 12)]
+    first, second = ("6", "12") if abs(gaps[0]) > abs(gaps[1]) else ("12", "6")
     alt = (
-        f"Palbociclib + ET against ET alone: {spell(said)}. The arms lie {abs(gaps[0]):.1f} "
-        f"points apart at 6 months and {abs(gaps[1]):.1f} points apart at 12 months. No curve "
-        "connects the points."
+        f"Palbociclib + ET against ET alone: {spell(said)}. The arms lie further apart at {first} "
+        f"months than at {second} months. No curve connects the points."
     )
     return Picture(figure, alt, data)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from palmira.exhibits import Picture
-from palmira.figures.style import MUTED, canvas
+from palmira.figures.style import MUTED, canvas, spell
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.ledger.book import frame
+from palmira.tables.ledger import chapter_name
 
 COLORS = {
     "reproduced": "#0072B2", "rounding": "#56B4E9", "conditional": "#A3457C",
@@ -21,10 +22,11 @@ def verdicts_by_chapter(entries: list[LedgerEntry]) -> Picture:
     counts = pd.crosstab(data["chapter"], data["verdict"])
     counts = counts[[v for v in COLORS if v in counts]]
     counts = counts.loc[counts.sum(axis=1).sort_values().index]
+    names = [chapter_name(c) for c in counts.index]
     with canvas(0.36 * len(counts) + 1.5) as (_, ax):
         left = pd.Series(0, counts.index)
         for verdict in counts:
-            ax.barh(counts.index, counts[verdict], left=left, color=COLORS[str(verdict)],
+            ax.barh(names, counts[verdict], left=left, color=COLORS[str(verdict)],
                     edgecolor="white", linewidth=0.6, label=verdict)  # fmt: skip
             for y, (start, width) in enumerate(zip(left, counts[verdict], strict=True)):
                 if width >= 14:
@@ -38,5 +40,9 @@ def verdicts_by_chapter(entries: list[LedgerEntry]) -> Picture:
         ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.45, 1.0), frameon=False)
     totals = counts.sum()
     words = ", ".join(f"{totals[v]} {v}" for v in MEANINGS if v in totals)
-    alt = f"Of {len(entries)} printed numbers: {words}. Bars divide them by chapter."
+    off = counts["inconsistent"].sort_values(ascending=False) if "inconsistent" in counts else {}
+    where = spell([f"{n} in {chapter_name(c).lower()}" for c, n in off.items() if n])
+    alt = f"Of {len(entries)} printed numbers: {words}."
+    if where:
+        alt += f" Inconsistent are {where}."
     return Picture(ax.figure, alt, counts.reset_index().melt("chapter", value_name="entries"))

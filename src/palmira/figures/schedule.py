@@ -56,7 +56,8 @@ def schedule(record: Record) -> Picture:
         f"letrozole. Scans come every {first} weeks, then every {later}; the {rate.what} falls "
         f"{rate.week - rate.last_scan_week:.1f} weeks after the scan of week "
         f"{rate.last_scan_week:.0f}, the {other.what} {other.week - other.last_scan_week:.1f} "
-        f"weeks after that of week {other.last_scan_week:.0f}."
+        f"weeks after that of week {other.last_scan_week:.0f}. "
+        + " ".join(f"{m.what}: week {m.week:.1f}." for m in marks.iloc[2:].itertuples())
     )
     tidy = [pd.DataFrame(doses, columns=["what", "from_day", "to_day"])]
     for what, weeks in (("tumor assessment", scans), ("bone scan", bone)):

@@ -66,14 +66,16 @@ def ledger(record: Record, others: dict[str, Record] | None = None) -> list[Ledg
         for finding in stream:
             found.setdefault(finding.id, finding)
     return [
-        _line(entry, found.get(entry.id)) for entry in record.entries.values() if not entry.version
+        _line(entry, found.get(entry.id), record.trial)
+        for entry in record.entries.values()
+        if not entry.version
     ]
 
 
-def _line(entry: Entry, finding: Finding | None) -> LedgerEntry:
+def _line(entry: Entry, finding: Finding | None, trial: str) -> LedgerEntry:
     chapter = next((c for pattern, c in CHAPTERS if fnmatchcase(entry.id, pattern)), "record")
     if finding is None:
-        finding = Finding(entry.id, "", "", "not recomputable", _missing(entry))
+        finding = Finding(entry.id, "", "", "not recomputable", _missing(entry, trial))
     return LedgerEntry(
         entry.id, _label(entry), entry.text, entry.place, finding.recomputed, finding.method,
         finding.verdict, finding.reason, chapter,
@@ -88,14 +90,16 @@ def _label(entry: Entry) -> str:
     return ", ".join(w for w in words if w)
 
 
-def _missing(entry: Entry) -> str:
+def _missing(entry: Entry, trial: str) -> str:
     """What would be needed to compute a number that nothing printed leads to."""
     if entry.part in ("text", "date", "ratio", "level") or entry.block in (
         "methods",
         "sample_size",
+        "table2_note",
     ):
         return "a stated fact of the design"
-    if entry.quotes or entry.block in ("discussion", "introduction"):
+    own = entry.row.split(".")[0] == trial.lower()  # the trial's own number in its Discussion
+    if entry.quotes or (entry.block in ("discussion", "introduction") and not own):
         return "another study's result; its own report was not seen"
     if entry.block == "asco2023":
         return "an earlier analysis; needs the patients' data of that cutoff"

@@ -10,6 +10,7 @@ from math import isnan
 
 from palmira.entries import Entry
 from palmira.ledger.finding import Finding, compare
+from palmira.printed import Printed
 from palmira.proportions import clopper_pearson, count_from_percent
 from palmira.record import Record
 
@@ -100,9 +101,12 @@ def repeats(record: Record) -> Iterator[Finding]:
         elif entry.printed.low < twin.printed.high and twin.printed.low < entry.printed.high:
             yield Finding(entry.id, twin.text, method, "reproduced")
         else:
+            loose = Printed(entry.text)
+            loosely = loose.low < twin.printed.high and twin.printed.low < loose.high
             yield Finding(
                 entry.id, twin.text, method, "inconsistent", f"{twin.place} prints {twin.text}"
-            )
+                + ("; they agree if no decimal was dropped here" if loosely else ""),
+            )  # fmt: skip
 
 
 def exact_intervals(record: Record) -> Iterator[Finding]:

@@ -86,8 +86,12 @@ def hazard_ratio_limits(record: Record) -> Iterator[Finding]:
                         f"SE {widest:.3f} at most in print, {least:.3f} at least with {which}",
                     )  # fmt: skip
             else:
-                for part in (lower, upper):
-                    yield Finding(part.id, f"SE >= {least:.3f}", f"bound of {which}", "reproduced")
+                for part in (lower, upper):  # not ruled out, and not computed either
+                    yield Finding(
+                        part.id, "", f"least SE of {which}", "not recomputable",
+                        f"SE {widest:.3f} at most in print, {least:.3f} at least with {which}: "
+                        "compatible; the limit itself needs the patients' data",
+                    )  # fmt: skip
         if "p" in cell and cell["p"].printed and not cell["p"].printed.bound:
             p = wald_p(estimate.value, log_se(lower.value, upper.value, level))
             ends = [

@@ -12,7 +12,7 @@ Verdict = Literal[
     "reproduced", "rounding", "inconsistent", "conditional", "not recomputable", "unsettled"
 ]
 MEANINGS: dict[Verdict, str] = {
-    "reproduced": "computed anew, it rounds to the printed number",
+    "reproduced": "computed anew or printed twice, it agrees within rounding",
     "rounding": "it agrees if the print was cut off instead of rounded",
     "inconsistent": "no value within the rounding of its sources gives the printed number",
     "conditional": "it agrees if a named assumption holds",

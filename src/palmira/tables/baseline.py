@@ -32,7 +32,8 @@ def printed_characteristics(record: Record) -> Table:
         label = row.category or (f"Median (range), {row.unit}" if row.cell else row.label)
         marked = {n: f"{t or ''}{REPAIRED if n in row.repairs else ''}" for n, t in text.items()}
         cells = {
-            headings[n]: v.replace("; ", " to ").replace(" (", "\u00a0(") for n, v in marked.items()
+            headings[n]: v.replace("; ", " to ") if ";" in v else v.replace(" (", "\u00a0(")
+            for n, v in marked.items()
         }
         lines.append(
             {"Factor": row.factor, "Characteristic": label + NOTED * bool(row.note), **cells}
@@ -76,7 +77,7 @@ def recomputed_characteristics(record: Record) -> Table:
         "SMD, standardized mean difference, each level against the rest: positive where the level "
         "is more frequent with palbociclib.",
         f"‡ Percents of the {advanced[0]}, {advanced[1]} and {advanced[2]} patients whose previous "
-        "palbociclib was for advanced disease. Age groups are those of the forest plot (Figure 3).",
+        "palbociclib was for advanced disease. Age groups are those of the paper's Figure 3.",
     )
     data = frame.drop(columns=["row"]).rename(columns={"low": "chance_low", "high": "chance_high"})
     return Table(pd.DataFrame(lines), data, group="Factor", notes=notes)

@@ -149,7 +149,7 @@ def bound_steps(record: Record, cell: str) -> Table:
         ("Least standard error of a Cox model", how, f"{least:.3f}", least),
         ("Implied over least", f"{r.ways.printed_se:.3f} / {least:.3f}",
          f"{r.ways.se_ratio:.2f}", r.ways.se_ratio),
-        ("Events that would be needed", f"4 / {r.widest_se:.3f}²",
+        ("Fewest events for it, at an even split", f"4 / {r.widest_se:.4f}²",
          f"{events_needed(r.widest_se):.0f}; there were {sum(r.events)}",
          events_needed(r.widest_se)),
         ("P value from ratio and interval", f"z = ln {e.value:g} / {r.ways.printed_se:.3f} = "

@@ -16,7 +16,7 @@ RESULTS = {
         "12-month PFS, %": "results.pfs.rate_12",
         "Objective response, %": "results.orr",
         "Clinical benefit, %": "results.cbr",
-        "Median OS, months": "results.os.median",
+        "Median overall survival, months": "results.os.median",
     },
     "Safety, treated patients": {
         "Adverse event of grade 3 or higher, n (%)": "safety.teae.grade3",

@@ -11,6 +11,11 @@ from palmira.ledger.book import frame
 SHOWN = {"label": "Number", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}
 
 
+def chapter_name(chapter: str) -> str:
+    """A chapter's id as a reader sees it: ``response-survival`` is "Response and survival"."""
+    return chapter.replace("-", " and ").capitalize()
+
+
 def summary(entries: list[LedgerEntry]) -> Table:
     """Number of entries by chapter and verdict."""
     data = frame(entries)
@@ -18,7 +23,7 @@ def summary(entries: list[LedgerEntry]) -> Table:
     counts = counts.reindex(columns=[v for v in MEANINGS if v in counts])
     counts = counts.assign(total=counts.sum(axis=1))
     counts.loc["all chapters"] = counts.sum()
-    shown = counts.reset_index().rename(columns={"chapter": "Chapter"})
+    shown = counts.rename(index=chapter_name).reset_index().rename(columns={"chapter": "Chapter"})
     return Table(shown.astype(object).map(lambda v: "" if v == 0 else v), counts.reset_index())
 
 
@@ -26,7 +31,9 @@ def findings(entries: list[LedgerEntry], verdicts: tuple[str, ...]) -> Table:
     """The entries with one of ``verdicts``, each with the reason, by place in the paper."""
     data = frame([e for e in entries if e.verdict in verdicts])
     shown = data.assign(How=data["method"].where(data["reason"] == "", data["reason"]))
-    shown = shown.rename(columns=SHOWN | {"place": "Place", "How": "How, or why not"})
+    words = shown["label"].str.replace("_", " ").str.replace(r", p$", ", P", regex=True)
+    names = SHOWN | {"place": "Place", "How": "How, or why not"}
+    shown = shown.assign(label=words).rename(columns=names)
     columns = ["Place", *SHOWN.values(), "How, or why not"]
     if len(verdicts) == 1:
         columns.remove("Verdict")

@@ -1,0 +1,234 @@
+"""Checks of counts and percents: A1 to A5 and A7."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import isnan
+
+from typing import cast
+
+from palmira.audit.check import Check, Verdict, boxes_meet, compare
+from palmira.entries import Entry
+from palmira.printed import Printed
+from palmira.proportions import count_from_percent
+from palmira.record import Record
+
+
+def chosen(record: Record) -> list[Entry]:
+    """All entries but the versions that were not chosen."""
+    return [e for e in record.entries.values() if not e.version]
+
+
+def a1_percent(record: Record) -> Iterator[Check]:
+    """A percent printed with its count: 100 n / N rounds to it, half up or half to even.
+
+    Inputs: count or events, percent, the analysis set or the n of the cell. Tolerance: half a unit
+    of the last decimal; a percent that was cut off gives ``rounding``.
+    """
+    for entry in chosen(record):
+        if entry.part != "percent" or entry.printed is None:
+            continue
+        cell = record.cell(entry)
+        if "events" in cell:
+            count, n = cell["events"], cell["n"]
+        elif "count" in cell and entry.population and entry.arm:
+            count, n = cell["count"], record.size(entry.population, entry.arm)
+        elif "count" in cell:
+            yield Check("A1", entry.id, "not checkable", entry.text, "", "no analysis set is named")
+            continue
+        else:
+            continue
+        if n.value == 0:
+            continue
+        fits = count_from_percent(entry.value, entry.printed.half_unit, int(n.value))
+        would = f"{entry.text}% would be {' or '.join(map(str, fits)) or 'no count'} of {n.text}"
+        yield compare("A1", entry, 100 * count.value / n.value, f"{count.text} of {n.text}", would)
+
+
+def a2_grim(record: Record) -> Iterator[Check]:
+    """A percent printed alone: some whole number of the analysis set prints as it.
+
+    Inputs: percent, analysis set. Source: the GRIM test (Brown and Heathers, Soc Psychol Personal
+    Sci 2017;8:363). All counts that fit are listed; a cut-off percent gives ``rounding``.
+    """
+    for entry in chosen(record):
+        if entry.part != "percent" or entry.printed is None or entry.arm is None:
+            continue
+        if entry.measure == "rate":  # a Kaplan-Meier rate is no share of whole patients
+            continue
+        if {"count", "events"} & set(record.cell(entry)):
+            continue
+        if not entry.population:
+            yield Check("A2", entry.id, "not checkable", entry.text, "", "no analysis set is named")
+            continue
+        n = int(record.size(entry.population, entry.arm).value)
+        fits = count_from_percent(entry.value, entry.printed.half_unit, n)
+        if fits:
+            text = " or ".join(map(str, fits))
+            yield Check("A2", entry.id, "consistent", entry.text, text, f"{text} of {n}")
+            continue
+        cut = [k for k in range(n + 1) if entry.printed.truncates_from(100 * k / n)]
+        verdict: Verdict = "rounding" if cut else "inconsistent"
+        detail = f"no whole number of {n} prints so" + (", unless it was cut off" if cut else "")
+        yield Check("A2", entry.id, verdict, entry.text, " or ".join(map(str, cut)), detail)
+
+
+def _whole(record: Record, entry: Entry) -> Entry | None:
+    """What a factor's levels add up to: the block's row for all patients, or the analysis set."""
+    whole = record.entries.get(f"{entry.block}.all.{entry.column}.{entry.part}")
+    if whole is None and entry.part == "count" and entry.population and entry.arm:
+        whole = record.size(entry.population, entry.arm)
+    return whole
+
+
+def a3_sums(record: Record) -> Iterator[Check]:
+    """Arms add up to the total, and levels of a factor to all patients.
+
+    Inputs: counts by arm and total; counts of all levels. No tolerance. Levels may fall short of
+    all patients where their percents do not add up to 100 (others are missing: ``information``).
+    Where levels do not add up, those that agree with their arms are spared: the other is the odd
+    one.
+    """
+    roles = {k: a.role for k, a in record.sheet.arms.items()}
+    rows: dict[tuple[str, str, str], list[Entry]] = {}
+    levels: dict[tuple[str, str, str | None, str], list[Entry]] = {}
+    for e in chosen(record):
+        if e.part not in ("count", "events", "n") or e.grade is not None:
+            continue
+        rows.setdefault((e.block, e.row, e.part), []).append(e)
+        if e.factor and e.category:
+            levels.setdefault((e.block, e.factor, e.arm, e.part), []).append(e)
+    agreed = set()
+    randomized = [a for a, role in roles.items() if role in ("experimental", "control", "other")]
+    for entries in rows.values():
+        total = [e for e in entries if e.arm and roles[e.arm] == "total"]
+        parts = [e for e in entries if e.arm in randomized]
+        if len(total) == 1 and len(parts) == len(randomized):
+            words = " + ".join(e.text for e in parts)
+            check = compare("A3", total[0], sum(e.value for e in parts), f"arms: {words}")
+            if check.verdict == "consistent":
+                agreed.add(total[0].id)
+            yield check
+    for entries in levels.values():
+        whole = _whole(record, entries[0])
+        if whole is None or len(entries) < 2 or whole in entries:
+            continue
+        missing = whole.value - sum(e.value for e in entries)
+        doubtful = [e for e in entries if e.id not in agreed] or entries
+        for e in doubtful if missing else entries:
+            others = sum(x.value for x in entries) - e.value
+            how = f"{whole.text} less {others:.0f} in the other levels"
+            check = compare("A3", e, whole.value - others, how)
+            if missing > 0 and not _fill_up(record, entries):
+                check = replace(
+                    check, verdict="information", detail=f"{how}; others may be missing"
+                )
+            yield check
+
+
+def _fill_up(record: Record, entries: list[Entry]) -> bool:
+    """Whether the levels' percents add up to 100, as they do where nobody is missing."""
+    percents = [record.cell(e).get("percent") for e in entries]
+    if not all(percents):
+        return False
+    half = sum(p.printed.half_unit for p in percents if p and p.printed)
+    return abs(sum(p.value for p in percents if p) - 100) <= half + 1e-9
+
+
+def a4_denominators(record: Record) -> Iterator[Check]:
+    """Rows whose percents do not use the arm's randomized number: ``information`` by arm.
+
+    Inputs: count and percent. The N that prints as a percent lies between count / (percent + half a
+    unit) and count / (percent - half a unit); the ranges of the rows of one analysis set are cut.
+    """
+    ranges: dict[tuple[str, str, str | None], list[tuple[float, float]]] = {}
+    for entry in chosen(record):
+        cell = record.cell(entry)
+        if entry.part != "percent" or "count" not in cell or not entry.arm or not entry.printed:
+            continue
+        if entry.arm not in record.sheet.populations.get("randomized", {}):
+            continue
+        count, n = cell["count"].value, record.size("randomized", entry.arm).value
+        low = 100 * count / entry.printed.high
+        high = 100 * count / max(entry.printed.low, 1e-9)
+        if count and not low - 1e-9 <= n <= high + 1e-9:
+            ranges.setdefault((entry.block, entry.arm, entry.population), []).append((low, high))
+    for (block, arm, population), found in ranges.items():
+        low, high = max(r[0] for r in found), min(r[1] for r in found)
+        if low > high or (population == "randomized" and len(found) < 3):
+            continue  # single slips, which A1 shows
+        size = record.size("randomized", arm).text
+        how = f"N that prints the percents of {len(found)} rows ({population}), not {size}"
+        yield Check("A4", f"{block}.{arm}", "information", size, f"{low:.1f} to {high:.1f}", how)
+
+
+def a5_flow(record: Record) -> Iterator[Check]:
+    """The flow of patients: those before, less those lost between, are those after.
+
+    Inputs: rows that name the two they stand ``between``, and rows ``within`` another. No
+    tolerance. Parts that leave nobody out add up to the whole; other parts do not exceed it.
+    """
+    for entry in chosen(record):
+        if entry.part != "count" or entry.grade is not None:
+            continue
+        suffix = f".{entry.column}.count" if entry.column else ".count"
+        if entry.between:
+            before, after = (record.entries.get(row + suffix) for row in entry.between)
+            if before and after:
+                how = f"{before.text} before, {after.text} after"
+                yield compare("A5", entry, before.value - after.value, how)
+        parts = [
+            e for e in chosen(record)
+            if e.part == "count" and e.block == entry.block and e.within == entry.row
+            and e.column == entry.column and e.grade is None
+        ]  # fmt: skip
+        if parts:
+            total = sum(e.value for e in parts)
+            words = " + ".join(e.text for e in parts)
+            bad = total != entry.value if entry.exhaustive else total > entry.value
+            verdict: Verdict = "inconsistent" if bad else "consistent"
+            how = f"parts: {words}"
+            yield Check("A5", entry.id, verdict, entry.text, f"{total:.0f}", how)
+
+
+def a7_repeats(record: Record) -> Iterator[Check]:
+    """A quantity printed in several places: the rounding intervals have a point in common.
+
+    Inputs: rows that name another as the same, or as perhaps the same (then a difference is
+    ``information``). Under a column's declared decimals; where only the literal reading meets, the
+    detail says so.
+    """
+    rows: dict[str, list[Entry]] = {}
+    for e in chosen(record):
+        rows.setdefault(f"{e.block}.{e.row}", []).append(e)
+    for entry in chosen(record):
+        for row in (*entry.same_as, *entry.perhaps_same_as):
+            for twin in rows[row]:
+                if _comparable(entry, twin):
+                    yield _repeat(entry, twin, row in entry.perhaps_same_as)
+
+
+def _comparable(entry: Entry, twin: Entry) -> bool:
+    """Whether two entries of such rows are the same part, of the same arm and grade."""
+    arms = entry.arm == twin.arm or None in (entry.arm, twin.arm)
+    grades = (entry.grade or "any") == (twin.grade or "any")
+    measures = entry.measure == twin.measure or entry.part == twin.part == "percent"
+    estimable = not (entry.printed and isnan(entry.number)) and not (
+        twin.printed and isnan(twin.number)
+    )
+    return arms and grades and measures and estimable and entry.part == twin.part
+
+
+def _repeat(entry: Entry, twin: Entry, perhaps: bool) -> Check:
+    how, verdict = f"printed again in {twin.place}", cast(Verdict, "consistent")
+    if entry.printed is None or twin.printed is None:
+        verdict = "consistent" if entry.text == twin.text else "inconsistent"
+    elif not boxes_meet(entry.printed, twin.printed.low, twin.printed.high):
+        verdict = "information" if perhaps else "inconsistent"
+        one, other = Printed(entry.text), Printed(twin.text)
+        if perhaps:
+            how = f"{twin.place} prints {twin.text}; it may be another quantity"
+        elif boxes_meet(one, other.low, other.high):
+            how += "; the two meet only if the zero was not dropped"
+    return Check("A7", entry.id, verdict, entry.text, twin.text, how)

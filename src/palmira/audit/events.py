@@ -1,0 +1,191 @@
+"""Checks of events and responses: A6, B1, C9, C14 and D1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from scipy.stats import binomtest, chi2_contingency, fisher_exact
+from statsmodels.stats.proportion import proportion_confint
+
+from palmira.audit.check import Check, Verdict, compare
+from palmira.audit.counts import chosen
+from palmira.entries import Entry
+from palmira.proportions import clopper_pearson, count_from_percent
+from palmira.record import Record
+
+GRADES = ("3", "4", "5")
+SPANS = {"3-5": GRADES, "3-4": ("3", "4"), "4-5": ("4", "5")}
+
+
+def a6_adverse_events(record: Record) -> Iterator[Check]:
+    """Adverse events by maximum grade: grades add up within a row and rows fit into their class.
+
+    Inputs: counts by term, arm and grade. A patient counts once in a row, at the highest grade, so
+    grades 3 to 5 add up to grade 3 or higher and do not exceed any grade. For counts of grade g or
+    higher, a row does not exceed its class; a class whose rows leave nobody out does not exceed
+    their sum. At one exact grade only that last bound holds (a patient with grade 3 in one row and
+    grade 4 in another counts at grade 4). No tolerance.
+    """
+    cells: dict[tuple[str, str, str], dict[str, Entry]] = {}
+    entries = [e for e in chosen(record) if e.part == "count" and e.term and e.grade and e.arm]
+    for e in entries:
+        cells.setdefault((e.block, e.row, str(e.arm)), {})[str(e.grade)] = e
+    terms = {(e.term, e.arm, e.grade): e for e in entries}
+    for e in chosen(record):
+        wanted = [(e.term, e.arm, g) for g in SPANS.get(e.grade or "", ())]
+        found = [terms[key] for key in wanted if key in terms]
+        if not found or e.part not in ("count", "percent"):
+            continue
+        total, words = sum(g.value for g in found), " + ".join(g.text for g in found)
+        if e.part == "count":
+            yield compare("A6", e, total, f"grades: {words}")
+        elif "count" not in record.cell(e) and e.population and e.arm:
+            n = record.size(e.population, e.arm)
+            yield compare("A6", e, 100 * total / n.value, f"grades: {words} of {n.text}")
+    for (block, row, arm), grades in cells.items():
+        if "any" in grades and (severe := [grades[g] for g in GRADES if g in grades]):
+            total = sum(g.value for g in severe)
+            yield _bound(grades["any"], total, float("inf"), "the sum of grades 3 to 5")
+        parts = [c for (b, _, a), c in cells.items()
+                 if (b, a) == (block, arm) and next(iter(c.values())).within == row]  # fmt: skip
+        for least in ("any", *GRADES):
+            mine = _cumulative(grades, least)
+            theirs = [t for p in parts if (t := _cumulative(p, least)) is not None]
+            if mine is None or not theirs:
+                continue
+            most = sum(theirs) if next(iter(grades.values())).exhaustive else float("inf")
+            name = "any grade" if least == "any" else f"grade {least} or higher"
+            entry = grades.get(least, grades.get("any", next(iter(grades.values()))))
+            yield _bound(entry, max(theirs), most, f"{name} in the rows of the class", mine)
+        if next(iter(grades.values())).exhaustive:
+            for g in GRADES:
+                if g in grades and len(parts) > 1 and all(g in p for p in parts):
+                    most = sum(p[g].value for p in parts)
+                    yield _bound(grades[g], 0, most, f"grade {g} in the rows of the class")
+
+
+def _cumulative(grades: dict[str, Entry], least: str) -> float | None:
+    if least == "any":
+        return grades["any"].value if "any" in grades else None
+    wanted = [g for g in GRADES if g >= least]
+    return sum(grades[g].value for g in wanted if g in grades) if least in grades else None
+
+
+def _bound(entry: Entry, low: float, high: float, what: str, value: float | None = None) -> Check:
+    value = entry.value if value is None else value
+    verdict: Verdict = "consistent" if low <= value <= high else "inconsistent"
+    text = f"{low:.0f} or more" if high == float("inf") else f"{low:.0f} to {high:.0f}"
+    return Check("A6", entry.id, verdict, f"{value:.0f}", text, what)
+
+
+METHODS = {"wilson": "Wilson's", "normal": "Wald's", "agresti_coull": "Agresti and Coull's",
+           "jeffreys": "Jeffreys'"}  # fmt: skip
+
+
+def b1_proportion_interval(record: Record) -> Iterator[Check]:
+    """The interval of a response rate: Clopper-Pearson's, or the method that fits.
+
+    Inputs: rate, limits, analysis set; the count is the one whole number that prints as the rate.
+    Tolerance: half a unit of each print. Where no method fits it is ``inconsistent``.
+    """
+    for entry in chosen(record):
+        if entry.measure != "response rate" or entry.part != "estimate" or not entry.printed:
+            continue
+        if not entry.population or not entry.arm:
+            yield Check("B1", entry.id, "not checkable", entry.text, "", "no analysis set is named")
+            continue
+        n = int(record.size(entry.population, entry.arm).value)
+        fits = count_from_percent(entry.value, entry.printed.half_unit, n)
+        if not fits:
+            detail = f"no whole number of {n} prints as {entry.text}%"
+            yield Check("B1", entry.id, "inconsistent", entry.text, "", detail)
+            continue
+        cell, level = record.cell(entry), float(entry.interval_level or 95)
+        exact = clopper_pearson(fits[0], n, level)
+        how = f"{fits[0]} of {n}, Clopper-Pearson"
+        checks = [compare("B1", entry, 100 * exact.value, f"{fits[0]} of {n}")]
+        checks += [compare("B1", cell[p], 100 * getattr(exact, p), how) for p in ("lower", "upper")]
+        if any(c.verdict == "inconsistent" for c in checks):
+            checks = _other_method(record, entry, fits, n, level) or checks
+        yield from checks
+
+
+def _other_method(
+    record: Record, entry: Entry, fits: list[int], n: int, level: float
+) -> list[Check]:
+    cell = record.cell(entry)
+    for count in fits:
+        for method, name in {"beta": "Clopper-Pearson", **METHODS}.items():
+            limits = proportion_confint(count, n, alpha=1 - level / 100, method=method)
+            checks = [
+                compare("B1", cell[p], 100 * limit, f"{count} of {n}, {name} interval")
+                for p, limit in zip(("lower", "upper"), limits, strict=True)
+            ]
+            if all(c.verdict != "inconsistent" for c in checks):
+                return [compare("B1", entry, 100 * count / n, f"{count} of {n}"), *checks]
+    return []
+
+
+def c9_subgroup_sums(record: Record) -> Iterator[Check]:
+    """Events and patients of a factor's subgroups add up to those of all patients, in each arm.
+
+    Inputs: events and n by level, and the row for all patients. No tolerance. One check a factor,
+    arm and kind.
+    """
+    groups: dict[tuple[str, str, str, str], list[Entry]] = {}
+    for e in chosen(record):
+        if e.part in ("events", "n") and e.factor and e.category and e.arm:
+            groups.setdefault((e.block, e.factor, e.arm, e.part), []).append(e)
+    for (block, factor, arm, part), entries in groups.items():
+        whole = record.entries.get(f"{block}.all.{entries[0].column}.{part}")
+        if whole is None or len(entries) < 2:
+            continue
+        total = sum(e.value for e in entries)
+        verdict: Verdict = "consistent" if total == whole.value else "inconsistent"
+        words = f"{' + '.join(e.text for e in entries)} {part} by {factor}"
+        yield Check(
+            "C9", f"{block}.{factor}.{arm}.{part}", verdict, whole.text, f"{total:.0f}", words
+        )
+
+
+def c14_arm_sizes(record: Record) -> Iterator[Check]:
+    """Arm sizes against the allocation ratio, by the exact binomial test; never more than
+    ``information``, for blocks and strata bind them in ways that a paper does not print."""
+    sizes = record.sheet.populations.get("randomized", {})
+    ratios = [e for e in chosen(record) if e.part == "ratio" and e.text.count(":") == 1]
+    arms = {record.sheet.arms[a].role: record[id] for a, id in sizes.items()}
+    if not ratios or not {"experimental", "control"} <= set(arms):
+        return
+    parts = [float(x) for x in ratios[0].text.split(":")]
+    k, n = int(arms["experimental"].value), int(arms["control"].value)
+    p = binomtest(k, k + n, parts[0] / sum(parts)).pvalue
+    verdict: Verdict = "consistent" if p >= 0.01 else "information"
+    yield Check("C14", ratios[0].id, verdict, f"{k}:{n}", f"P = {p:.2f}", f"of {ratios[0].text}")
+
+
+def d1_baseline(record: Record) -> Iterator[Check]:
+    """Baseline counts by arm: Fisher's test, of more levels chi-square; ``information`` only.
+
+    Randomization makes the null hypothesis true, so a small P proves nothing of one factor, and no
+    P is combined over the factors of one trial.
+    """
+    roles = {k: a.role for k, a in record.sheet.arms.items()}
+    tables: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for e in chosen(record):
+        if e.part == "count" and e.factor and e.category and e.arm and not e.endpoint:
+            rows = tables.setdefault((e.block, e.factor), {})
+            rows.setdefault(e.category, {})[roles[e.arm]] = e.value
+    for (block, factor), rows in tables.items():
+        table = [[r["experimental"], r["control"]] for r in rows.values()
+                 if {"experimental", "control"} <= set(r)]  # fmt: skip
+        if (
+            len(table) < 2
+            or not prod(map(sum, zip(*table, strict=True)))
+            or not all(map(sum, table))
+        ):
+            continue
+        p = fisher_exact(table).pvalue if len(table) == 2 else chi2_contingency(table).pvalue
+        test = "Fisher" if len(table) == 2 else "chi-square"
+        words = f"{test}, {len(table)} levels; information only"
+        yield Check("D1", f"{block}.{factor}", "information", "", f"P = {p:.2f}", words)

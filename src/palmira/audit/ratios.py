@@ -1,0 +1,251 @@
+"""Checks of hazard and odds ratios with their intervals and P values: C1 to C3 and C10."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import exp, log, sqrt
+
+from scipy.stats import norm
+
+from palmira.audit.check import Check, Verdict, boxes_meet
+from palmira.audit.counts import chosen
+from palmira.entries import Entry
+from palmira.estimates import log_se
+from palmira.hazard_ratios import neutral, smallest_se, smallest_se_of_total, wald_p
+from palmira.printed import Printed
+from palmira.record import Record
+
+RATIOS = ("hazard ratio", "odds ratio", "risk ratio")
+# Largest difference of z between the printed P and the ratio's interval that ordinary analyses
+# show when the P comes from another test: 99th percentiles are 0.47 (stratified log-rank) and 0.92.
+OTHER_TEST, STRATIFIED_TEST = 1.0, 0.5
+# How far the z of two separate subgroup models may lie from that of a joint interaction model.
+INTERACTION_SLACK = 0.4
+# Least robust standard error over the model-based bound that was seen, by patients (see METHODS).
+ROBUST = ((150, 0.86), (60, 0.81), (25, 0.76), (0, 0.53))
+
+
+def ratio_rows(record: Record, *measures: str) -> Iterator[dict[str, Entry]]:
+    """Cells of ratios that have an interval with two limits."""
+    for entry in chosen(record):
+        if entry.measure not in (measures or RATIOS) or entry.part != "estimate":
+            continue
+        cell = record.cell(entry)
+        limits = [cell[p].printed for p in ("lower", "upper") if p in cell]
+        if len([x for x in limits if x is not None and x.exact is not None]) == 2:
+            yield cell
+
+
+def prints(cell: dict[str, Entry]) -> tuple[Printed, Printed, Printed]:
+    """Estimate and limits as printed."""
+    found = [cell[p].printed for p in ("estimate", "lower", "upper")]
+    estimate, lower, upper = found
+    assert estimate and lower and upper
+    return estimate, lower, upper
+
+
+def level_of(cell: dict[str, Entry]) -> float:
+    return float(cell["estimate"].interval_level or 95)
+
+
+def interval_text(cell: dict[str, Entry]) -> str:
+    """A ratio as printed: 0.84 (0.66 to 1.07)."""
+    return f"{cell['estimate']} ({cell['lower']} to {cell['upper']})"
+
+
+def stem(cell: dict[str, Entry]) -> str:
+    """Id of the cell without the part."""
+    return cell["estimate"].id.rsplit(".", 1)[0]
+
+
+def _unit(printed: Printed) -> tuple[float, float]:
+    """What a number may have been if the print was cut off."""
+    return printed.value, printed.value + 2 * printed.half_unit
+
+
+def p_as_z(p: Printed, half: float = 1.0) -> tuple[float, float]:
+    """Range of |z| of a printed P value; ``half`` is 0.5 for a one-sided one."""
+    low, high = (float(norm.isf(min(max(x / half, 1e-12), 1.0) / 2)) for x in (p.high, p.low))
+    return (float(norm.isf(p.value / half / 2)), float("inf")) if p.bound == "<" else (low, high)
+
+
+def c1_symmetry(record: Record) -> Iterator[Check]:
+    """A Wald interval is symmetric about its ratio on the log scale: sqrt(L U) meets the ratio.
+
+    Inputs: ratio and limits, each with its rounding. For odds and risk ratios, whose intervals may
+    be profile or exact ones, a failure is ``information`` unless a Wald test is stated.
+    """
+    for cell in ratio_rows(record):
+        estimate, lower, upper = prints(cell)
+        low, high = sqrt(max(lower.low, 1e-9) * upper.low), sqrt(lower.high * upper.high)
+        middle = sqrt(lower.value * upper.value)
+        verdict: Verdict = "consistent"
+        if not boxes_meet(estimate, low, high):
+            (a, b), (c, d), (e, f) = _unit(estimate), _unit(lower), _unit(upper)
+            cut = sqrt(c * e) < b and a < sqrt(d * f)
+            hazard = cell["estimate"].measure == "hazard ratio"
+            wald = hazard or cell["estimate"].test == "Wald"
+            verdict = "rounding" if cut else "inconsistent" if wald else "information"
+        text = f"{middle:.{estimate.decimals + 1}f}"
+        how = f"middle of the limits on the log scale; {low:.3f} to {high:.3f} with rounding"
+        yield Check("C1", stem(cell), verdict, interval_text(cell), text, how)
+
+
+def c2_p_value(record: Record) -> Iterator[Check]:
+    """The printed P against the ratio's own Wald test, compared as z.
+
+    Inputs: ratio, limits and P with their rounding. Stated to be Wald's: the ranges must meet.
+    Otherwise a log-rank P may differ by 0.5 (stratified) or 1.0 (unstratified against an adjusted
+    model) in z, which 99 in 100 ordinary trials do not exceed; within that it is ``information``.
+    """
+    for cell in ratio_rows(record):
+        p = cell.get("p")
+        if p is None or p.printed is None or p.printed.exact is None:
+            continue
+        estimate, lower, upper = prints(cell)
+        level = level_of(cell)
+        zs = [
+            abs(log(e)) / log_se(a, b, level)
+            for e in (estimate.low, estimate.high)
+            for a, b in ((lower.low, upper.high), (lower.high, upper.low))
+        ]
+        low = 0.0 if estimate.low <= 1 <= estimate.high else min(zs)
+        half = 0.5 if p.sided == "one" else 1.0
+        ends = [
+            norm.isf(max(min(x / half, 1.0), 1e-12) / 2) for x in (p.printed.high, p.printed.low)
+        ]
+        if p.printed.bound == "<":
+            ends = [norm.isf(p.printed.value / half / 2), float("inf")]
+        gap = max(0.0, low - ends[1], ends[0] - max(zs))
+        test = p.test
+        limit = {"Wald": 0.0, "stratified log-rank": STRATIFIED_TEST}.get(test or "", OTHER_TEST)
+        verdict: Verdict = "consistent" if gap < 1e-9 else "information"
+        if gap > limit + 1e-9:
+            verdict = "inconsistent"
+        z, se = abs(log(estimate.value)), log_se(lower.value, upper.value, level)
+        recomputed = f"{wald_p(estimate.value, se):.3f}"
+        how = f"Wald test from ratio and interval, z = {z / se:.2f}; z differs by {gap:.2f}"
+        yield Check("C2", p.id, verdict, p.text, recomputed, how)
+
+
+def events_of(record: Record, entry: Entry) -> tuple[list[Entry], bool]:
+    """Events behind a ratio: by arm where printed, else the total; and whether they are those of
+    the same analysis (otherwise they are an upper bound)."""
+    roles = {k: a.role for k, a in record.sheet.arms.items()}
+    parts = ("events", "count")
+    rows = [e for e in chosen(record) if e.measure == "events" and e.part in parts and e.arm]
+    pair = ("experimental", "control")
+
+    def pick(candidates: list[Entry]) -> list[Entry]:
+        arms = {roles[str(e.arm)]: e for e in candidates if roles[str(e.arm)] in pair}
+        if len(arms) == 2 and entry.arm is None:
+            return [arms["experimental"], arms["control"]]
+        return [e for e in candidates if roles[str(e.arm)] == "total"][:1]
+
+    if own := pick([e for e in rows if (e.block, e.row) == (entry.block, entry.row)]):
+        return own, True
+    same = [e for e in rows if (e.endpoint, e.factor, e.category) ==
+            (entry.endpoint, entry.factor, entry.category)]  # fmt: skip
+    if entry.analysis is not None and (
+        found := pick([e for e in same if e.analysis == entry.analysis])
+    ):
+        return found, True
+    if entry.factor is None and entry.analysis is not None:
+        later = [e for e in same if e.analysis == "final" and roles[str(e.arm)] == "total"]
+        return later[:1], False
+    return [], False
+
+
+def c3_least_se(record: Record) -> Iterator[Check]:
+    """The standard error of a hazard ratio is at least sqrt(1/d1 + 1/d2), and 2/sqrt(D).
+
+    Inputs: limits with their rounding, events by arm or in total (of the same analysis, or an
+    upper bound). A theorem for the model-based SE of a Cox model at its estimate: the score equation
+    makes the fitted probabilities add up to d1, the information is the sum of p (1 - p), and Jensen
+    bounds it by d1 d2 / D; strata and covariates only lower it (an interaction model must hold the
+    factor itself). A Peto or log-rank SE can fall below the per-arm bound, not below 2/sqrt(D):
+    ``impossible`` only there, ``inconsistent`` between the two. A robust SE can fall below both; the
+    detail says how far it did in simulations of that size.
+    """
+    for cell in ratio_rows(record, "hazard ratio"):
+        entry = cell["estimate"]
+        events, own = events_of(record, entry)
+        estimate, lower, upper = prints(cell)
+        level = level_of(cell)
+        if not events:
+            detail = "the numbers of events are not in the record"
+            yield Check("C3", stem(cell), "not checkable", interval_text(cell), "", detail)
+            continue
+        widest = log_se(lower.low, upper.high, level)
+        d = [e.value for e in events]
+        if min(d) <= 0:
+            continue
+        total = smallest_se_of_total(sum(d))
+        least = smallest_se(*d) if len(d) == 2 else total
+        verdict: Verdict = "consistent"
+        if widest < total - 1e-9:
+            verdict = "impossible"
+        elif widest < least - 1e-9:
+            verdict = "inconsistent"
+        even = d if len(d) == 2 else [d[0] / 2, d[0] / 2]
+        wide = neutral(estimate.value, even[0], even[1], level)
+        words = f"{'' if own else 'at most '}{' and '.join(e.text for e in events)} events"
+        how = f"SE {widest:.3f} at most in print, {least:.3f} at least with {words}"
+        if verdict != "consistent":
+            floor = next(r for n, r in ROBUST if sum(d) >= 0.75 * n)
+            robust = "could not explain it" if widest < floor * least else "might explain it"
+            how += f"; a robust SE, seen down to {floor} of the bound at such a size, {robust}"
+        recomputed = f"{wide.lower:.2f} to {wide.upper:.2f}"
+        yield Check("C3", stem(cell), verdict, interval_text(cell), recomputed, how)
+
+
+def c10_subgroups(record: Record) -> Iterator[Check]:
+    """A factor's subgroups: their pooled hazard ratio against the overall one, and interaction P.
+
+    Inputs: the hazard ratios of all levels with intervals, the overall one, the interaction P. The
+    pool weighs by inverse variance; beyond half an overall standard error it is ``information``.
+    The interaction's z (Altman and Bland, BMJ 2003;326:219) may differ by 0.4 from that of the
+    paper's joint model; beyond it is ``inconsistent``. A common factor on all ratios cancels.
+    """
+    rows = [c for c in ratio_rows(record, "hazard ratio") if c["estimate"].factor]
+    groups: dict[tuple[str, str], list[dict[str, Entry]]] = {}
+    for c in rows:
+        groups.setdefault((c["estimate"].block, str(c["estimate"].factor)), []).append(c)
+    for (block, factor), cells in groups.items():
+        if len(cells) < 2:
+            continue
+        logs = [log(c["estimate"].value) for c in cells]
+        ses = [log_se(c["lower"].value, c["upper"].value, level_of(c)) for c in cells]
+        overall = record.entries.get(f"{block}.all.{cells[0]['estimate'].column}.estimate")
+        if overall is not None:
+            weights = [1 / s**2 for s in ses]
+            pooled = sum(w * x for w, x in zip(weights, logs, strict=True)) / sum(weights)
+            whole = record.cell(overall)
+            se = log_se(whole["lower"].value, whole["upper"].value, level_of(whole))
+            near = abs(pooled - log(overall.value)) <= se / 2
+            verdict: Verdict = "consistent" if near else "information"
+            how = f"inverse-variance pool over {factor}"
+            yield Check(
+                "C10", f"{block}.{factor}", verdict, overall.text, f"{exp(pooled):.2f}", how
+            )
+        key = (block, factor, "p", "interaction")
+        tests = [e for e in chosen(record) if (e.block, e.factor, e.part, e.column) == key]
+        if tests and len(cells) == 2 and tests[0].printed:
+            yield _interaction(tests[0], cells, ses)
+
+
+def _interaction(test: Entry, cells: list[dict[str, Entry]], ses: list[float]) -> Check:
+    boxes = [prints(c)[0] for c in cells]
+    se = sqrt(ses[0] ** 2 + ses[1] ** 2)
+    zs = [log(a / b) / se for a, b in product(*((x.low, x.high) for x in boxes))]
+    low = 0.0 if min(zs) <= 0 <= max(zs) else min(map(abs, zs))
+    z = abs(log(boxes[0].value / boxes[1].value)) / se
+    assert test.printed
+    ends = [
+        float(norm.isf(min(max(x, 1e-12), 1) / 2)) for x in (test.printed.high, test.printed.low)
+    ]
+    gap = max(0.0, low - ends[1], ends[0] - max(map(abs, zs)))
+    verdict: Verdict = "inconsistent" if gap > INTERACTION_SLACK else "consistent"
+    how = f"z = {z:.2f} from the subgroups, {norm.isf(test.value / 2):.2f} from the printed P"
+    return Check("C10", test.id, verdict, test.text, f"{2 * norm.sf(z):.3f}", how)

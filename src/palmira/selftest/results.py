@@ -1,0 +1,297 @@
+"""The results of a synthetic paper: time to event, landmarks, responses, subgroups, abstract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, isfinite, log
+from typing import Any
+
+import numpy as np
+
+from palmira.estimates import critical, two_sided_p
+from palmira.proportions import clopper_pearson
+from palmira.selftest.estimators import Array, Curve, Fit, cox, log_rank_p, logistic
+from palmira.selftest.printing import Cell, Draft, Triple
+from palmira.selftest.tables import ARMS, Mask, masks
+from palmira.selftest.trial import DAYS_PER_MONTH, Factor, Trial
+
+# Fewer events than this in an arm, and a hazard ratio is not printed.
+LEAST_EVENTS = 3
+# A landmark rate needs this many patients at risk in each arm.
+LEAST_AT_RISK = 5
+TESTS = ("Wald", "log-rank", "stratified log-rank")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a paper analyses and says: adjustment, level of its intervals, test behind a P, and
+    whether it names the test."""
+
+    adjusted: bool
+    level: float
+    test: str
+    named: bool
+    medians_by_subgroup: bool
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Plan:
+        """A plan; one paper in ten prints 90% intervals for its hazard ratios."""
+        adjusted, level = rng.random() < 0.5, 90.0 if rng.random() < 0.1 else 95.0
+        test = str(rng.choice(TESTS, p=[0.5, 0.25, 0.25]))
+        return cls(
+            bool(adjusted), level, test, bool(rng.random() < 0.6), bool(rng.random() < 0.3)
+        )
+
+    def model(self, trial: Trial, without: Factor | None = None) -> Array:
+        """Covariates: the arm, and the strata where the model adjusts for them; a subgroup's model
+        leaves out its own factor."""
+        strata = [f.dummies() for f in trial.strata if f is not without] if self.adjusted else []
+        return np.column_stack([trial.arm, *strata])
+
+
+def ratio(fit: Fit) -> Callable[[float], Triple]:
+    """Ratio and Wald limits at a level."""
+    return lambda level: (
+        exp(fit.log),
+        exp(fit.log - critical(level) * fit.se),
+        exp(fit.log + critical(level) * fit.se),
+    )
+
+
+def tests(trial: Trial, time: Array, event: Array) -> dict[str, float]:
+    """P values of the tests that a paper might print beside a hazard ratio."""
+    both = trial.strata[0].codes * 10 + trial.strata[1].codes
+    plain = cox(time, event, trial.arm[:, None])
+    strata = np.column_stack([trial.arm, *(f.dummies() for f in trial.strata)])
+    adjusted = cox(time, event, strata)
+    return {
+        "log-rank": log_rank_p(time, event, trial.arm, np.zeros(len(time))),
+        "stratified log-rank": log_rank_p(time, event, trial.arm, both),
+        "unadjusted Wald": plain.p if plain else float("nan"),
+        "adjusted Wald": adjusted.p if adjusted else float("nan"),
+    }
+
+
+def hazard_ratio(
+    draft: Draft, id: str, label: str, trial: Trial, plan: Plan, outcome: tuple[Array, Array],
+    **attributes: Any,
+) -> bool:  # fmt: skip
+    """Add a hazard ratio with its P; False where the model does not converge."""
+    fit = cox(*outcome, plan.model(trial))
+    if fit is None:
+        return False
+    all_p = tests(trial, *outcome)
+    own = "adjusted Wald" if plan.adjusted else "unadjusted Wald"
+    p = all_p[own if plan.test == "Wald" else plan.test]
+    if not isfinite(p):
+        return False
+    said = {"test": plan.test, "sided": "two"} if plan.named else {"sided": "not stated"}
+    cell = draft.style.interval(ratio(fit), plan.level, 2)
+    draft.row(
+        id, label, cell, p=draft.style.p(p), measure="hazard ratio", analysis="final",
+        interval_level=f"{plan.level:.0f}", population="randomized", **said, **attributes,
+    )  # fmt: skip
+    stem = f"{draft.blocks[-1]['id']}.{id}"
+    draft.other_p[stem] = {k: v for k, v in all_p.items() if isfinite(v) and v != p}
+    return True
+
+
+def time_to_event(draft: Draft, trial: Trial, totals_only: bool) -> dict[int, dict[str, Triple]]:
+    """Events, medians and landmark rates by arm; the landmarks that are printed, as S, SE and the
+    SE of log(-log S)."""
+    style, groups = draft.style, masks(trial)
+    curves: dict[str, dict[str, Curve]] = {"PFS": {}, "OS": {}}
+    for endpoint, (time, event) in outcomes(trial).items():
+        cells = [style.share(event[g].sum(), g.sum()) for g in groups.values()]
+        hidden = totals_only and endpoint == "OS"
+        draft.row(
+            f"{endpoint.lower()}.events", f"{endpoint} events",
+            *([None, None, cells[2]] if hidden else cells), cell="n (%)", endpoint=endpoint,
+            measure="events", analysis="final", population="randomized",
+        )  # fmt: skip
+        curves[endpoint] = {a: Curve.of(time[groups[a]], event[groups[a]]) for a in ARMS}
+        medians = [median(draft, curves[endpoint][a]) for a in ARMS]
+        draft.row(
+            f"{endpoint.lower()}.median", f"Median {endpoint}", *medians, None,
+            cell="estimate (lower to upper)", endpoint=endpoint, measure="median", unit="months",
+            interval_level="95", analysis="final", population="randomized",
+        )  # fmt: skip
+    landmarks = {}
+    for month in (6, 12):
+        marks = {a: curves["PFS"][a].at(month * DAYS_PER_MONTH) for a in ARMS}
+        late = [(trial.pfs[groups[a]] > month * DAYS_PER_MONTH).sum() for a in ARMS]
+        if min(late) < LEAST_AT_RISK or not all(0 < s < 1 for s, _, _ in marks.values()):
+            continue
+        landmarks[month] = marks
+        draft.row(
+            f"pfs.rate_{month}", f"{month}-month PFS", *(landmark(draft, marks[a]) for a in ARMS),
+            None, cell="estimate (lower to upper)", endpoint="PFS", measure="rate", unit="percent",
+            interval_level="95", time=str(month), analysis="final", population="randomized",
+        )  # fmt: skip
+    return landmarks
+
+
+def outcomes(trial: Trial) -> dict[str, tuple[Array, Array]]:
+    """Time and event of each end point."""
+    return {"PFS": (trial.pfs, trial.progressed), "OS": (trial.os, trial.died)}
+
+
+def median(draft: Draft, curve: Curve) -> Cell:
+    """A median in months with its log-log interval."""
+    def limits(level: float) -> Triple:
+        middle, low, high = (x / DAYS_PER_MONTH for x in curve.median(level))
+        return middle, low, high
+
+    return draft.style.interval(limits, 95, 1)
+
+
+def landmark(draft: Draft, mark: Triple) -> Cell:
+    """A rate in percent with its log-log interval."""
+    s, _, se = mark
+
+    def limits(level: float) -> Triple:
+        width = exp(critical(level) * se)
+        return 100 * s, 100 * s**width, 100 * s ** (1 / width)
+
+    return draft.style.interval(limits, 95, 1, "percent")
+
+
+def differences(
+    draft: Draft, landmarks: dict[int, dict[str, Triple]], rng: np.random.Generator
+) -> None:
+    """Differences of the landmark rates, with P on the linear or the log-log scale."""
+    for month, marks in landmarks.items():
+        (s, se, double), (s0, se0, double0) = (marks[a] for a in ARMS)
+        gap, error = s - s0, (se**2 + se0**2) ** 0.5
+        z = gap / error
+        if rng.random() < 0.3:
+            z = log(log(s) / log(s0)) / (double**2 + double0**2) ** 0.5
+            draft.log_log_tests.add(f"contrasts.pfs.difference_{month}")
+
+        def limits(level: float, gap: float = gap, error: float = error) -> Triple:
+            half = critical(level) * error
+            return 100 * gap, 100 * (gap - half), 100 * (gap + half)
+
+        draft.row(
+            f"pfs.difference_{month}", f"Difference in {month}-month PFS",
+            draft.style.interval(limits, 95, 1, "percent"), p=draft.style.p(two_sided_p(z)),
+            endpoint="PFS", measure="difference", unit="percentage points", time=str(month),
+            analysis="final", interval_level="95", sided="not stated",
+        )  # fmt: skip
+
+
+def response_rates(draft: Draft, trial: Trial, counts: bool) -> None:
+    """Response and clinical benefit rates with Clopper-Pearson intervals, by arm."""
+    for endpoint, who in (("ORR", trial.responded), ("CBR", trial.benefited)):
+        groups = [masks(trial)[a] for a in ARMS]
+        pairs = [(int(who[g].sum()), int(g.sum())) for g in groups]
+
+        def rate(k: int, n: int) -> Cell:
+            def limits(level: float) -> Triple:
+                e = clopper_pearson(k, n, level)
+                return 100 * e.value, 100 * e.lower, 100 * e.upper
+
+            return draft.style.interval(limits, 95, 1, "percent")
+
+        draft.row(
+            endpoint.lower(), f"{endpoint}", *(rate(*pair) for pair in pairs), None,
+            cell="estimate (lower to upper)", endpoint=endpoint, measure="response rate",
+            unit="percent", interval_level="95", population="randomized",
+        )  # fmt: skip
+        if counts:
+            draft.row(
+                f"{endpoint.lower()}.patients", f"Patients with {endpoint}",
+                *(draft.style.share(*pair) for pair in pairs), None, cell="n (%)",
+                endpoint=endpoint, population="randomized",
+            )  # fmt: skip
+
+
+def odds_ratio(draft: Draft, trial: Trial, plan: Plan) -> None:
+    """Odds ratio of clinical benefit, raw or adjusted like the hazard ratio, with Wald's P."""
+    crossed = [(trial.benefited[g] == x).sum() for g in (trial.arm == 1, trial.arm == 0)
+               for x in (0, 1)]  # fmt: skip
+    fit = logistic(trial.benefited, plan.model(trial)) if min(crossed) > 0 else None
+    if fit is None:
+        return
+    said = {"test": "Wald", "sided": "two"} if plan.named else {"sided": "not stated"}
+    draft.row(
+        "cbr.odds_ratio", "Odds ratio for clinical benefit", draft.style.interval(ratio(fit), 95, 2),
+        p=draft.style.p(fit.p), endpoint="CBR", measure="odds ratio", population="randomized",
+        interval_level="95", **said,
+    )  # fmt: skip
+
+
+def subgroups(draft: Draft, trial: Trial, plan: Plan, rng: np.random.Generator) -> None:
+    """Forest plot of PFS: events, hazard ratios by level, interaction P of the joint model."""
+    columns = {f"{a}.events": {"cell": "events / n", "arm": a, "measure": "events"} for a in ARMS}
+    if draft.style.event_percents:
+        columns = {k: {**v, "cell": "events / n (%)"} for k, v in columns.items()}
+    short = {} if draft.style.trailing_zeros else {"decimals": 2}
+    if plan.medians_by_subgroup:
+        tenths = {} if draft.style.trailing_zeros else {"decimals": 1}
+        columns |= {
+            f"{a}.median": {"cell": "estimate (lower to upper)", "arm": a, "measure": "median",
+                            "unit": "months", "interval_level": "95", **tenths}
+            for a in ARMS
+        }  # fmt: skip
+    columns["hazard_ratio"] = {
+        "cell": "estimate (lower to upper)", "measure": "hazard ratio",
+        "interval_level": f"{plan.level:.0f}", **short,
+    }  # fmt: skip
+    columns["interaction"] = {"cell": "p", "measure": "P", "sided": "not stated"}
+    draft.block("figure3", "Figure 3", columns, endpoint="PFS", analysis="final")
+    everybody = np.ones(len(trial.arm), dtype=bool)
+    same = ["results.pfs.events", "results.pfs.median", "contrasts.pfs.hazard_ratio"]
+    _line(draft, trial, plan, "all", "All patients", everybody, None, None,
+          population="randomized", same_as=same)  # fmt: skip
+    known = [f for f in trial.factors if f.levels[-1] != "Unknown"]
+    for f in known[: int(rng.integers(3, 6))]:
+        p = _interaction(trial, plan, f)
+        for k, level in enumerate(f.levels):
+            test = draft.style.p(p) if k == 0 and p is not None else None
+            _line(draft, trial, plan, f"{f.id}.level{k}", level, f.codes == k, f, test,
+                  factor=f.name, category=level)  # fmt: skip
+
+
+def _line(
+    draft: Draft, trial: Trial, plan: Plan, id: str, label: str, who: Mask, own: Factor | None,
+    interaction: Cell | None, **attributes: Any,
+) -> None:  # fmt: skip
+    style, groups = draft.style, masks(trial)
+    patients = [groups[a] & who for a in ARMS]
+    events = [int(trial.progressed[g].sum()) for g in patients]
+    cells: list[Cell | None] = [
+        style.events(d, g.sum()) if g.any() else None for d, g in zip(events, patients, strict=True)
+    ]
+    if plan.medians_by_subgroup:
+        curves = [Curve.of(trial.pfs[g], trial.progressed[g]) for g in patients]
+        cells += [_short_median(draft, c) if len(c.times) else None for c in curves]
+    fit = None
+    if min(events) >= LEAST_EVENTS:
+        model = plan.model(trial, own)[who]
+        model = model[:, [0, *(k for k in range(1, model.shape[1]) if np.ptp(model[:, k]) > 0)]]
+        fit = cox(trial.pfs[who], trial.progressed[who], model)
+    cells.append(style.interval(ratio(fit), plan.level, 2, "short") if fit else None)
+    draft.row(id, label, *cells, interaction, **attributes)
+
+
+def _short_median(draft: Draft, curve: Curve) -> Cell:
+    def limits(level: float) -> Triple:
+        middle, low, high = (x / DAYS_PER_MONTH for x in curve.median(level))
+        return middle, low, high
+
+    return draft.style.interval(limits, 95, 1, "short")
+
+
+def _interaction(trial: Trial, plan: Plan, factor: Factor) -> float | None:
+    """P of the interaction terms in a model with the arm, the factor and the paper's covariates."""
+    own = factor.dummies()
+    products = own * trial.arm[:, None]
+    events = [trial.progressed[(trial.arm == a) & (factor.codes == k)].sum()
+              for a in (0, 1) for k in range(len(factor.levels))]  # fmt: skip
+    if min(events) < LEAST_EVENTS:
+        return None
+    model = np.column_stack([plan.model(trial, factor), own, products])
+    fit = cox(trial.pfs, trial.progressed, model)
+    return fit.joint_p(products.shape[1]) if fit else None
