@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from palmira.audit import MEANINGS as AUDIT_MEANINGS
+from palmira.audit import WEIGHT, Check, audit
 from palmira.ledger import MEANINGS, LedgerEntry, ledger
 from palmira.record import comparators, load, published
 from palmira.schema import RecordError
@@ -28,12 +30,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     book.add_argument("--json", action="store_true", help="for machines")
     book.add_argument("--verdict", choices=list(MEANINGS), help="only this verdict")
     book.set_defaults(run=_ledger)
+    check = commands.add_parser("audit", help="do the numbers of a record agree with each other?")
+    check.add_argument("record", type=Path, help="a record (YAML)")
+    check.add_argument("--json", action="store_true", help="for machines")
+    check.add_argument("--only", metavar="CHECKS", help="only these checks, as in A1,C3")
+    check.add_argument("--min-verdict", choices=list(AUDIT_MEANINGS), metavar="VERDICT",
+                       help="the mildest verdict to show; by default all with --json, else all but "
+                       "consistent")  # fmt: skip
+    check.set_defaults(run=_audit)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
     except RecordError as error:
         print(f"palmira: {error}", file=sys.stderr)
         return BAD_INPUT
+
+
+def _audit(options: argparse.Namespace) -> int:
+    record = load(options.record)
+    only = [name.strip() for name in options.only.split(",")] if options.only else None
+    try:
+        checks = audit(record, comparators(), only)
+    except ValueError as error:
+        raise RecordError(f"--only: {error}. Mend: correct the name.") from None
+    least = options.min_verdict or ("consistent" if options.json else "rounding")
+    shown = [c for c in checks if WEIGHT[c.verdict] >= WEIGHT[least]]
+    if options.json:
+        found = {"trial": record.trial, "checks": [vars(c) for c in shown]}
+        json.dump(found, sys.stdout, ensure_ascii=False, indent=1)
+        print()
+    else:
+        _print_audit(record.trial, checks, shown)
+    return int(any(WEIGHT[c.verdict] >= WEIGHT["inconsistent"] for c in checks))
+
+
+def _print_audit(trial: str, checks: list[Check], shown: list[Check]) -> None:
+    console = Console()
+    table = Table(title=f"{trial}: do the printed numbers agree with each other?", expand=True)
+    table.add_column("check", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for column, share in {"entry": 5, "printed": 4, "recomputed": 4, "how": 9}.items():
+        table.add_column(column, overflow="fold", ratio=share)
+    for c in sorted(shown, key=lambda c: -WEIGHT[c.verdict]):
+        table.add_row(c.id, c.verdict, c.entry, c.printed, c.recomputed, c.detail)
+    console.print(table)
+    counts = Counter(c.verdict for c in checks)
+    for verdict in reversed(AUDIT_MEANINGS):
+        if counts[verdict]:
+            console.print(f"{counts[verdict]:5d}  {verdict}: {AUDIT_MEANINGS[verdict]}")
+    console.print("The audit speaks of consistency only; it cannot tell how a number came to be.")
 
 
 def _ledger(options: argparse.Namespace) -> int:
@@ -52,7 +97,7 @@ def _print(trial: str, entries: list[LedgerEntry]) -> None:
     for column in ("entry", "printed", "recomputed", "verdict", "how, or why not"):
         table.add_column(column, overflow="fold")
     for e in entries:
-        table.add_row(e.id, e.printed, e.recomputed, e.verdict, e.reason or e.method)
+        table.add_row(e.id, e.printed, e.recomputed, e.verdict, e.method)
     console = Console()
     console.print(table)
     for verdict, count in Counter(e.verdict for e in entries).most_common():

@@ -8,10 +8,10 @@ from math import exp, log, sqrt
 
 import pandas as pd
 
+from palmira.audit.ratios import events_of
 from palmira.entries import Entry
 from palmira.estimates import Estimate, critical, log_se, ratio
 from palmira.hazard_ratios import interaction, wald_p
-from palmira.ledger.effects import events_of
 from palmira.pooling import Pool, pool
 from palmira.readings import printed_estimate, reading, widest_se
 from palmira.record import Record

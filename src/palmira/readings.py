@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from palmira.audit.ratios import events_of
 from palmira.entries import Entry
 from palmira.estimates import Estimate, log_se
 from palmira.hazard_ratios import ThreeWays, three_ways, wald_p
-from palmira.ledger.effects import events_of
 from palmira.record import Record
 
 NAMES = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import isnan
-
 from typing import cast
 
 from palmira.audit.check import Check, Verdict, boxes_meet, compare

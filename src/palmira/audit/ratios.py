@@ -46,6 +46,7 @@ def prints(cell: dict[str, Entry]) -> tuple[Printed, Printed, Printed]:
 
 
 def level_of(cell: dict[str, Entry]) -> float:
+    """Level of the interval in percent, as printed; 95 where none is."""
     return float(cell["estimate"].interval_level or 95)
 
 
@@ -161,12 +162,12 @@ def c3_least_se(record: Record) -> Iterator[Check]:
     """The standard error of a hazard ratio is at least sqrt(1/d1 + 1/d2), and 2/sqrt(D).
 
     Inputs: limits with their rounding, events by arm or in total (of the same analysis, or an
-    upper bound). A theorem for the model-based SE of a Cox model at its estimate: the score equation
-    makes the fitted probabilities add up to d1, the information is the sum of p (1 - p), and Jensen
-    bounds it by d1 d2 / D; strata and covariates only lower it (an interaction model must hold the
-    factor itself). A Peto or log-rank SE can fall below the per-arm bound, not below 2/sqrt(D):
-    ``impossible`` only there, ``inconsistent`` between the two. A robust SE can fall below both; the
-    detail says how far it did in simulations of that size.
+    upper bound). A theorem for the model-based SE of a Cox model at its estimate: the score
+    equation makes the fitted probabilities add up to d1, the information is the sum of p (1 - p),
+    and Jensen bounds it by d1 d2 / D; strata and covariates only lower it (an interaction model
+    must hold the factor itself). A Peto or log-rank SE can fall below the per-arm bound, not below
+    2/sqrt(D): ``impossible`` only there, ``inconsistent`` between the two. A robust SE can fall
+    below both; the detail says how far it did in simulations of that size.
     """
     for cell in ratio_rows(record, "hazard ratio"):
         entry = cell["estimate"]

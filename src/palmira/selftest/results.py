@@ -39,9 +39,7 @@ class Plan:
         """A plan; one paper in ten prints 90% intervals for its hazard ratios."""
         adjusted, level = rng.random() < 0.5, 90.0 if rng.random() < 0.1 else 95.0
         test = str(rng.choice(TESTS, p=[0.5, 0.25, 0.25]))
-        return cls(
-            bool(adjusted), level, test, bool(rng.random() < 0.6), bool(rng.random() < 0.3)
-        )
+        return cls(bool(adjusted), level, test, bool(rng.random() < 0.6), bool(rng.random() < 0.3))
 
     def model(self, trial: Trial, without: Factor | None = None) -> Array:
         """Covariates: the arm, and the strata where the model adjusts for them; a subgroup's model
@@ -139,6 +137,7 @@ def outcomes(trial: Trial) -> dict[str, tuple[Array, Array]]:
 
 def median(draft: Draft, curve: Curve) -> Cell:
     """A median in months with its log-log interval."""
+
     def limits(level: float) -> Triple:
         middle, low, high = (x / DAYS_PER_MONTH for x in curve.median(level))
         return middle, low, high

@@ -40,9 +40,7 @@ def flow(draft: Draft, trial: Trial, rng: np.random.Generator) -> None:
     """Patients randomly assigned, treated and not treated; follow-up. Begins the results."""
     style, groups = draft.style, masks(trial).values()
     draft.block("results", "Results", by_arm(*ARMS, "total"), measure="count", unit="patients")
-    draft.row(
-        "randomized", "Randomly assigned", *(style.count(g.sum()) for g in groups), cell="n"
-    )
+    draft.row("randomized", "Randomly assigned", *(style.count(g.sum()) for g in groups), cell="n")
     treated = [style.share((g & trial.treated).sum(), g.sum()) for g in groups]
     draft.row("treated", "Treated", *treated, cell="n (%)", population="randomized")
     lost = [style.share((g & ~trial.treated).sum(), g.sum()) for g in groups]

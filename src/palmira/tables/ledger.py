@@ -30,10 +30,9 @@ def summary(entries: list[LedgerEntry]) -> Table:
 def findings(entries: list[LedgerEntry], verdicts: tuple[str, ...]) -> Table:
     """The entries with one of ``verdicts``, each with the reason, by place in the paper."""
     data = frame([e for e in entries if e.verdict in verdicts])
-    shown = data.assign(How=data["method"].where(data["reason"] == "", data["reason"]))
-    words = shown["label"].str.replace("_", " ").str.replace(r", p$", ", P", regex=True)
-    names = SHOWN | {"place": "Place", "How": "How, or why not"}
-    shown = shown.assign(label=words).rename(columns=names)
+    words = data["label"].str.replace("_", " ").str.replace(r", p$", ", P", regex=True)
+    names = SHOWN | {"place": "Place", "method": "How, or why not"}
+    shown = data.assign(label=words).rename(columns=names)
     columns = ["Place", *SHOWN.values(), "How, or why not"]
     if len(verdicts) == 1:
         columns.remove("Verdict")

@@ -1,0 +1,203 @@
+"""Printed numbers of patients as margins of a patient table: which patients each of them counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from palmira.entries import Entry
+from palmira.record import Record
+
+# A kind with what it is of: ("level", factor, category), ("event", endpoint, analysis), ("term",
+# term, analysis, lowest grade, highest grade), ("row", row, "", "1", "5"), ("out", analysis set).
+Property = tuple[str, ...]
+# An analysis set, and what those of its patients have in common who are counted.
+Key = tuple[str, frozenset[Property]]
+EVERYBODY: frozenset[Property] = frozenset()
+
+COUNTS = frozenset({"count", "events", "n"})
+SHARES = frozenset({"percent", "estimate"})
+MEASURES = frozenset({"count", "events", "response rate"})
+GRADE = re.compile(r"(?P<least>[≥>]=?)?(?P<low>[1-5])(?:[-–](?P<high>[1-5]))?")
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A printed number: the patients that it counts (several keys where these are the same), and
+    the count, or None where a percent is printed alone."""
+
+    entry: Entry
+    keys: tuple[Key, ...]
+    count: int | None
+
+    @property
+    def arm(self) -> str:
+        return str(self.entry.arm)
+
+
+def grades(text: str) -> tuple[str, str] | None:
+    """Lowest and highest grade of a printed span such as any, 3, 3-5 or ≥3."""
+    if text.lower() in ("any", "all"):
+        return "1", "5"
+    match = GRADE.fullmatch(text.replace(" ", ""))
+    if match is None or (match["least"] or "").startswith(">") and match["least"] == ">":
+        return None
+    return match["low"], match["high"] or ("5" if match["least"] else match["low"])
+
+
+class Margins:
+    """The margins of a record, how its analysis sets nest, and how its rows do.
+
+    A row without an analysis set has that of the row that it is ``within``, of the other rows of
+    its factor in its block or of those that are the ``same_as`` these, or else of the block's row
+    for all patients. Without any it is no margin.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.entries = [e for e in record.entries.values() if not e.version]
+        self.populations = record.sheet.populations
+        self.sizes: dict[str, list[str]] = {}
+        for population, arms in self.populations.items():
+            for id in arms.values():
+                self.sizes.setdefault(id, []).append(population)
+        self.rows: dict[str, list[Entry]] = {}
+        self.twins: dict[str, list[str]] = {}
+        for e in self.entries:
+            row = f"{e.block}.{e.row}"
+            self.rows.setdefault(row, []).append(e)
+            for twin in e.same_as:
+                self.twins.setdefault(row, []).append(twin)
+                self.twins.setdefault(twin, []).append(row)
+        # The set of which a set's patients are part, from the entries that hold its size.
+        self.parent: dict[str, str] = {}
+        for id, populations in self.sizes.items():
+            for population in populations:
+                outer = record.entries[id].population
+                if outer and outer != population:
+                    self.parent.setdefault(population, outer)
+        self._factor_sets: dict[tuple[str, str], str | None] = {}
+        self.margins = list(self._margins())
+        self.printed = {
+            (key, m.arm): m.count for m in reversed(self.margins) for key in m.keys
+            if m.count is not None
+        }  # fmt: skip
+
+    def chain(self, population: str) -> list[str]:
+        """The set itself, the set of which it is part, and so on outwards."""
+        chain = [population]
+        while (outer := self.parent.get(chain[-1])) and outer not in chain:
+            chain.append(outer)
+        return chain
+
+    def trees(self) -> tuple[dict[Property, list[Property]], set[Property]]:
+        """Rows (kind, name, analysis) within each other, and those whose parts leave nobody out."""
+        node: dict[str, Property] = {}
+        for m in self.margins:
+            for _, properties in m.keys:
+                for p in properties:
+                    if p[0] in ("term", "row"):
+                        node.setdefault(f"{m.entry.block}.{m.entry.row}", p[:3])
+        parts: dict[Property, list[Property]] = {}
+        full: set[Property] = set()
+        unknown: set[Property] = set()
+        for row, entries in self.rows.items():
+            e = entries[0]
+            outer = node.get(f"{e.block}.{e.within}")
+            if row in node and e.exhaustive:
+                full.add(node[row])
+            if outer and row not in node:
+                unknown.add(outer)
+            elif outer and node[row] != outer and node[row] not in parts.setdefault(outer, []):
+                parts[outer].append(node[row])
+        return parts, {n for n in full if n in parts} - unknown
+
+    def _margins(self) -> Iterator[Margin]:
+        for e in self.entries:
+            if e.arm is None or e.printed is None or e.printed.exact is None or e.printed.bound:
+                continue
+            if keys := self._keys(e) or self._keys_of_twin(e):
+                yield Margin(e, tuple(keys), int(e.value) if e.part in COUNTS else None)
+
+    def _keys(self, e: Entry) -> list[Key]:
+        sizes: list[Key] = [(p, EVERYBODY) for p in self.sizes.get(e.id, ())]
+        population, properties = self._set(e), _properties(e)
+        if population is None or properties is None or (sizes and not e.factor):
+            return sizes
+        keys = [*sizes, (population, properties)]
+        for before in self._sizes_of(e.between[0], e.arm) if len(e.between) == 2 else ():
+            keys += [
+                (before, frozenset({("out", after)})) for after in self._sizes_of(e.between[1], e.arm)
+            ]
+        return keys
+
+    def _sizes_of(self, row: str, arm: str | None) -> list[str]:
+        return [p for e in self.rows.get(row, ()) if e.arm == arm for p in self.sizes.get(e.id, ())]
+
+    def _keys_of_twin(self, e: Entry) -> list[Key]:
+        def kind(x: Entry) -> tuple[object, ...]:
+            return x.arm, x.part in COUNTS, _is_event(x), x.grade or "any"
+
+        twins = (t for row in self.twins.get(f"{e.block}.{e.row}", ()) for t in self.rows[row])
+        return next((k for t in twins if kind(t) == kind(e) and (k := self._keys(t))), [])
+
+    def _set(self, e: Entry) -> str | None:
+        if e.population:
+            return e.population
+        if e.within:
+            outer = self.rows.get(f"{e.block}.{e.within}", ())
+            return next((o.population for o in outer if o.population), None)
+        if e.factor is None:
+            return None
+        group = (e.block, e.factor)
+        if group not in self._factor_sets:
+            mates = [x for x in self.entries if (x.block, x.factor) == group and x.part in COUNTS]
+            twins = [
+                t for x in mates for row in self.twins.get(f"{x.block}.{x.row}", ())
+                for t in self.rows[row] if t.factor == e.factor
+            ]  # fmt: skip
+            all_patients = [
+                x for x in self.entries
+                if x.block == e.block and not x.factor and x.part in ("events", "n")
+            ]  # fmt: skip
+            for candidates in ([*mates, *twins], all_patients):
+                if sets := {x.population for x in candidates if x.population}:
+                    break
+            self._factor_sets[group] = sets.pop() if len(sets) == 1 else None
+        return self._factor_sets[group]
+
+
+def _is_event(e: Entry) -> bool:
+    return e.part == "events" or (e.part != "n" and e.measure in ("events", "response rate"))
+
+
+def _properties(e: Entry) -> frozenset[Property] | None:
+    """What the patients counted by a number have in common; None where it counts no patients, or
+    where the record does not say whom. A percent counts where no count stands beside it, in
+    adverse events and responses; all others are left to A1 and A2."""
+    alone = e.part in SHARES and not e.id.endswith(".estimate.percent")
+    if alone and not (e.measure == "response rate" or (e.part == "percent" and e.term)):
+        return None
+    units = (None, "patients", "percent" if alone else "patients",
+             "events" if e.measure == "events" else "patients")  # fmt: skip
+    measures = {*MEASURES, "percent"} if alone else MEASURES
+    if e.part not in COUNTS | SHARES or e.unit not in units or e.measure not in measures or e.time:
+        return None
+    if e.factor and not e.category:
+        return None
+    level = {("level", e.factor, str(e.category))} if e.factor else set()
+    if e.part == "n":
+        return frozenset(level)
+    if e.term or e.grade:
+        span = grades(e.grade or "")
+        ok = e.term and span and not level
+        return frozenset({("term", str(e.term), e.analysis or "", *span)}) if ok and span else None
+    if _is_event(e) and e.endpoint:
+        if alone and level:
+            return None
+        return frozenset({*level, ("event", e.endpoint, e.analysis or "")})
+    if level:
+        return frozenset(level) if not _is_event(e) else None
+    if e.endpoint or alone:
+        return None
+    return frozenset({("row", f"{e.block}.{e.row}", "", "1", "5")})
