@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from palmira.audit import counts, curves, events, odds, quotes, ratios, scale
+from palmira.audit import counts, curves, events, odds, patients, quotes, ratios, scale
 from palmira.audit.check import MEANINGS, WEIGHT, Check, Verdict
 from palmira.record import Record
 
@@ -36,6 +36,7 @@ CHECKS: dict[str, Callable[[Record], Iterator[Check]]] = {
     "C12": curves.c12_landmark_difference,
     "C13": curves.c13_dates,
     "C14": events.c14_arm_sizes,
+    "C16": patients.c16_patient_table,
     "D1": events.d1_baseline,
 }
 NAMES = (*CHECKS, "C15")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from palmira.entries import Entry
+from palmira.printed import Printed
 from palmira.record import Record
 
 # A kind with what it is of: ("level", factor, category), ("event", endpoint, analysis), ("term",
@@ -19,7 +20,7 @@ EVERYBODY: frozenset[Property] = frozenset()
 COUNTS = frozenset({"count", "events", "n"})
 SHARES = frozenset({"percent", "estimate"})
 MEASURES = frozenset({"count", "events", "response rate"})
-GRADE = re.compile(r"(?P<least>[≥>]=?)?(?P<low>[1-5])(?:[-–](?P<high>[1-5]))?")
+GRADE = re.compile(r"(?P<least>≥|>=)?(?P<low>[1-5])(?:[-–](?P<high>[1-5]))?")
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,21 @@ class Margin:
     def arm(self) -> str:
         return str(self.entry.arm)
 
+    def share(self) -> tuple[int, int, int]:
+        """Whole numbers u, l, h so that ``count`` of ``n`` prints as this percent, rounded or cut
+        off, where l n <= u count < h n."""
+        exact = Printed(self.entry.text).exact
+        decimals = Printed(self.entry.text).decimals
+        units = int((exact or 0) * 10**decimals)
+        return 200 * 10**decimals, 2 * units - 1, 2 * units + 2
+
 
 def grades(text: str) -> tuple[str, str] | None:
     """Lowest and highest grade of a printed span such as any, 3, 3-5 or ≥3."""
     if text.lower() in ("any", "all"):
         return "1", "5"
     match = GRADE.fullmatch(text.replace(" ", ""))
-    if match is None or (match["least"] or "").startswith(">") and match["least"] == ">":
+    if match is None:
         return None
     return match["low"], match["high"] or ("5" if match["least"] else match["low"])
 
@@ -51,7 +60,7 @@ class Margins:
 
     A row without an analysis set has that of the row that it is ``within``, of the other rows of
     its factor in its block or of those that are the ``same_as`` these, or else of the block's row
-    for all patients. Without any it is no margin.
+    for all patients. Without any it is no margin, and ``homeless`` unless it is a plain row.
     """
 
     def __init__(self, record: Record) -> None:
@@ -77,11 +86,15 @@ class Margins:
                 if outer and outer != population:
                     self.parent.setdefault(population, outer)
         self._factor_sets: dict[tuple[str, str], str | None] = {}
-        self.margins = list(self._margins())
-        self.printed = {
-            (key, m.arm): m.count for m in reversed(self.margins) for key in m.keys
-            if m.count is not None
-        }  # fmt: skip
+        self.homeless: list[Entry] = []
+        found = list(self._margins(record))
+        self.printed: dict[tuple[Key, str], int] = {}
+        for m in sorted(found, key=lambda m: m.entry.id not in self.sizes):
+            for key in m.keys if m.count is not None else ():
+                self.printed.setdefault((key, m.arm), int(m.entry.value))
+        # A percent says something only where it is known of how many.
+        sized = {(key[0], arm) for key, arm in self.printed if key[1] == EVERYBODY}
+        self.margins = [m for m in found if m.count is not None or (m.keys[0][0], m.arm) in sized]
 
     def chain(self, population: str) -> list[str]:
         """The set itself, the set of which it is part, and so on outwards."""
@@ -112,12 +125,16 @@ class Margins:
                 parts[outer].append(node[row])
         return parts, {n for n in full if n in parts} - unknown
 
-    def _margins(self) -> Iterator[Margin]:
+    def _margins(self, record: Record) -> Iterator[Margin]:
         for e in self.entries:
             if e.arm is None or e.printed is None or e.printed.exact is None or e.printed.bound:
                 continue
+            if e.part in SHARES and COUNTS & set(record.cell(e)):
+                continue
             if keys := self._keys(e) or self._keys_of_twin(e):
                 yield Margin(e, tuple(keys), int(e.value) if e.part in COUNTS else None)
+            elif any(p[0] != "row" for p in _properties(e) or ()):
+                self.homeless.append(e)
 
     def _keys(self, e: Entry) -> list[Key]:
         sizes: list[Key] = [(p, EVERYBODY) for p in self.sizes.get(e.id, ())]
@@ -125,10 +142,9 @@ class Margins:
         if population is None or properties is None or (sizes and not e.factor):
             return sizes
         keys = [*sizes, (population, properties)]
-        for before in self._sizes_of(e.between[0], e.arm) if len(e.between) == 2 else ():
-            keys += [
-                (before, frozenset({("out", after)})) for after in self._sizes_of(e.between[1], e.arm)
-            ]
+        if len(e.between) == 2:
+            before, after = (self._sizes_of(row, e.arm) for row in e.between)
+            keys += [(one, frozenset({("out", other)})) for one in before for other in after]
         return keys
 
     def _sizes_of(self, row: str, arm: str | None) -> list[str]:
@@ -173,31 +189,27 @@ def _is_event(e: Entry) -> bool:
 
 def _properties(e: Entry) -> frozenset[Property] | None:
     """What the patients counted by a number have in common; None where it counts no patients, or
-    where the record does not say whom. A percent counts where no count stands beside it, in
-    adverse events and responses; all others are left to A1 and A2."""
-    alone = e.part in SHARES and not e.id.endswith(".estimate.percent")
-    if alone and not (e.measure == "response rate" or (e.part == "percent" and e.term)):
+    where the record does not say whom."""
+    share = e.part in SHARES
+    if share and e.measure != "response rate" and not (e.part == "percent" and e.term):
         return None
-    units = (None, "patients", "percent" if alone else "patients",
-             "events" if e.measure == "events" else "patients")  # fmt: skip
-    measures = {*MEASURES, "percent"} if alone else MEASURES
+    units = {None, "patients"} | ({"percent"} if share else set())
+    units |= {"events"} if e.measure == "events" else set()
+    measures = MEASURES | ({"percent"} if share else set())
     if e.part not in COUNTS | SHARES or e.unit not in units or e.measure not in measures or e.time:
         return None
-    if e.factor and not e.category:
+    if (e.factor and not e.category) or (share and e.factor):
         return None
     level = {("level", e.factor, str(e.category))} if e.factor else set()
     if e.part == "n":
         return frozenset(level)
     if e.term or e.grade:
         span = grades(e.grade or "")
-        ok = e.term and span and not level
-        return frozenset({("term", str(e.term), e.analysis or "", *span)}) if ok and span else None
-    if _is_event(e) and e.endpoint:
-        if alone and level:
+        if not e.term or span is None or level:
             return None
+        return frozenset({("term", e.term, e.analysis or "", *span)})
+    if _is_event(e) and e.endpoint:
         return frozenset({*level, ("event", e.endpoint, e.analysis or "")})
     if level:
-        return frozenset(level) if not _is_event(e) else None
-    if e.endpoint or alone:
-        return None
-    return frozenset({("row", f"{e.block}.{e.row}", "", "1", "5")})
+        return None if _is_event(e) else frozenset(level)
+    return None if e.endpoint else frozenset({("row", f"{e.block}.{e.row}", "", "1", "5")})

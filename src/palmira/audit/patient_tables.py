@@ -1,0 +1,260 @@
+"""The tables of patients by cell of which the printed numbers of a record are margins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import product
+
+from palmira.audit.margins import EVERYBODY, Key, Margin, Margins, Property
+from palmira.record import Record
+
+Cell = frozenset[Property]
+# A group of keys that need a table in common: its kind, its set, and its factor or analysis.
+Group = tuple[str, str, str]
+
+# Each is part of the next: a patient who responds has clinical benefit, and disease control.
+CHAIN = ("ORR", "CBR", "DCR")
+NAMES = {"size": "Analysis sets", "event": "Events", "response": "Responses",
+         "term": "Adverse events", "row": "Other counts"}  # fmt: skip
+ORDER = ("size", "event", "level", "response", "term", "row")
+GRADES = range(6)
+
+
+@dataclass
+class Table:
+    """Numbers of patients by cell, in each arm. ``sums``: the cells that a key counts, several
+    lists where each must give the same; ``at_most``: cells that together do not exceed others."""
+
+    size: int
+    sums: dict[Key, list[list[int]]]
+    at_most: list[tuple[list[int], list[int]]] = field(default_factory=list)
+
+
+@dataclass
+class Component:
+    """Tables that are solved together, and the printed numbers that bear on them, its own first."""
+
+    name: str
+    tables: list[Table]
+    arms: list[str]
+    totals: list[str]
+    margins: list[Margin]
+    own: frozenset[Key]
+
+    def stated(self, without: set[str]) -> list[Margin]:
+        """Its numbers ``without`` some; of a number that it shares with others a single print."""
+        chosen: dict[object, Margin] = {}
+        for m in self.margins:
+            if m.entry.id not in without:
+                alike = m.entry.id if self.own & set(m.keys) else (m.keys, m.arm, m.count)
+                chosen.setdefault(alike, m)
+        return list(chosen.values())
+
+    def key(self, margin: Margin) -> Key:
+        """The first key of a margin that the tables count."""
+        return next(k for k in margin.keys if any(k in t.sums for t in self.tables))
+
+
+def components(margins: Margins, record: Record) -> list[Component]:
+    """All tables of a record, those that share a number without a print by arm together."""
+    builder = _Builder(margins, record)
+    groups: dict[Group, list[Key]] = {}
+    for key in {k: None for m in margins.margins for k in m.keys}:
+        groups.setdefault(builder.group(key), []).append(key)
+    tables = {g: builder.tables(g, keys) for g, keys in groups.items()}
+    homes: dict[Key, list[Group]] = {}
+    for g in sorted(groups, key=lambda g: ORDER.index(g[0])):
+        for key in {k: None for t in tables[g] for k in t.sums}:
+            homes.setdefault(key, []).append(g)
+    together = {g: [g] for g in sorted(groups, key=lambda g: ORDER.index(g[0]))}
+    for key, (first, *others) in homes.items():
+        if any((key, arm) not in margins.printed for arm in builder.arms):
+            for g in others:
+                if together[g] is not together[first]:
+                    together[first] += together[g]
+                    together |= dict.fromkeys(together[g], together[first])
+    found: list[Component] = []
+    for g, members in together.items():
+        if members[0] == g:
+            own = {k for member in members for k in groups[member]}
+            found += builder.components(members, [t for m in members for t in tables[m]], own)
+    return found
+
+
+class _Builder:
+    """Tables from the margins of a record."""
+
+    def __init__(self, margins: Margins, record: Record) -> None:
+        self.margins = margins
+        roles = {name: arm.role for name, arm in record.sheet.arms.items()}
+        self.arms = [a for a, role in roles.items() if role != "total"] or list(roles)
+        self.totals = [a for a in roles if a not in self.arms]
+        self.parts, self.full = margins.trees()
+        self.groups_named: dict[str, list[Group]] = {}
+
+    def group(self, key: Key) -> Group:
+        population, properties = key
+        kinds = {p[0]: p for p in properties}
+        root = self.margins.chain(population)[-1]
+        if "level" in kinds:
+            return "level", population, kinds["level"][1]
+        if "event" in kinds and kinds["event"][1] in CHAIN:
+            return "response", root, kinds["event"][2]
+        for kind in ("event", "term", "row"):
+            if kind in kinds:
+                return kind, population, ""
+        return "size", root, ""
+
+    def tables(self, group: Group, keys: list[Key]) -> list[Table]:
+        kind, population, what = group
+        if kind == "size":
+            return [self._sizes(p) for p in self.margins.populations
+                    if self.margins.chain(p)[-1] == population]  # fmt: skip
+        if kind == "event":
+            return [_table(population, [EVERYBODY, k[1]], [k]) for k in keys]
+        if kind == "level":
+            return self._levels(population, what, keys)
+        if kind == "response":
+            return [self._responses(population, keys)]
+        return [self._rows(population, keys)]
+
+    def _sizes(self, population: str) -> Table:
+        """A set within the sets around it: patients up to each of them."""
+        *inner, root = self.margins.chain(population)
+        cells = [frozenset(("in" if i >= n else "out", p) for i, p in enumerate(inner))
+                 for n in range(len(inner) + 1)]  # fmt: skip
+        outs: list[Key] = [(p, frozenset({("out", q)})) for p in (*inner, root) for q in inner]
+        return _table(root, cells, [(p, EVERYBODY) for p in inner] + outs)
+
+    def _levels(self, population: str, factor: str, keys: list[Key]) -> list[Table]:
+        """Levels of a factor with the events in them: one table for all blocks whose levels are
+        all, one for each other level."""
+        events = list({p: None for k in keys for p in sorted(k[1]) if p[0] == "event"})
+        shared = [(population, frozenset({e})) for e in events]
+        partitions = self._partitions(population, factor)
+        patterns: list[Cell] = []
+        for values in product(*partitions) if partitions else ():
+            if all(v == values[i] for v in values for i, p in enumerate(partitions) if v in p):
+                patterns.append(frozenset(("level", factor, v) for v in values))
+        inside: set[Property] = {("level", factor, v) for p in partitions for v in p}
+        sets = [(patterns, inside)] if partitions else []
+        for level in {p: None for k in keys for p in k[1] if p[0] == "level"}:
+            if level not in inside:
+                sets.append(([EVERYBODY, frozenset({level})], {level}))
+        happened = [frozenset(e for e, yes in zip(events, combination, strict=True) if yes)
+                    for combination in product((False, True), repeat=len(events))]  # fmt: skip
+        return [
+            _table(population, [c | h for c in cells for h in happened], [*shared, *keys],
+                   levels | set(events))
+            for cells, levels in sets
+        ]  # fmt: skip
+
+    def _partitions(self, population: str, factor: str) -> list[tuple[str, ...]]:
+        """Levels of the factor by block, where they fill the set (see ``c16_patient_table``)."""
+        blocks: dict[str, dict[str, dict[str, int]]] = {}
+        for m in self.margins.margins:
+            for p, properties in m.keys:
+                level = next(iter(properties), ("",))
+                if p == population and len(properties) == 1 and level[:2] == ("level", factor):
+                    levels = blocks.setdefault(m.entry.block, {})
+                    if m.count is not None:
+                        levels.setdefault(level[2], {}).setdefault(m.arm, m.count)
+        found: dict[frozenset[str], tuple[str, ...]] = {}
+        printed = self.margins.printed
+        for levels in blocks.values():
+            gaps = {
+                arm: sum(counts[arm] for counts in levels.values()) - n
+                for arm in (*self.arms, *self.totals)
+                if (n := printed.get(((population, EVERYBODY), arm))) is not None
+                and all(arm in counts for counts in levels.values())
+            }
+            wrong = [arm for arm, gap in gaps.items() if gap]
+            complete = all(a in gaps for a in self.arms) and any(a in gaps for a in self.totals)
+            if gaps and (not wrong or (len(wrong) == 1 and complete)):
+                found.setdefault(frozenset(levels), tuple(levels))
+        return list(found.values())
+
+    def _responses(self, root: str, keys: list[Key]) -> Table:
+        """Patients by the sets that they are in and by how far they come in the chain."""
+        sets = list({p: None for key in keys for p in self.margins.chain(key[0])})
+        universe = root
+        if len({k[0] for k in keys}) == 1:
+            universe = keys[0][0]
+            sets = [universe]
+        inner = [p for p in sets if p != universe]
+        events = {p for k in keys for p in k[1]}
+        chain = sorted(events, key=lambda e: CHAIN.index(e[1]), reverse=True)
+        cells: list[Cell] = []
+        for flags in product((False, True), repeat=len(inner)):
+            into = {p for p, yes in zip(inner, flags, strict=True) if yes}
+            if all(set(self.margins.chain(p)) <= into | {universe} for p in into):
+                member = {("in", p) for p in into}
+                cells += [frozenset({*member, *chain[:n]}) for n in range(len(chain) + 1)]
+        return _table(universe, cells, [*((p, EVERYBODY) for p in inner), *keys])
+
+    def _rows(self, population: str, keys: list[Key]) -> Table:
+        """Patients by row and grade (0: none), rows within each other by their inequalities."""
+        nodes = list({p[:3]: None for k in keys for p in k[1]})
+        at = {(n, g): i * len(GRADES) + g for i, n in enumerate(nodes) for g in GRADES}
+        everybody = [[at[n, g] for g in GRADES] for n in nodes]
+        table = Table(len(at), {(population, EVERYBODY): everybody})
+        for key in keys:
+            (p,) = key[1]
+            table.sums[key] = [[at[p[:3], g] for g in GRADES if int(p[3]) <= g <= int(p[4])]]
+        for whole, parts in self.parts.items():
+            if whole not in nodes:
+                continue
+            for g in GRADES[1:]:
+                higher = [h for h in GRADES if h >= g]
+                for part in parts:
+                    if part in nodes:
+                        table.at_most.append(
+                            ([at[part, h] for h in higher], [at[whole, h] for h in higher])
+                        )
+                if whole in self.full and all(part in nodes for part in parts):
+                    table.at_most.append(([at[whole, g]], [at[part, g] for part in parts]))
+        return table
+
+    def components(
+        self, members: list[Group], tables: list[Table], own: set[Key]
+    ) -> list[Component]:
+        """One component, or one for each arm of adverse events without a total."""
+        name, known = self._name(members), {*self.arms, *self.totals}
+        counted = {k for t in tables for k in t.sums}
+        margins = [m for m in self.margins.margins if counted & set(m.keys) and m.arm in known]
+        # Its own numbers first, then of those that it shares the ones that define a set's size.
+        margins.sort(key=lambda m: (not own & set(m.keys), m.entry.id not in self.margins.sizes))
+        mine = {m.arm for m in margins if own & set(m.keys)}
+        if members[0][0] != "term" or len(members) > 1 or mine & set(self.totals):
+            return [Component(name, tables, self.arms, self.totals, margins, frozenset(own))]
+        return [
+            Component(
+                f"{name}, {arm}", tables, [arm], [], [m for m in margins if m.arm == arm],
+                frozenset(own),
+            )
+            for arm in self.arms if arm in mine
+        ]  # fmt: skip
+
+    def _name(self, members: list[Group]) -> str:
+        kind, population, what = members[0]
+        name = what if kind == "level" else NAMES[kind]
+        alike = self.groups_named.setdefault(name, [])
+        alike.append(members[0])
+        name += f" ({population})" if len(alike) > 1 or kind in ("event", "row") else ""
+        return name + (f" and {len(members) - 1} more" if len(members) > 1 else "")
+
+
+def _table(
+    universe: str, cells: Iterable[Cell], keys: list[Key], known: set[Property] | None = None
+) -> Table:
+    """A table of all patients of a set by cell, and those keys of which it knows all properties."""
+    cells = list(dict.fromkeys(cells))
+    known = {p for cell in cells for p in cell} if known is None else known
+    table = Table(len(cells), {(universe, EVERYBODY): [list(range(len(cells)))]})
+    for population, properties in keys:
+        needed = properties | ({("in", population)} if population != universe else set())
+        if needed and needed <= known:
+            lists = [[i for i, cell in enumerate(cells) if needed <= cell]]
+            table.sums[population, properties] = lists
+    return table
