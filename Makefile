@@ -11,7 +11,7 @@ export PYTHONHASHSEED := 0
 export MPLBACKEND := agg
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: book test setup lab notebooks serve lint lock clean
+.PHONY: book test setup lab notebooks serve lint lock selftest bench clean
 .DELETE_ON_ERROR:
 
 book: $(READY)
@@ -58,6 +58,13 @@ lint: $(READY)
 	    $(BIN)/ruff check --quiet --ignore E501,B018 --stdin-filename $$chapter.py - || exit 1; \
 	done
 	$(BIN)/mypy
+
+# How reliable is the audit? Simulated papers with planted errors; writes data/audit/selftest.json.
+selftest: $(READY)
+	$(BIN)/python -m palmira.selftest
+
+bench: $(READY)
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 # After a change to pyproject.toml.
 lock:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from palmira.audit import MEANINGS as AUDIT_MEANINGS
-from palmira.audit import WEIGHT, Check, audit
+from palmira.audit import WEIGHT, Check, Verdict, audit
 from palmira.ledger import MEANINGS, LedgerEntry, ledger
 from palmira.record import comparators, load, published
 from palmira.schema import RecordError
@@ -53,7 +53,7 @@ def _audit(options: argparse.Namespace) -> int:
         checks = audit(record, comparators(), only)
     except ValueError as error:
         raise RecordError(f"--only: {error}. Mend: correct the name.") from None
-    least = options.min_verdict or ("consistent" if options.json else "rounding")
+    least: Verdict = options.min_verdict or ("consistent" if options.json else "rounding")
     shown = [c for c in checks if WEIGHT[c.verdict] >= WEIGHT[least]]
     if options.json:
         found = {"trial": record.trial, "checks": [vars(c) for c in shown]}

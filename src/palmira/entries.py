@@ -67,6 +67,11 @@ class Entry:
         return self.printed.value
 
     @property
+    def cell(self) -> str:
+        """Id of the printed cell: that of the entry without its part."""
+        return self.id.removesuffix(f".{self.part}")
+
+    @property
     def number(self) -> float:
         """The printed value; NaN for a date, a text and "NA"."""
         return self.printed.value if self.printed else float("nan")

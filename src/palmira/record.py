@@ -68,12 +68,12 @@ class Record:
     def _cells(self) -> dict[str, dict[str, Entry]]:
         cells: dict[str, dict[str, Entry]] = {}
         for entry in self.entries.values():
-            cells.setdefault(entry.id.rsplit(".", 1)[0], {})[entry.part] = entry
+            cells.setdefault(entry.cell, {})[entry.part] = entry
         return cells
 
     def cell(self, entry: Entry) -> dict[str, Entry]:
         """The parts of the same printed cell by name, and the P value printed with its row."""
-        return self._cells[entry.id.rsplit(".", 1)[0]]
+        return self._cells[entry.cell]
 
     def size(self, population: str, arm: str) -> Entry:
         """The entry that holds the number of patients of an arm in an analysis set."""

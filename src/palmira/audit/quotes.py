@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from palmira.audit.check import Check, boxes_meet
+from palmira.audit.check import Check, Verdict, boxes_meet
 from palmira.audit.counts import chosen
 from palmira.record import Record
 
@@ -12,7 +12,8 @@ from palmira.record import Record
 def c15_quotations(record: Record, others: dict[str, Record]) -> Iterator[Check]:
     """A figure quoted from another study against that study's own record.
 
-    Inputs: rows that name what they quote, and the other record. The rounding intervals must meet.
+    Inputs: rows that name what they quote, and the other record. The rounding intervals must meet;
+    a quotation that was cut off gives ``rounding``.
     Where another source of the other record agrees with the quotation, the detail says so.
     """
     own = {s.doi for s in record.sheet.sources.values() if s.doi}
@@ -36,4 +37,7 @@ def c15_quotations(record: Record, others: dict[str, Record]) -> Iterator[Check]
             and not own & {source.sheet.sources[s].doi for s in v.source}
         ]  # fmt: skip
         how = name + ("; another source prints the same as here" if elsewhere else "")
-        yield Check("C15", entry.id, "inconsistent", entry.text, twin.text, how)
+        cut = entry.printed.truncates_from(twin.value)
+        verdict: Verdict = "rounding" if cut else "inconsistent"
+        how += "; cut off instead of rounded" if cut else ""
+        yield Check("C15", entry.id, verdict, entry.text, twin.text, how)

@@ -57,7 +57,7 @@ def interval_text(cell: dict[str, Entry]) -> str:
 
 def stem(cell: dict[str, Entry]) -> str:
     """Id of the cell without the part."""
-    return cell["estimate"].id.rsplit(".", 1)[0]
+    return cell["estimate"].cell
 
 
 def _unit(printed: Printed) -> tuple[float, float]:

@@ -112,7 +112,7 @@ def logistic(response: Array, covariates: Array) -> Fit | None:
     return _newton(score, x.shape[1])
 
 
-def log_rank_p(time: Array, event: Array, arm: Array, stratum: Array) -> float:
+def log_rank_p(time: Array, event: Array, arm: Array, stratum: NDArray[np.int64]) -> float:
     """P value of the log-rank test, stratified where ``stratum`` has several values."""
     gap = variance = 0.0
     for level in np.unique(stratum):
@@ -145,7 +145,8 @@ class Curve:
         n = len(time) - np.searchsorted(np.sort(time), times)
         with np.errstate(divide="ignore"):
             greenwood = np.cumsum(deaths / (n * (n - deaths)))
-        return cls(times, np.cumprod(1 - deaths / n), greenwood)
+        survival = np.cumprod(1 - deaths / n).astype(np.float64)
+        return cls(times.astype(np.float64), survival, greenwood)
 
     @cached_property
     def log_log_se(self) -> Array:

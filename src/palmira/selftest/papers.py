@@ -13,9 +13,11 @@ from palmira.entries import expand
 from palmira.printed import CELLS
 from palmira.record import Record
 from palmira.schema import Sheet
-from palmira.selftest import results, tables
+from palmira.selftest import forest, responses, results, tables
 from palmira.selftest.printing import Draft, Style
+from palmira.selftest.relations import Relation
 from palmira.selftest.results import Plan
+from palmira.selftest.ties import ties
 from palmira.selftest.trial import Trial, draw_trial
 
 ARM_LABELS = {
@@ -47,6 +49,11 @@ class Paper:
         """The paper as the audit reads it."""
         return record_of(self.sheet)
 
+    @cached_property
+    def relations(self) -> list[Relation]:
+        """All that ties the printed numbers to each other."""
+        return ties(self.record, self.log_log_tests)
+
 
 def record_of(data: dict[str, Any]) -> Record:
     """A record from a sheet as plain data. Raises ``RecordError`` for what the loader refuses."""
@@ -68,7 +75,7 @@ def print_paper(trial: Trial, plan: Plan, style: Style, rng: np.random.Generator
     draft = Draft(style)
     tables.flow(draft, trial, rng)
     landmarks = results.time_to_event(draft, trial, totals_only=bool(rng.random() < 0.3))
-    results.response_rates(draft, trial, counts=bool(rng.random() < 0.4))
+    responses.response_rates(draft, trial, counts=bool(rng.random() < 0.4))
     draft.block("contrasts", "Results, Efficacy", cell="estimate (lower to upper)")
     outcomes = results.outcomes(trial)
     results.hazard_ratio(
@@ -81,10 +88,10 @@ def print_paper(trial: Trial, plan: Plan, style: Style, rng: np.random.Generator
             draft, "os.hazard_ratio", "Hazard ratio for OS", trial, plan, outcomes["OS"],
             endpoint="OS",
         )  # fmt: skip
-    results.odds_ratio(draft, trial, plan)
+    responses.odds_ratio(draft, trial, plan)
     tables.dates(draft, trial)
     tables.table_1(draft, trial)
-    results.subgroups(draft, trial, plan, rng)
+    forest.subgroups(draft, trial, plan, rng)
     tables.adverse_events(draft, trial)
     _abstract(draft)
     sets = {"randomized": "randomized", "safety": "treated"}
@@ -119,10 +126,12 @@ def _abstract(draft: Draft) -> None:
         for column, text in zip(columns, row["values"], strict=True):
             if text is None:
                 continue
-            about = {k: blocks[block][k] for k in ("cell", "measure", "unit") if k in blocks[block]}
+            about: dict[str, Any] = {
+                k: blocks[block][k] for k in ("cell", "measure", "unit") if k in blocks[block]
+            }
             about |= copy.deepcopy({k: v for k, v in row.items() if k not in ("id", "label")})
             about |= {"values": [text], "same_as": f"{block}.{row['id']}"}
-            id = f"{row['id']}.{column}" if column else row["id"]
+            id = f"{row['id']}.{column}" if column else str(row["id"])
             if column:
                 about["arm"] = column
             draft.blocks[-1]["rows"].append({"id": id, "label": row["label"], **about})
@@ -130,37 +139,34 @@ def _abstract(draft: Draft) -> None:
             for part in ("count", "estimate", "lower", "upper", "p"):
                 if f"{stem}.{part}" in draft.truth:
                     draft.truth[f"abstract.{id}.{part}"] = draft.truth[f"{stem}.{part}"]
-            for known in (draft.narrow, draft.other_p):
-                if stem in known:
-                    known[f"abstract.{id}"] = known[stem]  # type: ignore[index]
+            if stem in draft.narrow:
+                draft.narrow[f"abstract.{id}"] = draft.narrow[stem]
 
 
-def find_row(sheet: dict[str, Any], entry: str) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """Block, row and position of the value that an entry's id (or its cell's) belongs to."""
+def reprint(sheet: dict[str, Any], id: str, text: str, reason: str = "planted") -> None:
+    """Print another text for an entry, or for a whole cell; ``sheet`` is changed in place."""
     for block in sheet["blocks"]:
+        columns = block.get("columns", {"": {}})
         for row in block["rows"]:
-            for k, column in enumerate(block.get("columns", [""])):
-                stem = ".".join(x for x in (block["id"], row["id"], column) if x)
-                if entry == stem or entry.rpartition(".")[0] == stem:
-                    return block, row, k
-    raise KeyError(entry)
+            for k, (name, column) in enumerate(columns.items()):
+                stem = ".".join(x for x in (block["id"], row["id"], name) if x)
+                if id == stem or id.rpartition(".")[0] == stem:
+                    row["as_printed"] = reason
+                    layout = row.get("cell") or column.get("cell") or block.get("cell") or "value"
+                    part = "" if id == stem else id.rpartition(".")[2]
+                    _reprint(row, k, part, layout, text)
+                    return
+    raise KeyError(id)
 
 
-def reprint(sheet: dict[str, Any], entry: str, text: str, reason: str = "planted") -> None:
-    """Print another text for an entry, or for a whole cell, in place; ``sheet`` is changed."""
-    block, row, k = find_row(sheet, entry)
-    part = entry.rpartition(".")[2]
-    row["as_printed"] = reason
+def _reprint(row: dict[str, Any], k: int, part: str, layout: str, text: str) -> None:
     if part == "p" and "p" in row:
         row["p"] = text
-        return
-    column = list(block.get("columns", {"": {}}).values())[k]
-    layout = row.get("cell") or column.get("cell") or block.get("cell") or "value"
-    match = CELLS[layout].match(row["values"][k])
-    assert match
-    if part not in match.groupdict():
+    elif not part:
         row["values"][k] = text
-        return
-    start, end = match.span(part)
-    old = row["values"][k]
-    row["values"][k] = old[:start] + text + old[end:]
+    else:
+        match = CELLS[layout].match(row["values"][k])
+        if match is None:
+            raise ValueError(f"{row['id']}: {row['values'][k]!r} does not read as {layout!r}")
+        start, end = match.span(part)
+        row["values"][k] = match.string[:start] + text + match.string[end:]

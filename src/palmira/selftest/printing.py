@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 MODES = {"half up": ROUND_HALF_UP, "half even": ROUND_HALF_EVEN, "cut off": ROUND_DOWN}
 # Share of papers by style: how percents are printed, and how everything else is.
@@ -18,6 +19,7 @@ STYLES = {
     "percents cut off": (0.2, "cut off", "half up"),
     "all cut off": (0.1, "cut off", "cut off"),
 }
+Array = NDArray[np.float64]
 Triple = tuple[float, float, float]
 
 
@@ -110,7 +112,7 @@ class Style:
             text = ">0.999"
         return Cell(text if self.leading_zero else text.replace("0.", ".", 1), {"p": value})
 
-    def median(self, values: Sequence[float], decimals: int) -> Cell:
+    def median(self, values: Array, decimals: int) -> Cell:
         """``median (min-max)`` of patients' values."""
         three = (float(np.median(values)), float(np.min(values)), float(np.max(values)))
         words = [printed(v, decimals, self.numbers) for v in three]

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from palmira.estimates import critical, two_sided_p
-from palmira.proportions import clopper_pearson
-from palmira.selftest.estimators import Array, Curve, Fit, cox, log_rank_p, logistic
+from palmira.selftest.estimators import Array, Curve, Fit, cox, log_rank_p
 from palmira.selftest.printing import Cell, Draft, Triple
-from palmira.selftest.tables import ARMS, Mask, masks
+from palmira.selftest.tables import ARMS, masks
 from palmira.selftest.trial import DAYS_PER_MONTH, Factor, Trial
 
 # Fewer events than this in an arm, and a hazard ratio is not printed.
@@ -64,7 +63,7 @@ def tests(trial: Trial, time: Array, event: Array) -> dict[str, float]:
     strata = np.column_stack([trial.arm, *(f.dummies() for f in trial.strata)])
     adjusted = cox(time, event, strata)
     return {
-        "log-rank": log_rank_p(time, event, trial.arm, np.zeros(len(time))),
+        "log-rank": log_rank_p(time, event, trial.arm, np.zeros(len(time), dtype=int)),
         "stratified log-rank": log_rank_p(time, event, trial.arm, both),
         "unadjusted Wald": plain.p if plain else float("nan"),
         "adjusted Wald": adjusted.p if adjusted else float("nan"),
@@ -135,14 +134,14 @@ def outcomes(trial: Trial) -> dict[str, tuple[Array, Array]]:
     return {"PFS": (trial.pfs, trial.progressed), "OS": (trial.os, trial.died)}
 
 
-def median(draft: Draft, curve: Curve) -> Cell:
+def median(draft: Draft, curve: Curve, kind: str = "number") -> Cell:
     """A median in months with its log-log interval."""
 
     def limits(level: float) -> Triple:
         middle, low, high = (x / DAYS_PER_MONTH for x in curve.median(level))
         return middle, low, high
 
-    return draft.style.interval(limits, 95, 1)
+    return draft.style.interval(limits, 95, 1, kind)
 
 
 def landmark(draft: Draft, mark: Triple) -> Cell:
@@ -178,119 +177,3 @@ def differences(
             endpoint="PFS", measure="difference", unit="percentage points", time=str(month),
             analysis="final", interval_level="95", sided="not stated",
         )  # fmt: skip
-
-
-def response_rates(draft: Draft, trial: Trial, counts: bool) -> None:
-    """Response and clinical benefit rates with Clopper-Pearson intervals, by arm."""
-    for endpoint, who in (("ORR", trial.responded), ("CBR", trial.benefited)):
-        groups = [masks(trial)[a] for a in ARMS]
-        pairs = [(int(who[g].sum()), int(g.sum())) for g in groups]
-
-        def rate(k: int, n: int) -> Cell:
-            def limits(level: float) -> Triple:
-                e = clopper_pearson(k, n, level)
-                return 100 * e.value, 100 * e.lower, 100 * e.upper
-
-            return draft.style.interval(limits, 95, 1, "percent")
-
-        draft.row(
-            endpoint.lower(), f"{endpoint}", *(rate(*pair) for pair in pairs), None,
-            cell="estimate (lower to upper)", endpoint=endpoint, measure="response rate",
-            unit="percent", interval_level="95", population="randomized",
-        )  # fmt: skip
-        if counts:
-            draft.row(
-                f"{endpoint.lower()}.patients", f"Patients with {endpoint}",
-                *(draft.style.share(*pair) for pair in pairs), None, cell="n (%)",
-                endpoint=endpoint, population="randomized",
-            )  # fmt: skip
-
-
-def odds_ratio(draft: Draft, trial: Trial, plan: Plan) -> None:
-    """Odds ratio of clinical benefit, raw or adjusted like the hazard ratio, with Wald's P."""
-    crossed = [(trial.benefited[g] == x).sum() for g in (trial.arm == 1, trial.arm == 0)
-               for x in (0, 1)]  # fmt: skip
-    fit = logistic(trial.benefited, plan.model(trial)) if min(crossed) > 0 else None
-    if fit is None:
-        return
-    said = {"test": "Wald", "sided": "two"} if plan.named else {"sided": "not stated"}
-    draft.row(
-        "cbr.odds_ratio", "Odds ratio for clinical benefit", draft.style.interval(ratio(fit), 95, 2),
-        p=draft.style.p(fit.p), endpoint="CBR", measure="odds ratio", population="randomized",
-        interval_level="95", **said,
-    )  # fmt: skip
-
-
-def subgroups(draft: Draft, trial: Trial, plan: Plan, rng: np.random.Generator) -> None:
-    """Forest plot of PFS: events, hazard ratios by level, interaction P of the joint model."""
-    columns = {f"{a}.events": {"cell": "events / n", "arm": a, "measure": "events"} for a in ARMS}
-    if draft.style.event_percents:
-        columns = {k: {**v, "cell": "events / n (%)"} for k, v in columns.items()}
-    short = {} if draft.style.trailing_zeros else {"decimals": 2}
-    if plan.medians_by_subgroup:
-        tenths = {} if draft.style.trailing_zeros else {"decimals": 1}
-        columns |= {
-            f"{a}.median": {"cell": "estimate (lower to upper)", "arm": a, "measure": "median",
-                            "unit": "months", "interval_level": "95", **tenths}
-            for a in ARMS
-        }  # fmt: skip
-    columns["hazard_ratio"] = {
-        "cell": "estimate (lower to upper)", "measure": "hazard ratio",
-        "interval_level": f"{plan.level:.0f}", **short,
-    }  # fmt: skip
-    columns["interaction"] = {"cell": "p", "measure": "P", "sided": "not stated"}
-    draft.block("figure3", "Figure 3", columns, endpoint="PFS", analysis="final")
-    everybody = np.ones(len(trial.arm), dtype=bool)
-    same = ["results.pfs.events", "results.pfs.median", "contrasts.pfs.hazard_ratio"]
-    _line(draft, trial, plan, "all", "All patients", everybody, None, None,
-          population="randomized", same_as=same)  # fmt: skip
-    known = [f for f in trial.factors if f.levels[-1] != "Unknown"]
-    for f in known[: int(rng.integers(3, 6))]:
-        p = _interaction(trial, plan, f)
-        for k, level in enumerate(f.levels):
-            test = draft.style.p(p) if k == 0 and p is not None else None
-            _line(draft, trial, plan, f"{f.id}.level{k}", level, f.codes == k, f, test,
-                  factor=f.name, category=level)  # fmt: skip
-
-
-def _line(
-    draft: Draft, trial: Trial, plan: Plan, id: str, label: str, who: Mask, own: Factor | None,
-    interaction: Cell | None, **attributes: Any,
-) -> None:  # fmt: skip
-    style, groups = draft.style, masks(trial)
-    patients = [groups[a] & who for a in ARMS]
-    events = [int(trial.progressed[g].sum()) for g in patients]
-    cells: list[Cell | None] = [
-        style.events(d, g.sum()) if g.any() else None for d, g in zip(events, patients, strict=True)
-    ]
-    if plan.medians_by_subgroup:
-        curves = [Curve.of(trial.pfs[g], trial.progressed[g]) for g in patients]
-        cells += [_short_median(draft, c) if len(c.times) else None for c in curves]
-    fit = None
-    if min(events) >= LEAST_EVENTS:
-        model = plan.model(trial, own)[who]
-        model = model[:, [0, *(k for k in range(1, model.shape[1]) if np.ptp(model[:, k]) > 0)]]
-        fit = cox(trial.pfs[who], trial.progressed[who], model)
-    cells.append(style.interval(ratio(fit), plan.level, 2, "short") if fit else None)
-    draft.row(id, label, *cells, interaction, **attributes)
-
-
-def _short_median(draft: Draft, curve: Curve) -> Cell:
-    def limits(level: float) -> Triple:
-        middle, low, high = (x / DAYS_PER_MONTH for x in curve.median(level))
-        return middle, low, high
-
-    return draft.style.interval(limits, 95, 1, "short")
-
-
-def _interaction(trial: Trial, plan: Plan, factor: Factor) -> float | None:
-    """P of the interaction terms in a model with the arm, the factor and the paper's covariates."""
-    own = factor.dummies()
-    products = own * trial.arm[:, None]
-    events = [trial.progressed[(trial.arm == a) & (factor.codes == k)].sum()
-              for a in (0, 1) for k in range(len(factor.levels))]  # fmt: skip
-    if min(events) < LEAST_EVENTS:
-        return None
-    model = np.column_stack([plan.model(trial, factor), own, products])
-    fit = cox(trial.pfs, trial.progressed, model)
-    return fit.joint_p(products.shape[1]) if fit else None

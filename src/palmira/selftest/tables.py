@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,7 @@ def adverse_events(draft: Draft, trial: Trial) -> None:
         ("teae.grade3", "Adverse event of grade 3 or higher", 3, "3-5", None),
     ):
         cells = [style.share((g & (worst >= least)).sum(), g.sum()) for g in groups]
-        same = {"same_as": twin} if twin else {}
+        same: dict[str, Any] = {"same_as": twin} if twin else {}
         draft.row(id, label, *cells, term="Any", grade=grade, **same)
     columns = {
         f"{arm}.{'any' if grade == 'any' else f'grade{grade}'}": {"arm": arm, "grade": grade}
@@ -106,9 +107,9 @@ def adverse_events(draft: Draft, trial: Trial) -> None:
         "table2", "Table 2", columns, cell="n (%)", measure="count", unit="patients",
         population="safety",
     )  # fmt: skip
-    rows = [("any", "Any", None)]
+    rows: list[tuple[str, str, str | None]] = [("any", "Any", None)]
     for name, label in CLASSES.items():
-        rows += [(name, label, "any"), *(t for t in TERMS if t[2] == name)]
+        rows += [(name, label, "any"), *((id, t, c) for id, t, c in TERMS if c == name)]
     for id, label, within in rows:
         grades = trial.grades[id]
         cells = [
@@ -116,7 +117,7 @@ def adverse_events(draft: Draft, trial: Trial) -> None:
             for g in groups
             for which in (grades > 0, grades == 3, grades == 4, grades == 5)
         ]
-        extra = {"within": within} if within else {"exhaustive": True}
+        extra: dict[str, Any] = {"within": within} if within else {"exhaustive": True}
         draft.row(id, label, *cells, term=label, **extra)
 
 

@@ -71,7 +71,7 @@ def _flow(record: Record) -> Iterator[Relation]:
         yield Relation("reasons", (steps[2], *reasons), r.total)
     for name, k in (("minimum", min), ("maximum", max)):
         ages = tuple(f"table1.age.{a}.{name}" for a in ("total", *ARMS))
-        yield Relation("range of all", ages, r.extreme(k))  # type: ignore[arg-type]
+        yield Relation("range of all", ages, r.extreme(k))
 
 
 def _adverse_events(record: Record) -> Iterator[Relation]:
@@ -84,13 +84,17 @@ def _adverse_events(record: Record) -> Iterator[Relation]:
         severe = f"safety.teae.grade3.{arm}.count"
         yield Relation("sum of grades", (severe, *cells("any", arm, *GRADES)), r.total)
         for row, within in rows.items():
-            yield Relation("grades", (*cells(row, arm, *GRADES), *cells(row, arm, "any")), r.at_most)
+            yield Relation(
+                "grades", (*cells(row, arm, *GRADES), *cells(row, arm, "any")), r.at_most
+            )
             if within:
                 for k in range(3):
                     wanted = GRADES[k:]
                     pair = (*cells(row, arm, *wanted), *cells(within, arm, *wanted))
                     yield Relation("class", pair, _no_more(3 - k))
-                yield Relation("class", (*cells(row, arm, "any"), *cells(within, arm, "any")), r.at_most)
+                yield Relation(
+                    "class", (*cells(row, arm, "any"), *cells(within, arm, "any")), r.at_most
+                )
         classes = [row for row, within in rows.items() if within == "any"]
         for grade in ("any", *GRADES):
             every = [cells(row, arm, grade)[0] for row in ("any", *classes)]

@@ -160,13 +160,13 @@ def compared(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
     """Lines of a ledger that hold a quotation against the quoted trial's own record."""
     return [
         e for e in entries
-        if e.id.startswith("discussion.") and e.verdict in ("reproduced", "inconsistent")
+        if e.id.startswith("discussion.") and e.verdict in ("reproduced", "rounding", "inconsistent")
     ]  # fmt: skip
 
 
 def differing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
     """Those of them that differ."""
-    return [e for e in compared(entries) if e.verdict == "inconsistent"]
+    return [e for e in compared(entries) if e.verdict != "reproduced"]
 
 
 def pool_frame(effects: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,244 @@
+"""The chapter on consistency: facts behind the audit's comparisons, its figures and tables."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palmira.audit import CHECKS, MEANINGS, NAMES, QUICK, audit
+from palmira.figures import consistency as figures
+from palmira.findings import QUESTIONS, by_question, cell_of, facts, name, places
+from palmira.printed import Printed
+from palmira.record import Record, comparators, published
+from palmira.tables import consistency as tables
+
+RATIO = "contrasts.pfs.hazard_ratio"
+
+
+@pytest.fixture(scope="module")
+def records() -> dict[str, Record]:
+    return {"palmira": published("palmira"), **comparators()}
+
+
+@pytest.fixture(scope="module")
+def audits(records):
+    others = comparators()
+    return {k: audit(r, others if k == "palmira" else None, QUICK) for k, r in records.items()}
+
+
+def altered(record: Record, **texts: str) -> Record:
+    """The record with some entries printed otherwise."""
+    entries = dict(record.entries)
+    for key, text in texts.items():
+        id = key.replace("__", ".")
+        entries[id] = dataclasses.replace(entries[id], text=text, printed=Printed(text))
+    return Record(record.sheet, entries)
+
+
+def test_every_check_belongs_to_exactly_one_question():
+    asked = [name for names in QUESTIONS.values() for name in names]
+    assert len(asked) == len(set(asked))
+    assert set(CHECKS) | set(NAMES) <= set(asked)
+
+
+def test_every_comparison_is_counted_once_by_question(audits):
+    for checks in audits.values():
+        counts = by_question(checks)
+        assert counts["comparisons"].sum() == len(checks)
+        for verdict in MEANINGS:
+            assert counts[verdict].sum() == sum(c.verdict == verdict for c in checks)
+
+
+def test_every_comparison_with_a_verdict_belongs_to_exactly_one_of_its_facts(records, audits):
+    for key, checks in audits.items():
+        for verdict in MEANINGS:
+            mine = [c for c in checks if c.verdict == verdict]
+            found = facts(records[key], checks, verdict)
+            assert sorted(map(id, mine)) == sorted(id(c) for f in found for c in f.checks)
+            assert {f.verdict for f in found} <= {verdict}
+
+
+def test_the_same_hazard_ratio_printed_in_three_places_is_one_fact(records, audits):
+    found = facts(records["palmira"], audits["palmira"], "impossible")
+    whole = next(f for f in found if RATIO in f.cells)
+    assert set(whole.cells) == {"abstract.pfs.hazard_ratio", RATIO, "figure3.all.hazard_ratio"}
+    assert len(found) == 15  # 13 rows of the subgroup figure, survival, the first analysis
+    assert sum(len(f.checks) for f in found) == 18
+
+
+def test_a_count_and_its_percent_that_do_not_fit_are_one_fact(records, audits):
+    found = facts(records["palmira"], audits["palmira"], "inconsistent")
+    receptor = [f for f in found if f.cells == ("table1.receptor.pgr_negative.total",)]
+    assert len(receptor) == 1
+    assert {c.id for c in receptor[0].checks} == {"A1", "A3"}
+
+
+def test_places_of_the_same_quantity_lead_to_one_of_themselves(records):
+    for record in records.values():
+        first = places(record)
+        assert set(first.values()) <= set(first)
+        assert all(first[cell] == cell for cell in first.values())
+        assert {cell_of(record, id) for id in record.entries} == set(first)
+
+
+def test_numbers_of_different_arms_are_never_the_same_fact(records):
+    record = records["palmira"]
+    first, arms = places(record), {}
+    for id, entry in record.entries.items():
+        if entry.arm:
+            arms.setdefault(first[cell_of(record, id)], set()).add(entry.arm)
+    assert all(len(a) == 1 for a in arms.values())
+
+
+def test_names_say_what_where_and_whose(records):
+    palmira = records["palmira"]
+    assert name(palmira, "figure3") == "Forest plot of PFS by subgroup"
+    assert name(palmira, "figure3.visceral.no.interaction.p") == (
+        "P of interaction, visceral involvement"
+    )
+    assert name(palmira, "figure3.age.lt65.hazard_ratio") == "PFS, age: <65 years"
+    assert name(palmira, "results.cbr.et.lower").endswith("ET alone, lower limit")
+    assert name(palmira, "discussion.postmonarch.hazard_ratio.p").startswith("P of hazard ratio")
+
+
+def test_the_picture_of_rounding_shows_which_ranges_meet(records):
+    maintain = records["maintain"]
+    cells = {"paper": (maintain, RATIO), "congress": (maintain, f"{RATIO}@1")}
+    picture = figures.rounding_boxes(cells)
+    assert picture.data["overlap"].tolist() == [True, False]
+    for printed in picture.data["printed"]:
+        assert printed in picture.alt
+    assert "do not overlap" in picture.alt.split(". congress")[1]
+    assert picture.data["estimate_low"].tolist() == pytest.approx([0.565, 0.565])
+
+
+def test_a_changed_limit_changes_the_picture_of_rounding(records):
+    palmira = records["palmira"]
+    other = altered(palmira, contrasts__pfs__hazard_ratio__upper="1.27")
+    meets = [figures.rounding_boxes({"a": (r, RATIO)}).data["overlap"][0] for r in (palmira, other)]
+    assert meets == [True, False]
+
+
+@given(st.integers(20, 95), st.integers(2, 60))
+def test_a_ratio_in_the_middle_of_its_limits_meets_their_range(hundredths, width):
+    ratio = hundredths / 100
+    texts = [f"{x:.2f}" for x in (ratio, ratio * 0.5 ** (width / 60), ratio * 2 ** (width / 60))]
+    estimate, lower, upper = map(Printed, texts)
+    assert figures.Boxes("x", estimate, lower, upper).shared is not None
+
+
+def test_every_comparison_is_one_mark_of_the_glance(audits):
+    checks = audits["palmira"]
+    picture = figures.at_a_glance(checks)
+    assert picture.data["comparisons"].sum() == len(checks)
+    drawn = sum(len(line.get_xdata()) for line in picture.figure.axes[0].lines)
+    assert drawn == len(checks)
+    agree = sum(c.verdict == "consistent" for c in checks)
+    assert f"{agree} are consistent" in picture.alt
+    assert agree > 0.85 * len(checks)  # the chapter says that most agree
+
+
+def test_the_table_of_questions_adds_up(audits):
+    frame = tables.questions(audits["palmira"]).frame
+    parts = frame["Agree"] + frame["Do not"] + frame["Other"]
+    assert (parts == frame["Comparisons"]).all()
+    assert frame["Comparisons"].iloc[-1] == len(audits["palmira"])
+
+
+def test_an_example_of_agreement_must_agree(records, audits):
+    palmira, checks = records["palmira"], audits["palmira"]
+    frame = tables.agreements(palmira, checks, (f"{RATIO}.p", "results.cbr.et.upper")).frame
+    assert frame["Printed"].tolist() == [".149", "40.2"]
+    assert frame["Recomputed"].iloc[1] == "40.2" and "17 of 62" in frame["How"].iloc[1]
+    with pytest.raises(ValueError, match="no check"):
+        tables.agreements(palmira, checks, ("figure3.visceral.no.interaction.p",))
+
+
+def test_the_table_of_impossible_intervals_has_three_readings_and_the_arithmetic(records, audits):
+    palmira = records["palmira"]
+    table = tables.impossible(palmira, facts(palmira, audits["palmira"], "impossible"))
+    row = table.frame.set_index("Hazard ratio").loc["PFS, all patients"]
+    assert row["SE at least"] == "√(1/107 + 1/51) = 0.170"
+    assert [row["Printed"], row["Neutral"], row["Full scale"]] == [
+        "0.84 (0.66 to 1.07)", "0.84 (0.60 to 1.17)", "0.78 (0.56 to 1.10)",
+    ]  # fmt: skip
+    assert (table.data["widest_se"] < table.data["least_se"]).all()
+    assert (
+        "2/√70" in table.frame.set_index("Hazard ratio").loc["Hazard ratio for OS", "SE at least"]
+    )
+
+
+def test_what_the_chapter_says_in_words_is_what_the_audit_finds(records, audits):
+    palmira, checks = records["palmira"], audits["palmira"]
+
+    def verdicts(id: str, entry: str) -> set[str]:
+        return {c.verdict for c in checks if c.id == id and c.entry.startswith(entry)}
+
+    assert verdicts("B1", "results.") == {"consistent"}
+    assert verdicts("C2", RATIO) == verdicts("C14", "") == verdicts("C9", "") == {"consistent"}
+    assert verdicts("A6", "") == {"consistent"}
+    assert verdicts("C10", "figure3.visceral.no.interaction") == {"inconsistent"}
+    assert verdicts("C10", "figure3.age.lt65.interaction") == {"consistent"}
+    same = [palmira[f"figure3.{x}.interaction.p"].text for x in ("visceral.no", "age.lt65")]
+    assert same[0] == same[1]
+    assert verdicts("A7", "figure3.all.palbociclib.median.upper") == {"inconsistent"}
+    assert verdicts("A7", "discussion.palmira.prior_pfs_12") == {"information"}
+    assert verdicts("C6", "contrasts.cbr") == {"information"}
+    assert verdicts("C5", "contrasts.cbr.odds_ratio") == {"information", "inconsistent"}
+    assert verdicts("C13", "timeline.preplanned") == {"information"}
+    assert verdicts("C1", "discussion.maintain") == {"inconsistent"}
+    cut = [c.entry for c in checks if (c.id, c.verdict) == ("A1", "rounding")]
+    assert "results.treated.palbociclib.percent" in cut
+    quoted = [c for c in checks if c.id == "C15" and "another source prints the same" in c.detail]
+    assert {c.entry.split(".")[1] for c in quoted} == {"pace", "maintain"}
+
+
+def test_tables_of_findings_hold_every_comparison_behind_them(records, audits):
+    palmira, checks = records["palmira"], audits["palmira"]
+    for verdict in ("inconsistent", "rounding"):
+        found = facts(palmira, checks, verdict)
+        table = tables.findings(palmira, found)
+        assert len(table.frame) == len(found)
+        assert len(table.data) == sum(len(f.checks) for f in found)
+    frame = tables.findings(palmira, facts(palmira, checks, "inconsistent")).frame
+    receptor = frame[frame["What"].str.startswith("Hormone receptor")].iloc[0]
+    assert "46 + 19" in receptor["How"] and "65" in receptor["Comes to"]
+
+
+def test_information_that_other_chapters_show_is_left_out(records, audits):
+    telling = tables.telling(records["palmira"], audits["palmira"])
+    shown = {c.id for f in telling for c in f.checks}
+    assert {"A7", "C6", "C13"} <= shown
+    assert not shown & set(tables.BACKGROUND)
+
+
+def test_the_table_of_trials_counts_every_comparison(records, audits):
+    table = tables.trials(audits, records)
+    columns = [v.capitalize() for v in MEANINGS]
+    assert (table.frame[columns].sum(axis=1) == table.frame["Comparisons"]).all()
+    assert table.frame["Trial"].tolist() == [r.trial for r in records.values()]
+    assert f"{table.data['Facts'].iloc[0]} in PALMIRA" in table.notes[0]
+
+
+def test_no_genuine_triple_lies_below_its_bound_once_rounding_is_carried(records):
+    cells = [
+        f"subgroups.{t}.hazard_ratio"
+        for t in (
+            "ctdna.all",
+            "tumor_fraction.high",
+            "tumor_fraction.not_high",
+            "tumor_fraction.undetected",
+        )
+    ]
+    table = tables.genuine(records["postmonarch"], cells)
+    assert (table.data["largest_ratio"] > 1).all()
+    assert (table.data["ratio"] < 1).any()  # without rounding some would look impossible
+
+
+def test_the_other_records_have_their_findings_by_trial(records, audits):
+    others = {k: r for k, r in records.items() if k != "palmira"}
+    table = tables.other_findings(others, audits, ("inconsistent", "rounding", "information"))
+    assert set(table.frame["Trial"]) == {"PACE", "MAINTAIN"}
+    assert not [c for k in ("maintain", "postmonarch") for c in audits[k]
+                if c.verdict in ("inconsistent", "impossible")]  # fmt: skip
