@@ -56,6 +56,7 @@ class Entry:
     exhaustive: bool = False
     between: tuple[str, ...] = ()
     test: str | None = None
+    reference: str | None = None
     repair: Repair | None = None
     note: str | None = None
 
@@ -159,7 +160,7 @@ def _cell(
             source=tuple(row.source or ()), confidence=row.confidence, version=version,
             same_as=tuple(row.same_as), perhaps_same_as=tuple(row.perhaps_same_as),
             quotes=row.quotes, within=row.within, exhaustive=row.exhaustive,
-            between=tuple(row.between), test=row.test,
+            between=tuple(row.between), test=row.test, reference=row.reference,
             repair=row.repairs.get(name), note=row.note,
             **{a: _attribute(a, row, column, block) for a in ATTRIBUTES},
         )  # fmt: skip

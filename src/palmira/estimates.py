@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log
+from functools import lru_cache
+from math import erfc, exp, log, sqrt
 
 from scipy.stats import norm
 
@@ -23,6 +24,7 @@ class Estimate:
         return f"{value} ({lower} to {upper})"
 
 
+@lru_cache(maxsize=64)
 def critical(level: float) -> float:
     """Standard normal quantile of a two-sided interval of ``level`` percent."""
     return float(norm.ppf(0.5 + level / 200))
@@ -30,7 +32,7 @@ def critical(level: float) -> float:
 
 def two_sided_p(z: float) -> float:
     """Two-sided P value of a standard normal statistic."""
-    return float(2 * norm.sf(abs(z)))
+    return erfc(abs(z) / sqrt(2))
 
 
 def log_se(lower: float, upper: float, level: float = 95.0) -> float:

@@ -70,6 +70,9 @@ class Row(Attributes):
     within: str | None = Field(None, description="row of the block of which this one is a part")
     exhaustive: bool = Field(False, description="its parts leave nobody out")
     between: list[str] = Field(default_factory=list, description="patients lost between two rows")
+    reference: Literal["experimental", "control"] | None = Field(
+        None, description="the arm that a ratio divides by, where the paper says so"
+    )
     test: Literal["Wald", "log-rank", "stratified log-rank"] | None = Field(
         None, description="the test that the paper says its P value comes from"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from palmira.audit import counts, curves, events, odds, patients, quotes, ratios, scale
+from palmira.audit import counts, curves, events, odds, patients, quotes, ratios, scale, subgroups
 from palmira.audit.check import MEANINGS, WEIGHT, Check, Verdict
 from palmira.record import Record
 
@@ -31,7 +31,7 @@ CHECKS: dict[str, Callable[[Record], Iterator[Check]]] = {
     "C7": curves.c7_implied_hazard_ratio,
     "C8": curves.c8_medians,
     "C9": events.c9_subgroup_sums,
-    "C10": ratios.c10_subgroups,
+    "C10": subgroups.c10_subgroups,
     "C11": curves.c11_landmark_interval,
     "C12": curves.c12_landmark_difference,
     "C13": curves.c13_dates,

@@ -19,6 +19,13 @@ def chosen(record: Record) -> list[Entry]:
     return [e for e in record.entries.values() if not e.version]
 
 
+def counts_behind(printed: Printed, n: int) -> tuple[list[int], list[int]]:
+    """Whole numbers of ``n`` that print as a percent when rounded, and the others when cut off."""
+    rounded = count_from_percent(printed.value, printed.half_unit, n)
+    cut = [k for k in range(n + 1) if k not in rounded and printed.truncates_from(100 * k / n)]
+    return rounded, cut
+
+
 def a1_percent(record: Record) -> Iterator[Check]:
     """A percent printed with its count: 100 n / N rounds to it, half up or half to even.
 
@@ -62,12 +69,11 @@ def a2_grim(record: Record) -> Iterator[Check]:
             yield Check("A2", entry.id, "not checkable", entry.text, "", "no analysis set is named")
             continue
         n = int(record.size(entry.population, entry.arm).value)
-        fits = count_from_percent(entry.value, entry.printed.half_unit, n)
+        fits, cut = counts_behind(entry.printed, n)
         if fits:
             text = " or ".join(map(str, fits))
             yield Check("A2", entry.id, "consistent", entry.text, text, f"{text} of {n}")
             continue
-        cut = [k for k in range(n + 1) if entry.printed.truncates_from(100 * k / n)]
         verdict: Verdict = "rounding" if cut else "inconsistent"
         detail = f"no whole number of {n} prints so" + (", unless it was cut off" if cut else "")
         yield Check("A2", entry.id, verdict, entry.text, " or ".join(map(str, cut)), detail)

@@ -58,8 +58,10 @@ def c8_medians(record: Record) -> Iterator[Check]:
 
     Inputs: medians by factor and arm; rates at landmarks. S(t) below one half puts the median at t
     or before, above one half after t (a theorem: ``impossible``). Complementary subgroups' medians
-    enclose the overall one but for 10%, for the mixture changes over time (``inconsistent``).
+    enclose the overall one but for 10%, for the mixture changes over time (``inconsistent``). And
+    every estimate, of whatever kind, lies between its limits.
     """
+    yield from _in_order(record)
     groups: dict[tuple[str, str, str], list[Entry]] = {}
     for e in chosen(record):
         if e.measure == "median" and e.part == "estimate" and e.factor and e.category and e.arm:
@@ -104,6 +106,24 @@ def c8_medians(record: Record) -> Iterator[Check]:
             verdict = "impossible" if late or early else "consistent"
             how = f"{e.text}% at {e.time} months"
             yield Check("C8", median.id, verdict, median.text, f"{e.text}%", how)
+
+
+ORDERS = (("lower", "estimate", "upper"), ("minimum", "median", "maximum"), ("q1", "median", "q3"))
+
+
+def _in_order(record: Record) -> Iterator[Check]:
+    """Estimates within their limits, medians within their ranges."""
+    for e in chosen(record):
+        for order in ORDERS:
+            cell = record.cell(e)
+            if e.part != order[1] or not set(order) <= set(cell):
+                continue
+            prints = [cell[p].printed for p in order]
+            known = [p for p in prints if p is not None and p.exact is not None]
+            holds = all(a.low <= b.high for a, b in pairwise(known))
+            verdict: Verdict = "consistent" if holds else "inconsistent"
+            words = f"{cell[order[0]]} to {cell[order[2]]}"
+            yield Check("C8", e.id, verdict, e.text, words, " <= ".join(order))
 
 
 def _scales(s: float, low: float, high: float, level: float) -> dict[str, tuple[float, float]]:
@@ -169,6 +189,10 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
             detail = "the arms' rates are not in the record"
             yield Check("C12", entry.id, "not checkable", entry.text, "", detail)
             continue
+        if not all(_usable(arms[role]) for role in ("experimental", "control")):
+            detail = "an arm's rate is 0, 100 or not within its limits"
+            yield Check("C12", entry.id, "not checkable", entry.text, "", detail)
+            continue
         level = float(entry.interval_level or 95)
         marks = [_landmarks(arms[role], level) for role in ("experimental", "control")]
         corners = list(product(*marks))
@@ -197,6 +221,16 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
             verdict = "consistent" if scales else "information"
             how = f"from the arms, {' and '.join(scales) or 'neither'} scale"
             yield Check("C12", p.id, verdict, p.text, text, how)
+
+
+def _usable(cell: dict[str, Entry]) -> bool:
+    """Whether every corner of a rate's rounding box is a survival interval."""
+    estimate, lower, upper = prints(cell)
+    return (
+        lower.low > 0
+        and lower.high <= estimate.low
+        and estimate.high <= upper.low < 100 > upper.high
+    )
 
 
 def _landmarks(cell: dict[str, Entry], level: float) -> list[Landmark]:

@@ -8,10 +8,10 @@ from math import prod
 from scipy.stats import binomtest, chi2_contingency, fisher_exact
 from statsmodels.stats.proportion import proportion_confint
 
-from palmira.audit.check import Check, Verdict, compare
-from palmira.audit.counts import chosen
+from palmira.audit.check import WEIGHT, Check, Verdict, compare
+from palmira.audit.counts import chosen, counts_behind
 from palmira.entries import Entry
-from palmira.proportions import clopper_pearson, count_from_percent
+from palmira.proportions import clopper_pearson
 from palmira.record import Record
 
 GRADES = ("3", "4", "5")
@@ -79,15 +79,22 @@ def _bound(entry: Entry, low: float, high: float, what: str, value: float | None
     return Check("A6", entry.id, verdict, f"{value:.0f}", text, what)
 
 
-METHODS = {"wilson": "Wilson's", "normal": "Wald's", "agresti_coull": "Agresti and Coull's",
-           "jeffreys": "Jeffreys'"}  # fmt: skip
+# The first that fits is named.
+METHODS = {
+    "beta": "Clopper-Pearson",
+    "wilson": "Wilson's interval",
+    "normal": "Wald's interval",
+    "agresti_coull": "Agresti and Coull's interval",
+    "jeffreys": "Jeffreys' interval",
+}
 
 
 def b1_proportion_interval(record: Record) -> Iterator[Check]:
     """The interval of a response rate: Clopper-Pearson's, or the method that fits.
 
-    Inputs: rate, limits, analysis set; the count is the one whole number that prints as the rate.
-    Tolerance: half a unit of each print. Where no method fits it is ``inconsistent``.
+    Inputs: rate, limits, analysis set; the count is a whole number that prints as the rate, rounded
+    or cut off. Tolerance: half a unit of each print. Where no count and no method fit it is
+    ``inconsistent``, where only cut-off prints fit ``rounding``.
     """
     for entry in chosen(record):
         if entry.measure != "response rate" or entry.part != "estimate" or not entry.printed:
@@ -96,35 +103,28 @@ def b1_proportion_interval(record: Record) -> Iterator[Check]:
             yield Check("B1", entry.id, "not checkable", entry.text, "", "no analysis set is named")
             continue
         n = int(record.size(entry.population, entry.arm).value)
-        fits = count_from_percent(entry.value, entry.printed.half_unit, n)
-        if not fits:
+        fits, cut = counts_behind(entry.printed, n)
+        if not fits and not cut:
             detail = f"no whole number of {n} prints as {entry.text}%"
             yield Check("B1", entry.id, "inconsistent", entry.text, "", detail)
             continue
-        cell, level = record.cell(entry), float(entry.interval_level or 95)
-        exact = clopper_pearson(fits[0], n, level)
-        how = f"{fits[0]} of {n}, Clopper-Pearson"
-        checks = [compare("B1", entry, 100 * exact.value, f"{fits[0]} of {n}")]
-        checks += [compare("B1", cell[p], 100 * getattr(exact, p), how) for p in ("lower", "upper")]
-        if any(c.verdict == "inconsistent" for c in checks):
-            checks = _other_method(record, entry, fits, n, level) or checks
-        yield from checks
+        tried = [_interval(record, entry, k, n, m) for m in METHODS for k in (*fits, *cut)]
+        yield from min(tried, key=lambda checks: max(WEIGHT[c.verdict] for c in checks))
 
 
-def _other_method(
-    record: Record, entry: Entry, fits: list[int], n: int, level: float
-) -> list[Check]:
-    cell = record.cell(entry)
-    for count in fits:
-        for method, name in {"beta": "Clopper-Pearson", **METHODS}.items():
-            limits = proportion_confint(count, n, alpha=1 - level / 100, method=method)
-            checks = [
-                compare("B1", cell[p], 100 * limit, f"{count} of {n}, {name} interval")
-                for p, limit in zip(("lower", "upper"), limits, strict=True)
-            ]
-            if all(c.verdict != "inconsistent" for c in checks):
-                return [compare("B1", entry, 100 * count / n, f"{count} of {n}"), *checks]
-    return []
+def _interval(record: Record, entry: Entry, count: int, n: int, method: str) -> list[Check]:
+    """A response rate and its limits against one count and one method."""
+    cell, level = record.cell(entry), float(entry.interval_level or 95)
+    if method == "beta":
+        exact = clopper_pearson(count, n, level)
+        limits = (exact.lower, exact.upper)
+    else:
+        limits = proportion_confint(count, n, alpha=1 - level / 100, method=method)
+    how = f"{count} of {n}, {METHODS[method]}"
+    checks = [compare("B1", entry, 100 * count / n, f"{count} of {n}")]
+    for part, limit in zip(("lower", "upper"), limits, strict=True):
+        checks.append(compare("B1", cell[part], 100 * limit, how))
+    return checks
 
 
 def c9_subgroup_sums(record: Record) -> Iterator[Check]:

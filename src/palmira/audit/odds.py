@@ -3,79 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from palmira.audit.check import Check, Verdict
-from palmira.audit.counts import chosen
+from palmira.audit.counts import chosen, counts_behind
 from palmira.audit.ratios import interval_text, level_of, prints, ratio_rows, stem
 from palmira.entries import Entry
-from palmira.estimates import log_se
-from palmira.proportions import count_from_percent, odds_ratio
+from palmira.estimates import Estimate, log_se
+from palmira.proportions import odds_ratio
 from palmira.record import Record
 
 
-def tables_of(record: Record, entry: Entry) -> dict[str, tuple[int, int]]:
-    """Responders and patients by the arm's role, from response rates of the same end point."""
+def tables_of(record: Record, entry: Entry) -> dict[str, tuple[list[int], int]]:
+    """By the arm's role: the counts of responders that fit the printed rate, and the patients."""
     roles = {k: a.role for k, a in record.sheet.arms.items()}
-    table: dict[str, tuple[int, int]] = {}
+    table: dict[str, tuple[list[int], int]] = {}
     for e in chosen(record):
-        same = (e.endpoint, e.population) == (entry.endpoint, entry.population)
-        if same and e.measure == "response rate" and e.part == "estimate" and e.arm and e.printed:
-            if not e.population:
-                continue
+        if (e.measure, e.part, e.endpoint) != ("response rate", "estimate", entry.endpoint):
+            continue
+        if e.population and e.population == entry.population and e.arm and e.printed:
             n = int(record.size(e.population, e.arm).value)
-            fits = count_from_percent(e.value, e.printed.half_unit, n)
-            if len(fits) == 1:
-                table[roles[e.arm]] = (fits[0], n)
-    return table if {"experimental", "control"} <= set(table) else {}
+            rounded, cut = counts_behind(e.printed, n)
+            table[roles[e.arm]] = (rounded + cut, n)
+    full = {"experimental", "control"} <= set(table)
+    return table if full and all(counts for counts, _ in table.values()) else {}
 
 
 def c5_odds_ratio(record: Record) -> Iterator[Check]:
     """An odds ratio against the raw one of the arms' counts, its SE against Woolf's.
 
-    Inputs: odds ratio and limits with rounding, counts by arm. Adjusting a logistic model does not
-    lower the standard error (Robinson and Jewell, Int Stat Rev 1991;59:227), so limits narrower
-    than Woolf's are ``inconsistent``; a differing estimate is ``information``, for covariates and
-    the reference arm may not be stated.
+    Inputs: odds ratio and limits with rounding, counts by arm (all that fit the printed rates).
+    Adjusting a logistic model does not lower the standard error (Robinson and Jewell, Int Stat Rev
+    1991;59:227), so limits narrower than Woolf's are ``inconsistent``; a differing estimate is
+    ``information``, for covariates and the reference arm may not be stated.
     """
     for cell in ratio_rows(record, "odds ratio"):
         entry = cell["estimate"]
         table = tables_of(record, entry)
-        if not table or min(table["experimental"][0], table["control"][0]) == 0:
-            detail = "the arms' counts do not follow from the record"
+        arms = ["experimental", "control"]
+        pairs = product(*(table[a][0] for a in arms)) if table else ()
+        whole = [
+            (a, b) for a, b in pairs if 0 < a < table[arms[0]][1] and 0 < b < table[arms[1]][1]
+        ]
+        if not whole:
+            detail = "the arms' counts do not follow from the record, or one is empty"
             yield Check("C5", entry.id, "not checkable", interval_text(cell), "", detail)
             continue
-        arms = ["experimental", "control"]
-        raw, se, p = odds_ratio(*table[arms[0]], *table[arms[1]])
-        if (raw.value - 1) * (entry.value - 1) < 0:
-            arms.reverse()
-            raw, se, p = odds_ratio(*table[arms[0]], *table[arms[1]])
+        a, b = whole[0]
+        turned = (a / table[arms[0]][1] - b / table[arms[1]][1]) * (entry.value - 1) < 0
+        raws = [_raw(a, b, table, turned) for a, b in whole]
         estimate, lower, upper = prints(cell)
-        meets = estimate.rounds_from(raw.value)
-        how = f"raw counts, {arms[0]} to {arms[1]}; P = {p:.3f}"
+        raw, se, p = raws[0]
+        meets = any(estimate.rounds_from(r[0].value) for r in raws)
+        how = f"raw counts, {' to '.join(reversed(arms) if turned else arms)}; P = {p:.3f}"
         how += "" if meets else "; covariates and reference arm may explain a difference"
         verdict: Verdict = "consistent" if meets else "information"
         yield Check("C5", entry.id, verdict, entry.text, raw.text(), how)
-        widest = log_se(lower.low, upper.high, level_of(cell))
-        verdict = "inconsistent" if widest < 0.995 * se else "consistent"
+        widest = log_se(lower.low, upper.high, level_of(cell)) if lower.low > 0 else float("inf")
+        verdict = "inconsistent" if widest < 0.995 * min(r[1] for r in raws) else "consistent"
         how = f"SE {widest:.3f} at most in print, {se:.3f} in the raw table (Woolf)"
         text = f"{raw.lower:.2f} to {raw.upper:.2f}"
         yield Check("C5", stem(cell), verdict, interval_text(cell), text, how)
 
 
-def c6_direction(record: Record) -> Iterator[Check]:
-    """The ratio points the way the arms differ, if it is experimental to control.
+def _raw(
+    a: int, b: int, table: dict[str, tuple[list[int], int]], turned: bool
+) -> tuple[Estimate, float, float]:
+    one, other = (a, table["experimental"][1]), (b, table["control"][1])
+    return odds_ratio(*other, *one) if turned else odds_ratio(*one, *other)
 
-    Inputs: odds ratio and response rates, or hazard ratio and medians. The reference arm is seldom
-    stated, so a ratio on the other side of 1 is ``information``.
+
+def c6_direction(record: Record) -> Iterator[Check]:
+    """An odds ratio points the way the arms differ.
+
+    Inputs: odds ratio, response rates, the reference arm (``inconsistent`` against it where it is
+    stated). It seldom is: then a ratio that is not experimental to control is ``information``.
     """
     for cell in ratio_rows(record, "odds ratio"):
         entry = cell["estimate"]
         if table := tables_of(record, entry):
-            shares = {r: k / n for r, (k, n) in table.items()}
-            agrees = (shares["experimental"] - shares["control"]) * (entry.value - 1) >= 0
+            shares = {r: k[0] / n for r, (k, n) in table.items()}
+            gap = shares["experimental"] - shares["control"]
+            agrees = (gap if entry.reference != "experimental" else -gap) * (entry.value - 1) >= 0
             verdict: Verdict = "consistent" if agrees else "information"
-            more = shares["experimental"] > shares["control"]
-            how = f"{'more' if more else 'no more'} patients respond in the experimental arm"
-            how += "" if agrees else "; the ratio is control to experimental, or of no benefit"
+            how = f"{'more' if gap > 0 else 'no more'} patients respond in the experimental arm"
+            if not agrees and entry.reference:
+                verdict, how = "inconsistent", f"{how}; the reference arm is {entry.reference}"
+            elif not agrees:
+                how += "; the ratio is control to experimental, or of no benefit"
             words = " v ".join(f"{100 * shares[r]:.1f}%" for r in ("experimental", "control"))
             yield Check("C6", entry.id, verdict, entry.text, words, how)

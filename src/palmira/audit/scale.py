@@ -19,7 +19,7 @@ from palmira.record import Record
 
 Array = NDArray[np.float64]
 SEED = 20251122
-TRIALS = 200
+TRIALS, STEPS = 200, 5
 ARM_EFFECT, FACTOR_EFFECT = 0.3, 0.3
 LEAST_ROWS = 4
 # What known slips do to a standard error.
@@ -67,7 +67,11 @@ def rows_of(record: Record, block: str) -> list[Row]:
         sizes = [_patients(record, e) for e in events]
         if None in sizes or min(e.value for e in events) < 2:
             continue
+        if any(e.value > (n or 0) for e, n in zip(events, sizes, strict=True)):
+            continue
         _, lower, upper = prints(cell)
+        if not 0 < lower.high < upper.low:
+            continue
         level = level_of(cell)
         ends = (log_se(lower.high, upper.low, level), log_se(lower.low, upper.high, level))
         d, n = (
@@ -128,23 +132,36 @@ def _deal(
 def _cox_se(covariates: Array, event: Array, member: Array) -> Array:
     """Model-based standard error of the first covariate, one Cox model a trial, without ties.
 
-    ``covariates`` (trials, n, p) in the order of time, ``event`` and ``member`` (trials, n).
+    ``covariates`` (trials, n, p) in the order of time, ``event`` and ``member`` (trials, n); the
+    number of members and of their events is the same in every trial, as the margins fix it.
     """
-    beta = np.zeros((covariates.shape[0], covariates.shape[2]))
-    d = event * member
-    x = covariates[:, ::-1]
-    for _ in range(6):
-        w = np.exp(np.clip(np.einsum("tnp,tp->tn", x, beta), -8, 8)) * member[:, ::-1]
-        s0 = np.cumsum(w, axis=1)[..., None] + 1e-300
-        mean = np.cumsum(w[..., None] * x, axis=1) / s0
-        outer = np.cumsum(w[..., None, None] * x[..., :, None] * x[..., None, :], axis=1)
-        spread = outer / s0[..., None] - mean[..., :, None] * mean[..., None, :]
-        weight = d[:, ::-1]
-        score = np.einsum("tn,tnp->tp", weight, x - mean)
-        information = np.einsum("tn,tnpq->tpq", weight, spread)
-        information += 1e-9 * np.eye(x.shape[2])
-        beta = beta + np.clip(np.linalg.solve(information, score[..., None])[..., 0], -2, 2)
+    trials, _, width = covariates.shape
+    who = np.argsort(-member, axis=1, kind="stable")[:, : int(member[0].sum())][:, ::-1]
+    x = np.stack([np.take_along_axis(covariates[..., k], who, axis=1) for k in range(width)])
+    d = np.take_along_axis(event, who, axis=1)
+    at = np.argsort(-d, axis=1, kind="stable")[:, : int(d[0].sum())]
+    a, b = np.triu_indices(width)
+    products = [x[i] * x[j] for i, j in zip(a, b, strict=True)]
+    observed = (x * d).sum(axis=2)
+    beta = np.zeros((width, trials))
+    information = np.zeros((trials, width, width))
+    for _ in range(STEPS):
+        w = np.exp(np.clip(np.einsum("ptn,pt->tn", x, beta), -8, 8))
+
+        s0 = _at_risk(w, at)
+        mean = np.stack([_at_risk(w * v, at) / s0 for v in x])
+        for i, j, v in zip(a, b, products, strict=True):
+            second = (_at_risk(w * v, at) / s0 - mean[i] * mean[j]).sum(axis=1)
+            information[:, i, j] = information[:, j, i] = second
+        information += 1e-9 * np.eye(width)
+        score = (observed - mean.sum(axis=2)).T
+        beta = beta + np.clip(np.linalg.solve(information, score[..., None])[..., 0], -2, 2).T
     return np.sqrt(np.linalg.inv(information)[:, 0, 0])
+
+
+def _at_risk(values: Array, at: NDArray[np.intp]) -> Array:
+    """Sums over the patients at risk at each event; ``values`` from the last time to the first."""
+    return np.take_along_axis(np.cumsum(values, axis=1), at, axis=1)
 
 
 def common_factor(rows: list[Row], strata: tuple[str, ...] = (), seed: int = SEED) -> CommonFactor:

@@ -160,7 +160,8 @@ def compared(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
     """Lines of a ledger that hold a quotation against the quoted trial's own record."""
     return [
         e for e in entries
-        if e.id.startswith("discussion.") and e.verdict in ("reproduced", "rounding", "inconsistent")
+        if e.id.startswith("discussion.")
+        and e.verdict in ("reproduced", "rounding", "inconsistent")
     ]  # fmt: skip
 
 
