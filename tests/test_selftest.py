@@ -172,7 +172,9 @@ def test_these_errors_can_always_be_seen(planted, error):
 
 
 def test_an_inverted_odds_ratio_cannot_be_seen_where_no_reference_arm_is_stated(planted):
-    assert not any(p.case.visible for _, p in planted if p.case.error == "an odds ratio inverted")
+    for paper, p in planted:
+        if p.case.error == "an odds ratio inverted" and p.case.visible:
+            assert paper.record["contrasts.cbr.odds_ratio.estimate"].reference == "control"
 
 
 def test_a_share_has_the_exact_interval():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from math import log
 
 from palmira.audit.check import Check, Verdict
 from palmira.audit.counts import chosen, counts_behind
@@ -12,6 +13,9 @@ from palmira.entries import Entry
 from palmira.estimates import Estimate, log_se
 from palmira.proportions import odds_ratio
 from palmira.record import Record
+
+# Within this of no effect, on the log scale, covariates may turn an odds ratio round.
+SAME_SIDE = 0.2
 
 
 def tables_of(record: Record, entry: Entry) -> dict[str, tuple[list[int], int]]:
@@ -76,8 +80,9 @@ def _raw(
 def c6_direction(record: Record) -> Iterator[Check]:
     """An odds ratio points the way the arms differ.
 
-    Inputs: odds ratio, response rates, the reference arm (``inconsistent`` against it where it is
-    stated). It seldom is: then a ratio that is not experimental to control is ``information``.
+    Inputs: odds ratio, response rates, the reference arm. Where that is stated, a ratio clearly on
+    the other side of 1 is ``inconsistent``. It seldom is: then a ratio that is not experimental to
+    control is ``information``.
     """
     for cell in ratio_rows(record, "odds ratio"):
         entry = cell["estimate"]
@@ -87,7 +92,10 @@ def c6_direction(record: Record) -> Iterator[Check]:
             agrees = (gap if entry.reference != "experimental" else -gap) * (entry.value - 1) >= 0
             verdict: Verdict = "consistent" if agrees else "information"
             how = f"{'more' if gap > 0 else 'no more'} patients respond in the experimental arm"
-            if not agrees and entry.reference:
+            odds = {r: (k[0] + 0.5) / (n - k[0] + 0.5) for r, (k, n) in table.items()}
+            raw = log(odds["experimental"] / odds["control"])
+            far = min(abs(raw), abs(log(entry.value))) > SAME_SIDE
+            if not agrees and entry.reference and far:
                 verdict, how = "inconsistent", f"{how}; the reference arm is {entry.reference}"
             elif not agrees:
                 how += "; the ratio is control to experimental, or of no benefit"

@@ -224,6 +224,21 @@ def woolf(level: float) -> Test:
     return test
 
 
+def direction(boxes: list[Box]) -> bool:
+    """An odds ratio of the first arm to the second lies on their rates' side of 1, unless it or the
+    raw one is within a quarter of 1, where covariates may turn it."""
+    (low, high), (a_low, a_high), (b_low, b_high) = boxes
+    if high < 0.8:
+        return a_low <= b_high or not _clearly(a_high, b_low)
+    return low <= 1.25 or a_high >= b_low or not _clearly(b_low, a_high)
+
+
+def _clearly(more: float, less: float) -> bool:
+    """Whether the odds of two rates (percent) differ by more than a quarter."""
+    odds = [x / max(100 - x, TINY) for x in (more, less)]
+    return odds[0] > 1.25 * odds[1]
+
+
 def extreme(which: Callable[[list[float]], float]) -> Test:
     """The total's minimum or maximum is that of the arms."""
     return lambda b: b[0][0] == which([x[0] for x in b[1:]])

@@ -43,7 +43,9 @@ def odds_ratio(draft: Draft, trial: Trial, plan: Plan) -> None:
     fit = logistic(trial.benefited, plan.model(trial)) if min(crossed) > 0 else None
     if fit is None:
         return
-    said = {"test": "Wald", "sided": "two"} if plan.named else {"sided": "not stated"}
+    said = {"sided": "not stated"}
+    if plan.named:
+        said = {"test": "Wald", "sided": "two", "reference": "control"}
     draft.row(
         "cbr.odds_ratio", "Odds ratio for clinical benefit",
         draft.style.interval(ratio(fit), 95, 2), p=draft.style.p(fit.p), endpoint="CBR",

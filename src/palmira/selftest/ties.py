@@ -168,6 +168,9 @@ def _responses(record: Record) -> Iterator[Relation]:
                       (f"results.cbr.{a}.estimate", record.size("randomized", a).id)]  # fmt: skip
             limits = parts(cell, "lower", "upper")
             yield Relation("Woolf", (*limits, *tables), r.woolf(level))
+            if e.reference == "control":
+                rates = [f"results.cbr.{a}.estimate" for a in ARMS]
+                yield Relation("direction", (f"{cell}.estimate", *rates), r.direction)
 
 
 def _differences(record: Record, log_log_tests: frozenset[str]) -> Iterator[Relation]:
