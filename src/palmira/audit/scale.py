@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 SEED = 20251122
 TRIALS, STEPS = 200, 5
 ARM_EFFECT, FACTOR_EFFECT = 0.3, 0.3
-LEAST_ROWS = 4
+LEAST_ROWS, LEAST_TRIALS = 4, 50
 # What known slips do to a standard error.
 SLIPS = {
     "an 80% interval printed as 95%": critical(80) / critical(95),
@@ -172,6 +172,7 @@ def common_factor(rows: list[Row], strata: tuple[str, ...] = (), seed: int = SEE
     holds the spread of that mean over whole simulated trials (the rows divide the same patients, so
     they are never treated as independent), what rounding leaves open, and what the adjustment could
     be: with the stratification factors or without. A row of a factor leaves that factor out.
+    Raises ``ArithmeticError`` where too few simulated trials could be fitted.
     """
     whole = next(r for r in rows if r.factor is None)
     arm, event, levels = _deal(rows, whole, np.random.default_rng(seed))
@@ -183,6 +184,8 @@ def common_factor(rows: list[Row], strata: tuple[str, ...] = (), seed: int = SEE
     for adjusted in dict.fromkeys([strata, ()]):
         logs = np.array([_log_ratio(r, rows, arm, event, levels, adjusted) for r in rows])
         logs = logs[:, np.all(np.isfinite(logs) & (logs < log(3)), axis=0)]
+        if logs.shape[1] < LEAST_TRIALS:
+            raise ArithmeticError("too few events in a row to simulate its model")
         ratios.append(tuple(float(x) for x in np.exp(logs.mean(axis=1))))
         means.append(float(np.mean(observed - logs.mean(axis=1))))
         spreads.append(sqrt(float(np.var(logs.mean(axis=0))) + rounding))
@@ -218,7 +221,12 @@ def c4_common_factor(record: Record) -> Iterator[Check]:
         rows = rows_of(record, block.id)
         if len(rows) < LEAST_ROWS or not any(r.factor is None for r in rows):
             continue
-        found = common_factor(rows, strata)
+        try:
+            found = common_factor(rows, strata)
+        except ArithmeticError as error:
+            many = f"{len(rows)} hazard ratios"
+            yield Check("C4", block.id, "not checkable", many, "", str(error))
+            continue
         fits = [name for name, f in SLIPS.items() if found.lower <= f <= found.upper]
         out = [name for name, f in SLIPS.items() if not found.lower <= f <= found.upper]
         below = found.upper < 1

@@ -1,0 +1,56 @@
+"""The self-test of the audit in numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from palmira.exhibits import Table
+from palmira.figures.reliability import shares
+
+
+def percent(share: dict[str, Any]) -> str:
+    """``34 of 500: 6.8% (4.8 to 9.4)``; empty where nothing was counted."""
+    if not share["of"]:
+        return "none"
+    low, high = 100 * share["lower"], 100 * share["upper"]
+    return (
+        f"{share['count']} of {share['of']}: {100 * share['share']:.1f}% ({low:.1f} to {high:.1f})"
+    )
+
+
+def found_errors(result: dict[str, Any]) -> Table:
+    """By planted error: shares found, and the checks that found it most often."""
+    rows = []
+    for error, found in result["errors"].items():
+        by: dict[str, int] = {}
+        for key, count in found["found_by"].items():
+            check = key.split(" ")[0]
+            by[check] = by.get(check, 0) + count
+        rows.append(
+            {
+                "Planted error": "all errors" if error == "all" else error,
+                "Found of all": percent(found["raw"]),
+                "Found of those that change a print and could be checked": percent(
+                    found["changed_and_redundant"]
+                ),
+                "Found of those that could be seen": percent(found["visible"]),
+                "Mainly by": ", ".join(sorted(by, key=lambda c: -by[c])[:3]),
+            }
+        )
+    return Table(pd.DataFrame(rows), shares(result))
+
+
+def false_flags(result: dict[str, Any]) -> Table:
+    """By the way a clean paper rounds: the share wrongly called inconsistent or impossible."""
+    groups = {"all clean papers": result["clean"]["all"], **result["clean"]["by_style"]}
+    rows = [
+        {
+            "How the paper rounds": name,
+            "Wrongly inconsistent": percent(group["inconsistent"]),
+            "Wrongly impossible": percent(group["impossible"]),
+        }
+        for name, group in groups.items()
+    ]
+    return Table(pd.DataFrame(rows))
