@@ -13,13 +13,8 @@ from palmira.audit import CHECKS, MEANINGS, NAMES, QUICK, WEIGHT, audit
 from palmira.cli import main
 from palmira.entries import expand
 from palmira.printed import Printed
-from palmira.record import DATA, Record, comparators, published
+from palmira.record import DATA, Record, comparators
 from palmira.schema import RecordError, Sheet
-
-
-@pytest.fixture(scope="module")
-def palmira():
-    return published("palmira")
 
 
 @pytest.fixture(scope="module")

@@ -10,34 +10,12 @@ from palmira import balance
 from palmira.audit import audit
 from palmira.figures import baseline as figures
 from palmira.proportions import clopper_pearson, count_from_percent
-from palmira.record import load, published
 from palmira.tables import baseline as tables
-
-
-@pytest.fixture(scope="module")
-def palmira():
-    return published("palmira")
 
 
 @pytest.fixture(scope="module")
 def levels(palmira):
     return balance.characteristics(palmira)
-
-
-@pytest.fixture
-def altered(palmira, tmp_path):
-    """The record with one string of the file replaced."""
-
-    def alter(old, new):
-        from palmira.record import DATA
-
-        text = (DATA / "published" / "palmira.yaml").read_text(encoding="utf-8")
-        assert text.count(old) == 1, text.count(old)
-        path = tmp_path / "palmira.yaml"
-        path.write_text(text.replace(old, new), encoding="utf-8")
-        return load(path)
-
-    return alter
 
 
 arm = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

@@ -1,7 +1,5 @@
 """The chapter on consistency: facts behind the audit's comparisons, its figures and tables."""
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,15 +23,6 @@ def records() -> dict[str, Record]:
 def audits(records):
     others = comparators()
     return {k: audit(r, others if k == "palmira" else None, QUICK) for k, r in records.items()}
-
-
-def altered(record: Record, **texts: str) -> Record:
-    """The record with some entries printed otherwise."""
-    entries = dict(record.entries)
-    for key, text in texts.items():
-        id = key.replace("__", ".")
-        entries[id] = dataclasses.replace(entries[id], text=text, printed=Printed(text))
-    return Record(record.sheet, entries)
 
 
 def test_every_check_belongs_to_exactly_one_question():
@@ -113,9 +102,9 @@ def test_the_picture_of_rounding_shows_which_ranges_meet(records):
     assert picture.data["estimate_low"].tolist() == pytest.approx([0.565, 0.565])
 
 
-def test_a_changed_limit_changes_the_picture_of_rounding(records):
+def test_a_changed_limit_changes_the_picture_of_rounding(records, reprinted):
     palmira = records["palmira"]
-    other = altered(palmira, contrasts__pfs__hazard_ratio__upper="1.27")
+    other = reprinted(palmira, contrasts__pfs__hazard_ratio__upper="1.27")
     meets = [figures.rounding_boxes({"a": (r, RATIO)}).data["overlap"][0] for r in (palmira, other)]
     assert meets == [True, False]
 

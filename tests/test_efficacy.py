@@ -1,11 +1,8 @@
 """Figures and tables of progression-free survival say what the record says."""
 
-import dataclasses
-
 import pytest
 
 from palmira.figures import efficacy as figures
-from palmira.printed import Printed
 from palmira.record import Record, published
 from palmira.standard_errors import public_fits, simulate
 from palmira.tables import efficacy as tables
@@ -17,15 +14,6 @@ LOOKS = {"First": "contrasts.pfs.preplanned", "Final": CELL}
 @pytest.fixture(scope="module")
 def palmira() -> Record:
     return published("palmira")
-
-
-def altered(record: Record, **texts: str) -> Record:
-    """The record with some entries printed otherwise."""
-    entries = dict(record.entries)
-    for name, text in texts.items():
-        id = name.replace("__", ".")
-        entries[id] = dataclasses.replace(entries[id], text=text, printed=Printed(text))
-    return Record(record.sheet, entries)
 
 
 def test_the_picture_of_the_arms_holds_every_printed_median_and_rate(palmira):
@@ -51,8 +39,8 @@ def picture_axes(picture):
     return picture.figure.axes[0]
 
 
-def test_a_changed_record_changes_the_picture(palmira):
-    other = altered(palmira, results__pfs__rate_12__et__estimate="20.3")
+def test_a_changed_record_changes_the_picture(palmira, reprinted):
+    other = reprinted(palmira, results__pfs__rate_12__et__estimate="20.3")
     before, after = (figures.arms_without_curve(r) for r in (palmira, other))
     assert not before.data.equals(after.data)
     assert "20.3" in after.alt and "20.3" not in before.alt
@@ -71,8 +59,8 @@ def test_the_three_readings_stand_side_by_side(palmira):
         assert text in picture.alt
 
 
-def test_more_events_narrow_the_neutral_reading(palmira):
-    more = altered(palmira, figure3__all__palbociclib__events__events="136")
+def test_more_events_narrow_the_neutral_reading(palmira, reprinted):
+    more = reprinted(palmira, figure3__all__palbociclib__events__events="136")
     widths = [
         figures.three_ways_forest(r, CELL, "PFS").data.set_index("reading")["se_log"]
         for r in (palmira, more)

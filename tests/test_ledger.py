@@ -8,12 +8,7 @@ import pytest
 from palmira.audit.check import compare
 from palmira.cli import main
 from palmira.ledger import MEANINGS, ledger
-from palmira.record import comparators, published
-
-
-@pytest.fixture(scope="module")
-def palmira():
-    return published("palmira")
+from palmira.record import comparators
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,6 @@ PALMIRA = DATA / "published" / "palmira.yaml"
 
 
 @pytest.fixture(scope="module")
-def palmira():
-    return published("palmira")
-
-
-@pytest.fixture(scope="module")
 def sheet():
     return yaml.safe_load(PALMIRA.read_text(encoding="utf-8"))
 

@@ -11,32 +11,12 @@ from scipy.stats import chi2_contingency
 from palmira import safety
 from palmira.figures import safety as figures
 from palmira.proportions import odds_ratio, risk_difference, risk_ratio
-from palmira.record import DATA, load, published
 from palmira.tables import safety as tables
-
-
-@pytest.fixture(scope="module")
-def palmira():
-    return published("palmira")
 
 
 @pytest.fixture(scope="module")
 def events(palmira):
     return safety.adverse_events(palmira)
-
-
-@pytest.fixture
-def altered(tmp_path):
-    """The record with one string of the file replaced."""
-
-    def alter(old, new):
-        text = (DATA / "published" / "palmira.yaml").read_text(encoding="utf-8")
-        assert text.count(old) == 1, text.count(old)
-        path = tmp_path / "palmira.yaml"
-        path.write_text(text.replace(old, new), encoding="utf-8")
-        return load(path)
-
-    return alter
 
 
 arm = st.integers(2, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

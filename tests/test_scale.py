@@ -37,7 +37,6 @@ from palmira.explanations import (
 from palmira.figures import scale as figures
 from palmira.hazard_ratios import smallest_se
 from palmira.judgements import EVIDENCE, FITS, judge
-from palmira.printed import Printed
 from palmira.record import Record, comparators, published
 from palmira.response import comparison
 from palmira.standard_errors import public_fits, simulate
@@ -60,15 +59,6 @@ def found(palmira):
 @pytest.fixture(scope="module")
 def fit(found):
     return {(j.explanation, j.evidence): j for j in judge(found)}
-
-
-def altered(record: Record, **texts: str) -> Record:
-    """The record with some entries printed otherwise."""
-    entries = dict(record.entries)
-    for key, text in texts.items():
-        id = key.replace("__", ".")
-        entries[id] = dataclasses.replace(entries[id], text=text, printed=Printed(text))
-    return Record(record.sheet, entries)
 
 
 def test_the_lung_cancer_data_give_the_known_hazard_ratio():
@@ -161,8 +151,8 @@ def test_only_the_papers_own_rows_lie_wholly_below_the_bound(palmira):
     assert set(picture.data["ratio"]) >= {*strips[0].ratios, *public.ratios}
 
 
-def test_wider_limits_lift_a_row_to_the_bound(palmira):
-    wide = altered(palmira, contrasts__os__hazard_ratio__upper="2.51")
+def test_wider_limits_lift_a_row_to_the_bound(palmira, reprinted):
+    wide = reprinted(palmira, contrasts__os__hazard_ratio__upper="2.51")
     assert figures.strip_of("OS", palmira, ["contrasts.os.hazard_ratio"]).below
     assert not figures.strip_of("OS", wide, ["contrasts.os.hazard_ratio"]).below
 

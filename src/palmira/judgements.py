@@ -201,7 +201,7 @@ def _abstract(found: Evidence, name: str, e: Explanation) -> Verdict:
     if other:
         return "in part", (
             "Ratio, interval and P there go with an ordinary 95% interval. It could hold there too "
-            "only if P is of another test; or it concerns the later analyses only."
+            "only if P is of another test; or it concerns only the analyses in the paper."
         )
     return "does not fit", (
         f"Even with P set aside no standard error up to {ORDINARY:.2f} of its bound leads to the "

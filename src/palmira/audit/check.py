@@ -44,6 +44,11 @@ def compare(check: str, entry: Entry, value: float, how: str, otherwise: str = "
     printed = entry.printed
     if printed is None or printed.exact is None:
         raise TypeError(f"{entry.id} is no number")
+    if printed.bound:
+        below = printed.bound in "<≤"
+        holds = value <= printed.value if below else value >= printed.value
+        verdict: Verdict = "consistent" if holds else "inconsistent"
+        return Check(check, entry.id, verdict, entry.text, f"{value:.{printed.decimals}f}", how)
     if printed.rounds_from(value) or Printed(printed.text).rounds_from(value):
         text = f"{value:.{printed.decimals}f}"
         return Check(check, entry.id, "consistent", entry.text, text, how)

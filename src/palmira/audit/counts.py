@@ -55,8 +55,9 @@ def a1_percent(record: Record) -> Iterator[Check]:
 def a2_grim(record: Record) -> Iterator[Check]:
     """A percent printed alone: some whole number of the analysis set prints as it.
 
-    Inputs: percent, analysis set. Source: the GRIM test (Brown and Heathers, Soc Psychol Personal
-    Sci 2017;8:363). All counts that fit are listed; a cut-off percent gives ``rounding``.
+    Inputs: percent of whole patients (not of doses or events), analysis set. All counts that fit
+    are listed; a cut-off percent gives ``rounding``. Source: the GRIM test (Brown and Heathers, Soc
+    Psychol Personal Sci 2017;8:363).
     """
     for entry in chosen(record):
         if entry.part != "percent" or entry.printed is None or entry.arm is None:

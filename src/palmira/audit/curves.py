@@ -15,7 +15,7 @@ from palmira.landmarks import Landmark, difference, from_interval, log_log_p
 from palmira.printed import parse_date
 from palmira.record import Record
 
-# A pooled median can leave the subgroups' hull by a little, for they are weighted over time.
+# A pooled median can leave the subgroups' hull where these are censored differently.
 HULL_SLACK = 0.1
 DAYS_PER_MONTH = 30.4375
 
@@ -57,8 +57,10 @@ def c8_medians(record: Record) -> Iterator[Check]:
     """An overall median lies between its subgroups' medians and agrees with the landmark rates.
 
     Inputs: medians by factor and arm; rates at landmarks. S(t) below one half puts the median at t
-    or before, above one half after t (a theorem: ``impossible``). Complementary subgroups' medians
-    enclose the overall one but for 10%, for the mixture changes over time (``inconsistent``). And
+    or before, above one half after t (a theorem for one curve: ``impossible``). Complementary
+    subgroups' medians enclose the overall one if nobody is censored, for its curve is then their
+    mixture; 10% are granted for censoring, beyond is ``inconsistent``. That is a tolerance and no
+    theorem: subgroups that are censored very differently can leave it. And
     every estimate, of whatever kind, lies between its limits.
     """
     yield from _in_order(record)
@@ -178,8 +180,9 @@ def c11_landmark_interval(record: Record) -> Iterator[Check]:
 def c12_landmark_difference(record: Record) -> Iterator[Check]:
     """A difference of survival rates, its limits and P, from the arms' rates and limits.
 
-    Inputs: rates with log-log limits and the difference, all with rounding. Wald on the linear
-    scale; for P the log-log scale too (Klein et al, Stat Med 2007;26:4505).
+    Inputs: rates with log-log limits and the difference, all with rounding. Limits on another scale
+    give another standard error, and C11 says which fits. Wald on the linear scale; for P the
+    log-log scale too (Klein et al, Stat Med 2007;26:4505).
     """
     for entry in chosen(record):
         if entry.measure != "difference" or entry.part != "estimate" or not entry.time:
@@ -246,7 +249,8 @@ def c13_dates(record: Record) -> Iterator[Check]:
 
     Inputs: dates with their labels, follow-up. First before last random assignment before the
     cutoff; nobody is followed up longer than from the first assignment to the cutoff. An analysis
-    dated before the last assignment is ``information``: interim analyses are.
+    dated before the last assignment is ``information``: interim analyses are. A month alone is
+    taken as its first day, and a month of follow-up as 30.4375 days.
     """
     dates = {e.row: e for e in chosen(record) if e.part == "date" and e.block == "timeline"}
     days = {row: parse_date(e.text) for row, e in dates.items()}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
+from math import prod, sqrt
 
-from scipy.stats import binomtest, chi2_contingency, fisher_exact
+from scipy.optimize import brentq
+from scipy.stats import binom, binomtest, chi2_contingency, fisher_exact
 from statsmodels.stats.proportion import proportion_confint
 
 from palmira.audit.check import WEIGHT, Check, Verdict, compare
 from palmira.audit.counts import chosen, counts_behind
 from palmira.entries import Entry
-from palmira.proportions import clopper_pearson
+from palmira.estimates import critical
 from palmira.record import Record
 
 GRADES = ("3", "4", "5")
@@ -86,6 +87,8 @@ METHODS = {
     "normal": "Wald's interval",
     "agresti_coull": "Agresti and Coull's interval",
     "jeffreys": "Jeffreys' interval",
+    "mid-P": "mid-P interval",
+    "wilson-cc": "Wilson's interval with continuity correction",
 }
 
 
@@ -93,8 +96,9 @@ def b1_proportion_interval(record: Record) -> Iterator[Check]:
     """The interval of a response rate: Clopper-Pearson's, or the method that fits.
 
     Inputs: rate, limits, analysis set; the count is a whole number that prints as the rate, rounded
-    or cut off. Tolerance: half a unit of each print. Where no count and no method fit it is
-    ``inconsistent``, where only cut-off prints fit ``rounding``.
+    or cut off. Tolerance: half a unit of each print. Where no count and no method of ``METHODS``
+    fit it is ``inconsistent``, where only cut-off prints fit ``rounding``. Methods not tried,
+    such as Blaker's, need not fit.
     """
     for entry in chosen(record):
         if entry.measure != "response rate" or entry.part != "estimate" or not entry.printed:
@@ -115,23 +119,46 @@ def b1_proportion_interval(record: Record) -> Iterator[Check]:
 def _interval(record: Record, entry: Entry, count: int, n: int, method: str) -> list[Check]:
     """A response rate and its limits against one count and one method."""
     cell, level = record.cell(entry), float(entry.interval_level or 95)
-    if method == "beta":
-        exact = clopper_pearson(count, n, level)
-        limits = (exact.lower, exact.upper)
-    else:
-        limits = proportion_confint(count, n, alpha=1 - level / 100, method=method)
+    limits = _limits(count, n, level, method)
     how = f"{count} of {n}, {METHODS[method]}"
     checks = [compare("B1", entry, 100 * count / n, f"{count} of {n}")]
     for part, limit in zip(("lower", "upper"), limits, strict=True):
-        checks.append(compare("B1", cell[part], 100 * limit, how))
+        if (printed := cell[part].printed) and printed.exact is not None:
+            checks.append(compare("B1", cell[part], 100 * limit, how))
     return checks
+
+
+def _limits(count: int, n: int, level: float, method: str) -> tuple[float, float]:
+    alpha = 1 - level / 100
+    if method == "mid-P":
+        upper = brentq(lambda p: _mid_p(count, n, p) - alpha / 2, 1e-12, 1) if count < n else 1.0
+        lower = brentq(lambda p: _mid_p(n - count, n, 1 - p) - alpha / 2, 0, 1) if count else 0.0
+        return float(lower), float(upper)
+    if method == "wilson-cc":  # Newcombe, Stat Med 1998;17:857, method 4
+        z, p = critical(level), count / n
+
+        def limit(side: int) -> float:
+            inner = z * z + 2 * side - 1 / n + 4 * p * (n * (1 - p) - side)
+            middle = 2 * count + z * z + side * (1 + z * sqrt(max(inner, 0)))
+            return middle / (2 * (n + z * z))
+
+        lower, upper = limit(-1), limit(1)
+        return (max(0.0, lower) if count else 0.0), (min(1.0, upper) if count < n else 1.0)
+    low, high = proportion_confint(count, n, alpha=alpha, method=method)
+    return float(low), float(high)
+
+
+def _mid_p(count: int, n: int, p: float) -> float:
+    """Probability of fewer than ``count`` responders, and half that of exactly as many."""
+    return float(binom.cdf(count, n, p) - binom.pmf(count, n, p) / 2)
 
 
 def c9_subgroup_sums(record: Record) -> Iterator[Check]:
     """Events and patients of a factor's subgroups add up to those of all patients, in each arm.
 
-    Inputs: events and n by level, and the row for all patients. No tolerance. One check a factor,
-    arm and kind.
+    Inputs: events and n by level, and the row for all patients. No tolerance. Where the levels hold
+    fewer patients than all in every arm, some may be of unknown level: ``information``. One check a
+    factor, arm and kind.
     """
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}
     for e in chosen(record):
@@ -144,9 +171,23 @@ def c9_subgroup_sums(record: Record) -> Iterator[Check]:
         total = sum(e.value for e in entries)
         verdict: Verdict = "consistent" if total == whole.value else "inconsistent"
         words = f"{' + '.join(e.text for e in entries)} {part} by {factor}"
-        yield Check(
-            "C9", f"{block}.{factor}.{arm}.{part}", verdict, whole.text, f"{total:.0f}", words
-        )
+        if total < whole.value and _some_unknown(record, groups, (block, factor, arm)):
+            verdict, words = "information", f"{words}; others may be of unknown level"
+        id = f"{block}.{factor}.{arm}.{part}"
+        yield Check("C9", id, verdict, whole.text, f"{total:.0f}", words)
+
+
+def _some_unknown(
+    record: Record, groups: dict[tuple[str, str, str, str], list[Entry]], key: tuple[str, str, str]
+) -> bool:
+    """Whether a factor's levels hold fewer patients than all in both arms, or in the only one."""
+    block, factor, _ = key
+    short = []
+    for (b, f, _, part), entries in groups.items():
+        whole = record.entries.get(f"{b}.all.{entries[0].column}.n")
+        if (b, f, part) == (block, factor, "n") and whole is not None:
+            short.append(sum(e.value for e in entries) < whole.value)
+    return bool(short) and all(short)
 
 
 def c14_arm_sizes(record: Record) -> Iterator[Check]:

@@ -37,8 +37,10 @@ def c5_odds_ratio(record: Record) -> Iterator[Check]:
     """An odds ratio against the raw one of the arms' counts, its SE against Woolf's.
 
     Inputs: odds ratio and limits with rounding, counts by arm (all that fit the printed rates).
-    Adjusting a logistic model does not lower the standard error (Robinson and Jewell, Int Stat Rev
-    1991;59:227), so limits narrower than Woolf's are ``inconsistent``; a differing estimate is
+    Adjusting a logistic model does not lower its model-based standard error (Robinson and Jewell,
+    Int Stat Rev 1991;59:227; at the maximum likelihood estimate by the same argument as C3's), so
+    limits narrower than Woolf's by more than 0.5% are ``inconsistent``. Robust errors, and marginal
+    odds ratios standardized over covariates, may be narrower. A differing estimate is
     ``information``, for covariates and the reference arm may not be stated.
     """
     for cell in ratio_rows(record, "odds ratio"):

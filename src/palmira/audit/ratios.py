@@ -19,18 +19,19 @@ RATIOS = ("hazard ratio", "odds ratio", "risk ratio")
 # Differences of z that a log-rank P may show against the interval of a Cox model: in thousands of
 # simulated trials 99 in 100 stay below 0.5 (stratified) to 1.3, and hardly any reaches this.
 OTHER_TEST = 1.5
-# Least robust standard error over the model-based bound that was seen, by patients (see METHODS).
+# Least robust standard error over the model-based bound seen in simulations, by patients; a row's
+# events count as three quarters of its patients.
 ROBUST = ((150, 0.86), (60, 0.81), (25, 0.76), (0, 0.53))
 
 
 def ratio_rows(record: Record, *measures: str) -> Iterator[dict[str, Entry]]:
-    """Cells of ratios that have an interval with two limits."""
+    """Cells of ratios that have an interval with two positive limits."""
     for entry in chosen(record):
         if entry.measure not in (measures or RATIOS) or entry.part != "estimate":
             continue
         cell = record.cell(entry)
         limits = [cell[p].printed for p in ("lower", "upper") if p in cell]
-        if len([x for x in limits if x is not None and x.exact is not None]) == 2:
+        if len([x for x in limits if x is not None and x.exact is not None and x.value > 0]) == 2:
             yield cell
 
 
@@ -65,15 +66,21 @@ def _unit(printed: Printed) -> tuple[float, float]:
 def p_as_z(p: Printed, half: float = 1.0, cut: bool = False) -> tuple[float, float]:
     """Range of |z| of a printed P value, rounded or ``cut`` off; ``half`` is 0.5 if one-sided."""
     ends = _unit(p) if cut else (p.low, p.high)
+    if p.bound:
+        ends = (p.value, p.value)
     low, high = (float(norm.isf(min(max(x / half, 1e-12), 1.0) / 2)) for x in reversed(ends))
-    return (float(norm.isf(p.value / half / 2)), float("inf")) if p.bound == "<" else (low, high)
+    if p.bound:
+        return (low, float("inf")) if p.bound in "<≤" else (0.0, high)
+    return low, high
 
 
 def c1_symmetry(record: Record) -> Iterator[Check]:
     """A Wald interval is symmetric about its ratio on the log scale: sqrt(L U) meets the ratio.
 
-    Inputs: ratio and limits, each with its rounding. For odds and risk ratios, whose intervals may
-    be profile or exact ones, a failure is ``information`` unless a Wald test is stated.
+    Inputs: ratio and limits, each with its rounding. A hazard ratio's interval is taken to be
+    Wald's, as software prints it: a bootstrap, profile or credible interval need not be symmetric.
+    For odds and risk ratios, whose intervals are more often profile or exact ones, a failure is
+    ``information`` unless a Wald test is stated.
     """
     for cell in ratio_rows(record):
         estimate, lower, upper = prints(cell)
@@ -99,7 +106,7 @@ def c2_p_value(record: Record) -> Iterator[Check]:
     z differs; up to 1.5 that is ``information``, beyond it ``inconsistent``.
     """
     for cell in ratio_rows(record):
-        p = cell.get("p")
+        p = cell.get("p") or _p_of_row(record, cell)
         if p is None or p.printed is None or p.printed.exact is None:
             continue
         estimate, lower, upper = prints(cell)
@@ -120,6 +127,14 @@ def c2_p_value(record: Record) -> Iterator[Check]:
         yield Check("C2", p.id, verdict, p.text, recomputed, how)
 
 
+def _p_of_row(record: Record, cell: dict[str, Entry]) -> Entry | None:
+    """The P printed with a row that has one ratio among its columns."""
+    e = cell["estimate"]
+    p = record.entries.get(f"{e.block}.{e.row}.p")
+    ratios = [c for c in ratio_rows(record) if c["estimate"].row == e.row]
+    return p if len([c for c in ratios if c["estimate"].block == e.block]) == 1 else None
+
+
 def _z_gap(boxes: list[tuple[float, float]], ends: tuple[float, float], level: float) -> float:
     """Distance between the |z| that ratio and limits allow and those that the P allows."""
     (e_low, e_high), (l_low, l_high), (u_low, u_high) = boxes
@@ -136,7 +151,11 @@ def events_of(record: Record, entry: Entry) -> tuple[list[Entry], bool]:
     the same analysis (otherwise they are an upper bound)."""
     roles = {k: a.role for k, a in record.sheet.arms.items()}
     parts = ("events", "count")
-    rows = [e for e in chosen(record) if e.measure == "events" and e.part in parts and e.arm]
+    rows = [
+        e for e in chosen(record)
+        if e.measure == "events" and e.part in parts and e.arm
+        and (e.population == entry.population or None in (e.population, entry.population))
+    ]  # fmt: skip
     pair = ("experimental", "control")
 
     def pick(candidates: list[Entry]) -> list[Entry]:
@@ -163,7 +182,9 @@ def c3_least_se(record: Record) -> Iterator[Check]:
     """The standard error of a hazard ratio is at least sqrt(1/d1 + 1/d2), and 2/sqrt(D).
 
     Inputs: limits with their rounding, events by arm or in total (of the same analysis, or an
-    upper bound). A theorem for the model-based SE of a Cox model at its estimate: the score
+    upper bound). The limits are taken to be Wald's, of the printed level, and the events those of
+    the patients in the model. A theorem for the model-based SE of an unweighted, unpenalized Cox
+    model with one row a patient, at its estimate: the score
     equation makes the fitted probabilities add up to d1, the information is the sum of p (1 - p),
     and Jensen bounds it by d1 d2 / D; strata and covariates only lower it (an interaction model
     must hold the factor itself). A Peto or log-rank SE can fall below the per-arm bound, not below
@@ -179,7 +200,7 @@ def c3_least_se(record: Record) -> Iterator[Check]:
             detail = "the numbers of events are not in the record"
             yield Check("C3", stem(cell), "not checkable", interval_text(cell), "", detail)
             continue
-        widest = log_se(lower.low, upper.high, level)
+        widest = log_se(max(lower.low, 1e-9), upper.high, level)
         d = [e.value for e in events]
         if min(d) <= 0:
             continue

@@ -147,7 +147,6 @@ def _cox_se(covariates: Array, event: Array, member: Array) -> Array:
     information = np.zeros((trials, width, width))
     for _ in range(STEPS):
         w = np.exp(np.clip(np.einsum("ptn,pt->tn", x, beta), -8, 8))
-
         s0 = _at_risk(w, at)
         mean = np.stack([_at_risk(w * v, at) / s0 for v in x])
         for i, j, v in zip(a, b, products, strict=True):

@@ -52,7 +52,6 @@ def c10_subgroups(record: Record) -> Iterator[Check]:
                 "C10", f"{block}.{factor}", verdict, overall.text, f"{exp(pooled):.2f}", how
             )
         key = (block, factor, "p", "interaction")
-        key = (block, factor, "p", "interaction")
         tests = [e for e in chosen(record) if (e.block, e.factor, e.part, e.column) == key]
         if tests and len(cells) == 2 and tests[0].printed:
             yield _interaction(record, tests[0], cells, ses)
