@@ -1,0 +1,41 @@
+"""PALMIRA's record, as it stands and with something changed."""
+
+from dataclasses import replace
+
+import pytest
+
+from palmira.printed import Printed
+from palmira.record import DATA, Record, load, published
+
+
+@pytest.fixture(scope="session")
+def palmira():
+    return published("palmira")
+
+
+@pytest.fixture
+def altered(tmp_path):
+    """The record with one string of the file replaced."""
+
+    def alter(old, new):
+        text = (DATA / "published" / "palmira.yaml").read_text(encoding="utf-8")
+        assert text.count(old) == 1, text.count(old)
+        path = tmp_path / "palmira.yaml"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return load(path)
+
+    return alter
+
+
+@pytest.fixture(scope="session")
+def reprinted():
+    """The record with some entries printed otherwise; ids are written with __ for each dot."""
+
+    def change(record, **texts):
+        entries = dict(record.entries)
+        for key, text in texts.items():
+            id = key.replace("__", ".")
+            entries[id] = replace(entries[id], text=text, printed=Printed(text))
+        return Record(record.sheet, entries)
+
+    return change
