@@ -1,0 +1,1 @@
+"""Synthetic patients whose statistics are the published ones."""

@@ -1,0 +1,222 @@
+"""The data dictionary of the synthetic data sets: every variable and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from palmira.record import DATA, LOADER, Record, published
+from palmira.schema import RecordError
+
+SYNTHETIC = "SYNTHETIC"
+ROLES = {"experimental": 1, "control": 2}
+DTYPES = {"text": "object", "integer": "int64", "number": "float64", "date": "datetime64[ns]"}
+ASCII = {"≥": ">=", "≤": "<=", "’": "'", "–": "-", "−": "-"}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of a data set; ``terms`` are all its values, or empty where it has no such list.
+
+    ``type`` is text, integer, number or date; ``length`` the greatest length of a text.
+    """
+
+    name: str
+    label: str
+    type: str
+    core: str
+    origin: str
+    derivation: str
+    length: int | None = None
+    missing: bool = False
+    terms: tuple[str | int, ...] = ()
+
+    @property
+    def dtype(self) -> str:
+        """Type in a frame; an integer that may be missing is a float there. No text is missing:
+        it is empty."""
+        return "float64" if self.type == "integer" and self.missing else DTYPES[self.type]
+
+    @property
+    def format(self) -> str:
+        """How it is written: in CSV, and in SAS transport files."""
+        if self.type == "date":
+            return "YYYY-MM-DD; DATE9. in XPT"
+        return f"${self.length}." if self.type == "text" else ""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a data set: PARAM and PARAMN of its PARAMCD."""
+
+    label: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set: its variables in the order of the columns, its parameters by PARAMCD."""
+
+    name: str
+    label: str
+    structure: str
+    keys: tuple[str, ...]
+    variables: tuple[Variable, ...]
+    parameters: dict[str, Parameter]
+
+    @property
+    def columns(self) -> list[str]:
+        return [v.name for v in self.variables]
+
+    def typed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with this data set's columns, types and order of rows.
+
+        Raises ``KeyError`` for a column that is not there and ``ValueError`` for a value that its
+        type cannot hold.
+        """
+        made = {v.name: _cast(frame[v.name], v) for v in self.variables}
+        return pd.DataFrame(made, columns=self.columns)
+
+
+def _cast(column: pd.Series, variable: Variable) -> pd.Series:
+    if variable.type == "text":
+        texts = column.astype(object).where(column.notna(), "")
+        return texts.map({text: plain(str(text)) for text in texts.unique()})
+    if variable.type == "date":
+        return pd.to_datetime(column).astype("datetime64[ns]")
+    numbers = pd.to_numeric(column).astype("float64")
+    if variable.type == "integer" and not (numbers.dropna() % 1 == 0).all():
+        raise ValueError(f"{variable.name}: not whole numbers")
+    return numbers.astype(variable.dtype)
+
+
+def plain(text: str) -> str:
+    """A text of the record as the data sets hold it, in ASCII: ``≥3`` is ``>=3``.
+
+    Raises ``ValueError`` for a character that has no such form.
+    """
+    for character, replacement in ASCII.items():
+        text = text.replace(character, replacement)
+    if not text.isascii():
+        raise ValueError(f"{text!r} holds characters that a SAS transport file cannot")
+    return text
+
+
+def treatments(record: Record) -> dict[str, str]:
+    """TRT01P by arm, experimental first; an arm named "ET alone" is treated with "ET".
+
+    Raises ``RecordError`` for a record without exactly one experimental and one control arm.
+    """
+    arms = {str(arm.role): (key, arm.label) for key, arm in record.sheet.arms.items()}
+    roles = [a.role for a in record.sheet.arms.values() if a.role in ROLES]
+    if sorted(roles) != sorted(ROLES):
+        raise RecordError(
+            f"{record.trial}: arms {roles} are not one experimental and one control arm. "
+            "Mend: correct their roles."
+        )
+    return {arms[role][0]: plain(arms[role][1]).removesuffix(" alone") for role in ROLES}
+
+
+def categories(record: Record, block: str, factor: str) -> tuple[str, ...]:
+    """Levels of a factor in a block of the record, in its order.
+
+    Raises ``RecordError`` where the block has none.
+    """
+    rows = [r.category for r in record.block(block).rows if r.factor == factor and r.category]
+    if not rows:
+        raise RecordError(
+            f"{record.trial}, block {block}: no categories of {factor!r}. Mend: add its rows."
+        )
+    return tuple(dict.fromkeys(plain(category) for category in rows))
+
+
+def parts(record: Record, block: str, row: str) -> dict[str, str]:
+    """Labels of the rows within a row of a block, by the last word of their ids."""
+    return {
+        r.id.rpartition(".")[2]: plain(r.label) for r in record.block(block).rows if r.within == row
+    }
+
+
+@cache
+def _sheet() -> dict[str, Any]:
+    text = files("palmira.twin").joinpath("dictionary.yaml").read_text(encoding="utf-8")
+    sheet: dict[str, Any] = yaml.load(text, Loader=LOADER)
+    return sheet
+
+
+def _terms(
+    line: dict[str, Any], parameters: dict[str, Parameter], record: Record | None
+) -> tuple[str | int, ...]:
+    terms = line.get("terms", [])
+    if terms == "parameter codes":
+        return tuple(parameters)
+    if terms == "parameters":
+        return tuple(p.label for p in parameters.values())
+    if isinstance(terms, list) and not line.keys() & {"categories", "labels"}:
+        return tuple(terms)
+    if record is None:
+        return ()
+    if terms == "treatments":
+        return tuple(treatments(record).values())
+    if terms == "arms":
+        return tuple(plain(record.sheet.arms[arm].label) for arm in treatments(record))
+    if "labels" in line:
+        return tuple(parts(record, *line["labels"]).values())
+    return categories(record, *line["categories"])
+
+
+def datasets(record: Record | None = None) -> dict[str, Dataset]:
+    """The data sets by name, in small letters; terms that stand in a record need one."""
+    sheet = _sheet()
+    made = {}
+    for name, head in sheet["datasets"].items():
+        parameters = {k: Parameter(**p) for k, p in sheet["parameters"].get(name, {}).items()}
+        variables = tuple(
+            Variable(
+                **{
+                    k: v
+                    for k, v in line.items()
+                    if k not in {"in", "terms", "categories", "labels"}
+                },
+                terms=_terms(line, parameters, record),
+            )
+            for line in sheet["variables"]
+            if name in line["in"]
+        )
+        made[name.lower()] = Dataset(
+            name, head["label"], head["structure"], tuple(head["keys"]), variables, parameters
+        )
+    return made
+
+
+def table(record: Record) -> pd.DataFrame:
+    """The dictionary, one line a variable of a data set: data set, its label and structure,
+    variable, label, type, length, format, terms, whether it may be missing, core, origin,
+    derivation."""
+    return pd.DataFrame(
+        {
+            "dataset": d.name, "dataset_label": d.label, "structure": d.structure,
+            "variable": v.name, "label": v.label, "type": v.type,
+            "length": "" if v.length is None else str(v.length), "format": v.format,
+            "terms": "; ".join(str(t) for t in v.terms), "missing": "yes" if v.missing else "no",
+            "core": v.core, "origin": v.origin, "derivation": v.derivation,
+        }
+        for d in datasets(record).values()
+        for v in d.variables
+    )  # fmt: skip
+
+
+def export(record: Record, path: Path) -> None:
+    """Write the dictionary as CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table(record).to_csv(path, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    export(published("palmira"), DATA / "twin" / "dictionary.csv")
