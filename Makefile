@@ -11,7 +11,7 @@ export PYTHONHASHSEED := 0
 export MPLBACKEND := agg
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: book test setup lab notebooks serve lint lock selftest bench clean
+.PHONY: book test setup lab notebooks serve lint lock selftest xpt bench clean
 .DELETE_ON_ERROR:
 
 book: $(READY)
@@ -62,6 +62,10 @@ lint: $(READY)
 # How reliable is the audit? Simulated papers with planted errors; writes data/audit/selftest.json.
 selftest: $(READY)
 	$(BIN)/python -m palmira.selftest
+
+# The synthetic data sets as SAS transport files, version 5: _build/xpt/<scale>/*.xpt.
+xpt: $(READY)
+	$(BIN)/python -m palmira.twin.xpt _build/xpt
 
 bench: $(READY)
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
