@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from math import exp, log, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 
 from palmira.entries import Entry
 from palmira.printed import Printed
 from palmira.record import Record
+from palmira.twin.logistic import fit, profile_limits
 from palmira.twin.margins import arm_names, chosen, responders, size
 
 Floats = NDArray[np.float64]
@@ -24,10 +25,13 @@ SCALES = {"full": sqrt(2), "neutral": 1.0}
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the patients of a benefit table can stand. ``arms``: experimental first; ``levels``: the
-    two categories of each of the two strata; ``n``: by arm and stratum, patients of each category;
-    ``sizes`` and ``benefit``: by arm; ``printed``: odds ratio, lower and upper limit, P value;
-    ``population``: the analysis set; ``sign``: 1 where the ratio is experimental to control."""
+    """Where the patients of a benefit table can stand.
+
+    ``arms``: experimental first; ``levels``: the two categories of each of the two strata; ``n``:
+    by arm and stratum, patients of each category; ``sizes`` and ``benefit``: by arm; ``printed``:
+    odds ratio, lower and upper limit, P value; ``level``: of the interval; ``sign``: 1 where the
+    ratio is that of the experimental to the control arm, else -1.
+    """
 
     arms: list[str]
     strata: list[str]
@@ -114,55 +118,6 @@ def design(frame: Frame) -> Floats:
     return np.column_stack([np.ones(8), arm, first, second])
 
 
-def fit(
-    x: Floats, n: Floats, totals: Floats, fixed: Floats | None = None
-) -> tuple[Floats, Floats, Floats]:
-    """Logistic models of grouped patients by Newton's method, many at a time.
-
-    ``n``: patients by model and group; ``totals``: by model, the benefit added up over each column
-    of ``x``, which is all that the likelihood needs of the benefit table. ``fixed``: by model, a
-    value at which the second coefficient is held. Returns coefficients, their covariance and the
-    log-likelihood; a model without finite estimates gives NaN.
-    """
-    free = [0, 2, 3] if fixed is not None else [0, 1, 2, 3]
-    beta = np.zeros((len(n), 4))
-    beta[:, 0] = np.log(totals[:, 0] / (n.sum(axis=1) - totals[:, 0]))
-    if fixed is not None:
-        beta[:, 1] = fixed
-    z = x[:, free]
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-beta @ x.T))
-        information = np.einsum("kg,gi,gj->kij", n * p * (1 - p), z, z, optimize=True)
-        information += 1e-12 * np.eye(len(free))
-        score = totals[:, free] - (n * p) @ z
-        step = np.linalg.solve(information, score[..., None])[..., 0]
-        beta[:, free] += np.clip(step, -2, 2)
-        if np.abs(step).max(initial=0) < 1e-10:
-            break
-    beta[np.abs(step).max(axis=1) > 1e-6] = np.nan
-    eta = beta @ x.T
-    likelihood = np.einsum("ki,ki->k", totals, beta) - (n * np.logaddexp(0, eta)).sum(axis=1)
-    return beta, np.linalg.inv(information), likelihood
-
-
-def profile_limits(
-    x: Floats, n: Floats, totals: Floats, level: float
-) -> tuple[Floats, Floats]:
-    """Limits of the second coefficient by profile likelihood, one pair a model."""
-    beta, covariance, best = fit(x, n, totals)
-    drop, z = chi2.ppf(level, 1) / 2, norm.ppf(0.5 + level / 2)
-    limits = []
-    for side in (-1, 1):
-        inner = beta[:, 1].copy()
-        outer = inner + side * 2 * z * np.sqrt(covariance[:, 1, 1])
-        for _ in range(32):
-            middle = (inner + outer) / 2
-            beyond = fit(x, n, totals, middle)[2] < best - drop
-            outer, inner = np.where(beyond, middle, outer), np.where(beyond, inner, middle)
-        limits.append((inner + outer) / 2)
-    return limits[0], limits[1]
-
-
 def prints(frame: Frame, n: Floats, totals: Floats, scale: str = "full") -> Floats:
     """What each model prints: odds ratio, profile limits and Wald's P value, one line a model.
 
@@ -183,6 +138,18 @@ def distance(frame: Frame, values: Floats) -> Floats:
     return np.abs((values - target) / half).max(axis=1)
 
 
+def printing(frame: Frame, n: Ints, totals: Ints, scale: str) -> tuple[Ints, Floats]:
+    """Which models print estimate and P value as the record does, and what these models print."""
+    x, ends = design(frame), [(q.low, q.high) for q in (frame.printed[0], frame.printed[3])]
+    beta, covariance, _ = fit(x, n.astype(float), totals.astype(float))
+    with np.errstate(invalid="ignore"):
+        p = 2 * norm.sf(np.abs(beta[:, 1]) / np.sqrt(covariance[:, 1, 1]))
+        ratio = np.exp(beta[:, 1] / SCALES[scale])
+        near = (ratio >= ends[0][0]) & (ratio <= ends[0][1]) & (p >= ends[1][0]) & (p <= ends[1][1])
+    which = np.flatnonzero(near)
+    return which, prints(frame, n[which].astype(float), totals[which].astype(float), scale)
+
+
 def benefit_tables(record: Record, scale: str = "full") -> list[BenefitTable]:
     """All tables of benefit that print the record's odds ratio, limits and P value together.
 
@@ -196,37 +163,57 @@ def benefit_tables(record: Record, scale: str = "full") -> list[BenefitTable]:
     about = frame(record)
     if about is None:
         return []
-    x = design(about)
-    models = [_sums(about, n) for n in tables_of_patients(about)]
-    n = np.concatenate([np.repeat(t.reshape(1, 8), len(s), axis=0) for t, s in models])
-    totals = np.concatenate([s for _, s in models]).astype(float)
-    beta, covariance, _ = fit(x, n.astype(float), totals)
-    with np.errstate(invalid="ignore"):
-        p = 2 * norm.sf(np.abs(beta[:, 1]) / np.sqrt(covariance[:, 1, 1]))
-        ratio = np.exp(beta[:, 1] / SCALES[scale])
-    ends = [(q.low, q.high) for q in (about.printed[0], about.printed[3])]
-    near = (ratio >= ends[0][0]) & (ratio <= ends[0][1]) & (p >= ends[1][0]) & (p <= ends[1][1])
-    n, totals, beta = n[near], totals[near], beta[near]
-    values = prints(about, n.astype(float), totals, scale)
-    far = distance(about, values)
-    found = []
-    for i in np.flatnonzero(far <= 1):
-        expected = n[i] / (1 + np.exp(-x @ beta[i]))
-        whole = nearest_table(about, n[i], totals[i].astype(int), expected)
-        if whole is not None:
-            found.append(_table(about, n[i], whole, values[i], float(far[i])))
+    found: list[BenefitTable] = []
+    for patients in tables_of_patients(about):
+        totals = sums(about, patients)
+        n = np.repeat(patients.reshape(1, 8), len(totals), axis=0)
+        which, values = printing(about, n, totals, scale)
+        for i, value, far in zip(which, values, distance(about, values), strict=True):
+            if far <= 1:
+                beta = fit(design(about), n[[i]].astype(float), totals[[i]].astype(float))[0][0]
+                expected = n[i] / (1 + np.exp(-design(about) @ beta))
+                whole = nearest_table(about, n[i], totals[i], expected)
+                if whole is not None:
+                    found.append(_table(about, n[i], whole, value, float(far)))
     return sorted(found, key=lambda t: t.distance)
 
 
-def _sums(frame: Frame, n: Ints) -> tuple[Ints, Ints]:
-    """A table of patients, and all sums of benefit over the columns of the model's design that some
-    benefit table could have: overall, in the arm coded 1, in each stratum's second category."""
-    control = frame.benefit[0 if frame.sign > 0 else 1]
+def best_benefit(
+    frame: Frame, n: Ints, ceiling: Ints, expected: Floats, scale: str = "full"
+) -> Ints | None:
+    """The benefit table of given patients that prints best what the record prints.
+
+    ``n``, ``ceiling``, ``expected``: by group (eight), patients, those who can have benefit at all
+    and the benefit to be near to. Of the sums that print odds ratio, limits and P value the most
+    central ones that the ceiling allows; else those that come nearest. None where no table has the
+    arms' numbers.
+    """
+    totals = sums(frame, n.reshape(2, 4))
+    every = np.repeat(n.reshape(1, 8), len(totals), axis=0)
+    which, values = printing(frame, every, totals, scale)
+    order = list(which[np.argsort(distance(frame, values), kind="stable")])
+    found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
+    best = next((t for t in found if t is not None), None)
+    if best is None:
+        gap = np.abs(totals[:, 2:] - expected @ design(frame)[:, 2:]).sum(axis=1)
+        close = np.argsort(gap, kind="stable")[:300]
+        values = prints(frame, every[close].astype(float), totals[close].astype(float), scale)
+        far = np.nan_to_num(distance(frame, values), nan=np.inf)
+        for i in close[np.argsort(far, kind="stable")]:
+            best = nearest_table(frame, ceiling, totals[i], expected)
+            if best is not None:
+                break
+    return best
+
+
+def sums(frame: Frame, n: Ints) -> Ints:
+    """All sums of benefit over the columns of the model's design that a benefit table of ``n``
+    patients could have: overall, in the arm coded 1, in each stratum's second category."""
+    coded = frame.benefit[0 if frame.sign > 0 else 1]
     first, second = int(n[:, 2:].sum()), int(n[:, [1, 3]].sum())
     grid = np.array(list(product(range(1, first), range(1, second))), dtype=np.int64)
     grid = grid.reshape(-1, 2)
-    whole = np.tile([frame.benefit.sum(), control], (len(grid), 1))
-    return n, np.concatenate([whole, grid], axis=1)
+    return np.concatenate([np.tile([frame.benefit.sum(), coded], (len(grid), 1)), grid], axis=1)
 
 
 def nearest_table(frame: Frame, n: Ints, totals: Ints, expected: Floats) -> Ints | None:
@@ -236,7 +223,11 @@ def nearest_table(frame: Frame, n: Ints, totals: Ints, expected: Floats) -> Ints
     best: tuple[float, Ints] | None = None
     options: list[dict[tuple[int, int], tuple[float, Ints]]] = []
     for a in range(2):
-        cells, want, w = n[4 * a : 4 * a + 4], expected[4 * a : 4 * a + 4], weight[4 * a : 4 * a + 4]
+        cells, want, w = (
+            n[4 * a : 4 * a + 4],
+            expected[4 * a : 4 * a + 4],
+            weight[4 * a : 4 * a + 4],
+        )
         grids = np.meshgrid(*(np.arange(c + 1) for c in cells[1:]), indexing="ij")
         three = np.stack([g.ravel() for g in grids], axis=1)
         tables = np.column_stack([frame.benefit[a] - three.sum(axis=1), three])
