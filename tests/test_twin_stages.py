@@ -450,8 +450,8 @@ def test_whoever_stopped_for_an_adverse_event_had_one_on_that_day(people, events
 
 def test_a_table_that_no_patients_can_have_ends_with_its_entries(palmira, reprinted):
     patients, _ = whole(palmira, survived(palmira, 1), 1)
-    record = reprinted(palmira, table2__neutropenia__palbociclib__grade4__count="7")
-    with pytest.raises(RecordError, match=r"7 \(table2\.neutropenia\.palbociclib\.grade4\.count\)"):
+    record = reprinted(palmira, table2__neutropenia__palbociclib__grade4__count="8")
+    with pytest.raises(RecordError, match=r"8 \(table2\.neutropenia\.palbociclib\.grade4\.count\)"):
         adverse_events(record, patients, np.random.default_rng(1))
     record = reprinted(palmira, table2__any__palbociclib__grade3__count="60")
     with pytest.raises(RecordError, match=r"60 \(table2\.any\.palbociclib\.grade3\.count\).*Mend"):
@@ -478,12 +478,22 @@ def test_the_same_seed_gives_the_same_patients_and_the_stages_leave_their_input_
 
 
 def test_rows_that_a_record_lacks_are_passed_over(palmira):
-    gone = ("table1", "table2", "safety")
+    gone = ("table1", "table2", "safety", "results.cbr", "contrasts", "timeline", "figure1")
     entries = {k: e for k, e in palmira.entries.items() if not k.startswith(gone)}
     entries |= {k: e for k, e in palmira.entries.items() if k.startswith("table1.measurable")}
     sheet = palmira.sheet.model_copy(
         update={"blocks": [b for b in palmira.sheet.blocks if b.id not in gone]}
     )
     people, events = whole(Record(sheet, entries), survived(palmira, 1), 1)
-    assert "ethnicity" not in people and "age" not in people and events.empty
+    benefit = (people["pfs"] > BENEFIT) | (people["response"] == "PR")
+    assert (people["benefit"] == benefit).all()
+    assert events.empty and not {"ethnicity", "prior_duration"} & set(people)
+    assert people["age"].median() == 59  # printed in the text, in total
     assert people["ecog"].notna().all()
+
+
+def test_without_a_schedule_of_assessments_there_is_no_response(palmira):
+    entries = {k: e for k, e in palmira.entries.items() if "assessment" not in k}
+    patients = survived(palmira, 1)
+    out = responses(Record(palmira.sheet, entries), patients, np.random.default_rng(1))
+    pd.testing.assert_frame_equal(out, patients)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from palmira.audit.counts import counts_behind
 from palmira.record import Record
+from palmira.safety import CLASSES
 from palmira.schema import RecordError
 from palmira.twin.exposure import TOXICITY, WINDOW, cutoff_day
 from palmira.twin.grades import Grade, Row, deal_grades, rows, table_block, unlisted
@@ -17,7 +18,8 @@ COLUMNS = ["patient", "term", "body", "grade", "start", "end", "serious", "relat
 # Free: the paper prints neither the time nor the duration of events, nor how often they recur, nor
 # how many are related to treatment (but for serious ones).
 RECURRENCES, OTHERS, DURATION = 0.4, 0.7, 21.0
-RELATED = {"Hematologic": 0.9}
+HEMATOLOGIC = CLASSES[0]
+RELATED = {HEMATOLOGIC: 0.9}
 RELATED_ELSE = 0.4
 WITHDRAWN, REDUCED, INTERRUPTED = "Drug withdrawn", "Dose reduced", "Drug interrupted"
 
@@ -166,13 +168,15 @@ def _consequences(events: pd.DataFrame, patients: pd.DataFrame, last: NDArray[np
 
 def _serious(record: Record, arm: str, events: pd.DataFrame, rng: np.random.Generator) -> None:
     """Serious events in the printed number of patients, fatal ones among them; of these as many
-    related as printed, none of them fatal. Nothing is related where the drug was not given."""
+    related as printed, none of them fatal. Nothing is related where the drug was not given. Rather
+    nonhematologic events are serious: a low blood count seldom takes anybody to hospital."""
     fatal = events["grade"] == 5
     events["serious"] = fatal
     k = count(record, "safety.serious", arm)
     entries = ids(*chosen(record, block="safety", row="serious", arm=arm, part="count"))
     if k is not None:
-        highest = events.groupby("patient")["grade"].max()
+        weight = events["grade"] - 2.0 * (events["body"] == HEMATOLOGIC)
+        highest = weight.groupby(events["patient"]).max()
         dead = set(events.loc[fatal, "patient"])
         pool = np.array([i for i in highest.index if i not in dead], dtype=np.int64)
         if not len(dead) <= k <= len(dead) + len(pool):
@@ -180,11 +184,9 @@ def _serious(record: Record, arm: str, events: pd.DataFrame, rng: np.random.Gene
                 f"{entries}: of {len(highest)} patients with events {len(dead)} have a fatal one, "
                 "which is serious. Mend: correct the number."
             )
-        severe = np.array([25.0 ** min(int(highest[i]) - 2, 2) for i in pool])
+        severe = np.array([25.0 ** (highest[i] - 2) for i in pool])
         for i in draw(rng, pool, k - len(dead), severe):
-            mine = events[(events["patient"] == i) & (events["grade"] == highest[i])]
-            apart = mine[mine["body"] != "Hematologic"]
-            events.loc[(apart if len(apart) else mine).index[0], "serious"] = True
+            events.loc[weight[events["patient"] == i].idxmax(), "serious"] = True
     drug = arm == arm_names(record)[0]
     share = events["body"].map(RELATED).fillna(RELATED_ELSE).to_numpy(dtype=float)
     events["related"] = (rng.random(len(events)) < share) & drug & ~fatal

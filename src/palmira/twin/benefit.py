@@ -20,6 +20,8 @@ from palmira.twin.margins import arm_names, chosen, responders, size
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ENDPOINT = "CBR"
+# Sums, of those nearest to the expected ones, among which the best print is looked for.
+CLOSE = 300
 SCALES = {"full": sqrt(2), "neutral": 1.0}
 
 
@@ -138,16 +140,15 @@ def distance(frame: Frame, values: Floats) -> Floats:
     return np.abs((values - target) / half).max(axis=1)
 
 
-def printing(frame: Frame, n: Ints, totals: Ints, scale: str) -> tuple[Ints, Floats]:
-    """Which models print estimate and P value as the record does, and what these models print."""
+def screen(frame: Frame, n: Ints, totals: Ints, scale: str) -> Ints:
+    """Which models print the odds ratio and the P value as the record does."""
     x, ends = design(frame), [(q.low, q.high) for q in (frame.printed[0], frame.printed[3])]
     beta, covariance, _ = fit(x, n.astype(float), totals.astype(float))
     with np.errstate(invalid="ignore"):
         p = 2 * norm.sf(np.abs(beta[:, 1]) / np.sqrt(covariance[:, 1, 1]))
         ratio = np.exp(beta[:, 1] / SCALES[scale])
         near = (ratio >= ends[0][0]) & (ratio <= ends[0][1]) & (p >= ends[1][0]) & (p <= ends[1][1])
-    which = np.flatnonzero(near)
-    return which, prints(frame, n[which].astype(float), totals[which].astype(float), scale)
+    return np.flatnonzero(near).astype(np.int64)
 
 
 def benefit_tables(record: Record, scale: str = "full") -> list[BenefitTable]:
@@ -163,18 +164,22 @@ def benefit_tables(record: Record, scale: str = "full") -> list[BenefitTable]:
     about = frame(record)
     if about is None:
         return []
-    found: list[BenefitTable] = []
+    x = design(about)
+    near: list[tuple[Ints, Ints]] = []
     for patients in tables_of_patients(about):
-        totals = sums(about, patients)
-        n = np.repeat(patients.reshape(1, 8), len(totals), axis=0)
-        which, values = printing(about, n, totals, scale)
-        for i, value, far in zip(which, values, distance(about, values), strict=True):
-            if far <= 1:
-                beta = fit(design(about), n[[i]].astype(float), totals[[i]].astype(float))[0][0]
-                expected = n[i] / (1 + np.exp(-design(about) @ beta))
-                whole = nearest_table(about, n[i], totals[i], expected)
-                if whole is not None:
-                    found.append(_table(about, n[i], whole, value, float(far)))
+        some = sums(about, patients)
+        every = np.repeat(patients.reshape(1, 8), len(some), axis=0)
+        which = screen(about, every, some, scale)
+        near.append((every[which], some[which]))
+    n, totals = (np.concatenate(arrays) for arrays in zip(*near, strict=True))
+    values = prints(about, n.astype(float), totals.astype(float), scale)
+    far = distance(about, values)
+    found: list[BenefitTable] = []
+    for i in np.flatnonzero(far <= 1):
+        beta = fit(x, n[[i]].astype(float), totals[[i]].astype(float))[0][0]
+        whole = nearest_table(about, n[i], totals[i], n[i] / (1 + np.exp(-x @ beta)))
+        if whole is not None:
+            found.append(_table(about, n[i], whole, values[i], float(far[i])))
     return sorted(found, key=lambda t: t.distance)
 
 
@@ -190,19 +195,20 @@ def best_benefit(
     """
     totals = sums(frame, n.reshape(2, 4))
     every = np.repeat(n.reshape(1, 8), len(totals), axis=0)
-    which, values = printing(frame, every, totals, scale)
+    which = screen(frame, every, totals, scale)
+    values = prints(frame, every[which].astype(float), totals[which].astype(float), scale)
     order = list(which[np.argsort(distance(frame, values), kind="stable")])
     found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
     best = next((t for t in found if t is not None), None)
     if best is None:
         gap = np.abs(totals[:, 2:] - expected @ design(frame)[:, 2:]).sum(axis=1)
-        close = np.argsort(gap, kind="stable")[:300]
+        order = list(np.argsort(gap, kind="stable"))
+        close, rest = np.array(order[:CLOSE]), order[CLOSE:]
         values = prints(frame, every[close].astype(float), totals[close].astype(float), scale)
         far = np.nan_to_num(distance(frame, values), nan=np.inf)
-        for i in close[np.argsort(far, kind="stable")]:
-            best = nearest_table(frame, ceiling, totals[i], expected)
-            if best is not None:
-                break
+        order = [*close[np.argsort(far, kind="stable")], *rest]
+        found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
+        best = next((t for t in found if t is not None), None)
     return best
 
 

@@ -54,14 +54,12 @@ def exposure(record: Record, patients: pd.DataFrame, rng: np.random.Generator) -
 
 
 def cutoff_day(record: Record, patients: pd.DataFrame) -> NDArray[np.float64]:
-    """Each patient's day of the data cutoff. Raises ``RecordError`` where a date is missing."""
-    dates = [record.entries.get(f"timeline.{k}") for k in ("first_randomized", "cutoff")]
-    if None in dates:
-        raise RecordError(
-            f"{record.trial}: no timeline.first_randomized or timeline.cutoff. Mend: add it."
-        )
-    first, cutoff = (parse_date(str(d)) for d in dates)
-    days: NDArray[np.float64] = (cutoff - first).days - patients["enrolled"].to_numpy() + 1.0
+    """Each patient's day of the data cutoff; infinite where the record lacks one of the dates."""
+    first, cutoff = (record.entries.get(f"timeline.{k}") for k in ("first_randomized", "cutoff"))
+    if first is None or cutoff is None:
+        return np.full(len(patients), np.inf)
+    span = (parse_date(cutoff.text) - parse_date(first.text)).days
+    days: NDArray[np.float64] = span - patients["enrolled"].to_numpy() + 1.0
     return days
 
 

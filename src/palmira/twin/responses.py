@@ -29,16 +29,14 @@ BONE_ONLY = 4.0
 
 
 def visits(record: Record, horizon: int) -> Ints:
-    """Days of the planned tumor assessments up to ``horizon`` (random assignment is day 1).
-
-    Raises ``RecordError`` where the record lacks the interval.
-    """
+    """Days of the planned tumor assessments up to ``horizon`` (random assignment is day 1); none
+    where the record lacks their interval."""
     stem = "methods.assessment"
     first, until, later = (
         number(record, f"{stem}.{k}") for k in ("first_interval", "first_until", "later_interval")
     )
     if first is None:
-        raise RecordError(f"{record.trial}: no {stem}.first_interval. Mend: add it.")
+        return np.zeros(0, dtype=np.int64)
     weeks = assessment_weeks(first, until or 1e6, later or first, horizon / 28)
     return np.array([round(7 * w) + 1 for w in weeks], dtype=np.int64)
 
@@ -54,12 +52,15 @@ def responses(
     of a group those with the longest PFS benefit. Responders have measurable disease, respond at a
     planned assessment, are confirmed at the next, and progress later. A patient with longer PFS but
     without benefit is not evaluable (NE), for neither response nor stable disease of that length
-    may stand in the data. Raises ``RecordError`` naming the entries where no choice has the
-    printed numbers.
+    may stand in the data. Where no rate of benefit is printed, all of these have benefit. Patients
+    are returned as they are where the record lacks the interval of the assessments. Raises
+    ``RecordError`` naming the entries where no choice has the printed numbers.
     """
     duration = number(record, STABLE)
     day = patients["pfs"].to_numpy()
     grid = visits(record, int(day.max()) + 1)
+    if not len(grid):
+        return patients.copy()
     needed = 7 * int(duration) if duration is not None else None
     out = patients.assign(response="NE", response_day=np.nan, benefit=False, measurable=False)
     # The last assessment without progression: where PFS is censored, maybe on its last day.
@@ -106,6 +107,8 @@ def _benefit(
     about = frame(record) if scale == "full" else None
     groups = [where(patients["arm"] == arm) for arm in arms]
     want = [responders(record, ENDPOINT, "randomized", arm) for arm in arms]
+    if None in want:
+        return long
     early: list[Ints] = []
     for arm, mine, k in zip(arms, groups, want, strict=True):
         spare = mine[confirmed[mine] & ~long[mine]]
@@ -123,7 +126,7 @@ def _benefit(
         early.append(spare[: max(lack, 0)])
     able = long.copy()
     able[np.concatenate(early)] = True
-    if about is not None and None not in want:
+    if about is not None:
         groups, numbers = _by_cell(about, patients, able, scale)
     else:
         numbers = [k or 0 for k in want]
@@ -167,7 +170,7 @@ def _responders(
     pool = mine[confirmed[mine]]
     if needed is not None and response_rate(record, ENDPOINT, "randomized", arm) is not None:
         pool = pool[benefit[pool]]
-    forced = pool[day[pool] <= needed] if needed is not None and benefit.any() else pool[:0]
+    forced = pool[benefit[pool] & (day[pool] <= needed)] if needed is not None else pool[:0]
     if k > len(pool):
         rate = response_rate(record, ENDPOINT, "randomized", arm)
         raise RecordError(
