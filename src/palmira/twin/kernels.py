@@ -1,0 +1,256 @@
+"""Compiled arithmetic of the search: survival curves at days, Cox models, the distance to a print.
+
+Patients stand in one order, by day and with events before censorings. Every function takes that
+order and works on the patients of a row (``member``), without copying any.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+Z = 1.959963984540054
+# Newton steps from the last estimate; the search starts each step where the last one ended.
+STEPS = 2
+RIDGE = 1e-9
+# What a missed target costs, however near it is.
+MISS = 0.5
+# Most covariates of a model.
+PARAMETERS = 9
+
+
+@nb.njit(cache=True)
+def curve_at(order: Any, day: Any, event: Any, member: Any, days: Any, s: Any, v: Any) -> None:
+    """Survival ``s`` and Greenwood's sum ``v`` of the members just after each of sorted ``days``."""
+    at_risk = 0
+    for i in order:
+        at_risk += member[i]
+    survival, variance, k = 1.0, 0.0, 0
+    for i in order:
+        if not member[i]:
+            continue
+        while k < len(days) and day[i] > days[k]:
+            s[k], v[k] = survival, variance
+            k += 1
+        if k == len(days):
+            return
+        if event[i]:
+            if at_risk > 1:
+                variance += 1.0 / (at_risk * (at_risk - 1.0))
+                survival *= (at_risk - 1.0) / at_risk
+            else:
+                survival = 0.0
+        at_risk -= 1
+    while k < len(days):
+        s[k], v[k] = survival, variance
+        k += 1
+
+
+@nb.njit(cache=True)
+def log_log_limit(s: float, v: float, side: float) -> float:
+    """Limit of a survival rate on the log-log scale; ``side`` is 1 for the lower, -1 for the upper."""
+    if s >= 1.0:
+        return 1.0
+    if s <= 0.0:
+        return -1.0
+    log_s = np.log(s)
+    return float(np.exp(log_s * np.exp(-side * Z * np.sqrt(v) / log_s)))
+
+
+@nb.njit(cache=True)
+def outside(x: float, low: float, high: float) -> float:
+    """Distance of ``x`` from an interval."""
+    if x < low:
+        return low - x
+    if x > high:
+        return x - high
+    return 0.0
+
+
+@nb.njit(cache=True)
+def quantile_distance(
+    order: Any, day: Any, event: Any, member: Any, window: Any, work: Any
+) -> float:
+    """How far the median and its log-log limits are from their windows, about in patients.
+
+    ``window``: first and last day of the median's, of the lower and of the upper limit's window; a
+    first day of 0 sets the target aside, a first day of -1 wants a limit that is never reached.
+    The distance is taken on the curve at the window's edges, so that it changes with each patient.
+    """
+    days, s, v = work[0], work[1], work[2]
+    count = 0
+    for q in range(3):
+        first, last = window[2 * q], window[2 * q + 1]
+        if first > 0:
+            days[count], days[count + 1] = first - 1, last
+            count += 2
+    for a in range(1, count):  # insertion sort; few days
+        x = days[a]
+        b = a - 1
+        while b >= 0 and days[b] > x:
+            days[b + 1] = days[b]
+            b -= 1
+        days[b + 1] = x
+    curve_at(order, day, event, member, days[:count], s, v)
+    n = 0
+    for i in order:
+        n += member[i]
+    total = 0.0
+    for q in range(3):
+        first, last = window[2 * q], window[2 * q + 1]
+        side = 0.0 if q == 0 else (1.0 if q == 1 else -1.0)
+        if first > 0:
+            for k in range(count):
+                if days[k] == first - 1 or days[k] == last:
+                    x = s[k] if q == 0 else log_log_limit(s[k], v[k], side)
+                    if q and s[k] <= 0.0:
+                        # Limits end with the curve: a limit not reached by then is never reached.
+                        x = (
+                            0.0
+                            if days[k] == first - 1
+                            else last_limit(order, day, event, member, side, last)
+                        )
+                    if days[k] == first - 1 and x <= 0.5:
+                        total += MISS + n * (0.5 - x)
+                    elif days[k] == last and x > 0.5:
+                        total += MISS + n * (x - 0.5)
+        elif first < 0:
+            x = last_limit(order, day, event, member, side, 1 << 30)
+            if x <= 0.5:
+                total += MISS + n * (0.5 - x)
+    return total
+
+
+@nb.njit(cache=True)
+def last_limit(order: Any, day: Any, event: Any, member: Any, side: float, until: int) -> float:
+    """The smallest log-log limit at any event up to a day at which the curve is above zero."""
+    at_risk = 0
+    for i in order:
+        at_risk += member[i]
+    survival, variance, least = 1.0, 0.0, 1.0
+    previous = -1
+    for i in order:
+        if not member[i]:
+            continue
+        if day[i] > until:
+            break
+        if previous >= 0 and day[i] != previous and survival > 0.0:
+            least = min(least, log_log_limit(survival, variance, side))
+        previous = day[i]
+        if event[i]:
+            if at_risk > 1:
+                variance += 1.0 / (at_risk * (at_risk - 1.0))
+                survival *= (at_risk - 1.0) / at_risk
+            else:
+                survival = 0.0
+        at_risk -= 1
+    if survival > 0.0:
+        least = min(least, log_log_limit(survival, variance, side))
+    return least
+
+
+@nb.njit(cache=True)
+def solve(a: Any, b: Any, p: int) -> None:
+    """Solve a p x p symmetric positive definite system in place; ``a`` becomes its inverse."""
+    inverse = np.zeros((p, p))
+    for i in range(p):
+        a[i, i] += RIDGE
+        inverse[i, i] = 1.0
+    for i in range(p):
+        pivot = a[i, i]
+        for k in range(p):
+            a[i, k] /= pivot
+            inverse[i, k] /= pivot
+        for j in range(p):
+            if j != i:
+                f = a[j, i]
+                if f != 0.0:
+                    for k in range(p):
+                        a[j, k] -= f * a[i, k]
+                        inverse[j, k] -= f * inverse[i, k]
+    x = np.zeros(p)
+    for i in range(p):
+        for k in range(p):
+            x[i] += inverse[i, k] * b[k]
+    for i in range(p):
+        b[i] = x[i]
+        for k in range(p):
+            a[i, k] = inverse[i, k]
+
+
+@nb.njit(cache=True, fastmath=True)
+def cox(
+    order: Any, day: Any, event: Any, member: Any, x: Any, columns: Any, beta: Any, steps: int
+) -> float:
+    """Fit a Cox model (Efron's ties) from ``beta`` in place; returns the SE of the first column.
+
+    ``x``: patients by covariates, 0 or 1; ``columns``: the covariates of this model.
+    """
+    p = len(columns)
+    terms = 1 + p + p * (p + 1) // 2
+    total, tied = np.empty(terms), np.empty(terms)
+    score, information = np.empty(p), np.empty((p, p))
+    mean = np.empty(p)
+    weights = np.empty(len(day))
+    n = len(order)
+    for step in range(steps + 1):
+        for i in order:
+            if member[i]:
+                eta = 0.0
+                for a in range(p):
+                    eta += beta[a] * x[i, columns[a]]
+                weights[i] = np.exp(eta)
+        total[:] = 0.0
+        score[:] = 0.0
+        information[:, :] = 0.0
+        k = n - 1
+        while k >= 0:
+            today = day[order[k]]
+            tied[:] = 0.0
+            deaths = 0
+            while k >= 0 and day[order[k]] == today:
+                i = order[k]
+                k -= 1
+                if not member[i]:
+                    continue
+                w = weights[i]
+                total[0] += w
+                if event[i]:
+                    deaths += 1
+                    tied[0] += w
+                m = 1 + p
+                for a in range(p):
+                    if x[i, columns[a]]:
+                        total[1 + a] += w
+                        if event[i]:
+                            tied[1 + a] += w
+                            score[a] += 1.0
+                        for b in range(a, p):
+                            if x[i, columns[b]]:
+                                total[m + b - a] += w
+                                if event[i]:
+                                    tied[m + b - a] += w
+                    m += p - a
+            for d in range(deaths):
+                f = d / deaths
+                s0 = total[0] - f * tied[0]
+                for a in range(p):
+                    mean[a] = (total[1 + a] - f * tied[1 + a]) / s0
+                    score[a] -= mean[a]
+                m = 1 + p
+                for a in range(p):
+                    for b in range(a, p):
+                        information[a, b] += (total[m + b - a] - f * tied[m + b - a]) / s0 - mean[
+                            a
+                        ] * mean[b]
+                    m += p - a
+        for a in range(p):
+            for b in range(a):
+                information[a, b] = information[b, a]
+        solve(information, score, p)
+        if step < steps:
+            for a in range(p):
+                beta[a] = min(8.0, max(-8.0, beta[a] + min(2.0, max(-2.0, score[a]))))
+    return float(np.sqrt(information[0, 0]))

@@ -1,0 +1,104 @@
+"""Orders of events and censorings that give an arm's printed landmark rates and limits.
+
+A Kaplan-Meier rate and its standard error at a landmark depend on nothing but the order in which
+events and censorings came before it. For a small arm all orders can be tried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from palmira.twin.kernels import log_log_limit, outside
+
+# Orders that are tried for one number of events and censorings between two landmarks.
+BUDGET = 60_000
+MOST = 4000
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """Letters "e" and "c" up to the last landmark, and how many stand before each landmark."""
+
+    letters: str
+    cuts: tuple[int, ...]
+
+
+@nb.njit(cache=True)
+def _placements(at_risk: int, log_s: float, v: float, events: int, censored: int, box: Any,
+                found: Any) -> int:  # fmt: skip
+    """All ways to put censorings among events that end within ``box``: before which event each
+    censoring stands (``events``: after the last) goes to ``found``; returns their number."""
+    position, count = np.zeros(censored, dtype=np.int64), 0
+    while True:
+        r, s, g, k = at_risk, log_s, v, 0
+        for e in range(events):
+            while k < censored and position[k] == e:
+                r -= 1
+                k += 1
+            if r <= 1:
+                s = -99.0
+                break
+            s += np.log((r - 1.0) / r)
+            g += 1.0 / (r * (r - 1.0))
+            r -= 1
+        if s > -90.0 and s < 0.0:
+            rate = np.exp(s)
+            off = outside(rate, box[0], box[1])
+            off += outside(log_log_limit(rate, g, 1.0), box[2], box[3])
+            off += outside(log_log_limit(rate, g, -1.0), box[4], box[5])
+            if off == 0.0 and count < len(found):
+                found[count] = position
+                count += 1
+        i = censored - 1
+        while i >= 0 and position[i] == events:
+            i -= 1
+        if i < 0:
+            return count
+        position[i:] = position[i] + 1
+
+
+def orderings(n: int, events: int, first: int, boxes: Any) -> list[Ordering]:
+    """Orders of an arm of ``n`` patients with ``events`` events that meet ``boxes`` (a line a
+    landmark: rate, lower and upper limit) after ``first`` patients are censored at the start.
+
+    Numbers of events and censorings for which more than ``BUDGET`` orders would have to be tried
+    are left out, so for a large arm the list is empty, and for a small one it may lack orders with
+    many early censorings.
+    """
+    partial = [("c" * first, (), n - first, 0.0, 0.0)]
+    for box in boxes:
+        longer = []
+        for letters, cuts, at_risk, log_s, v in partial:
+            done, out = letters.count("e"), letters.count("c")
+            for d in range(1, events - done + 1):
+                for c in range(n - events - out + 1):
+                    if comb(d + c, c) > BUDGET or d + c >= at_risk:
+                        break
+                    ends = log_s + np.log([(at_risk - d - c) / (at_risk - c), 1 - d / at_risk])
+                    if np.exp(ends[1]) < box[0] or np.exp(ends[0]) > box[1]:
+                        continue  # with all censorings first, or last, the rate is off
+                    found = np.zeros((64, c), dtype=np.int64)
+                    count = _placements(at_risk, log_s, v, d, c, np.asarray(box), found)
+                    for position in found[:count].tolist():
+                        new = "".join("c" * position.count(e) + "e" for e in range(d))
+                        new += "c" * position.count(d)
+                        end = _follow(new, at_risk, log_s, v)
+                        longer.append((letters + new, (*cuts, len(letters + new)), *end))
+            if len(longer) > MOST:
+                return []
+        partial = longer
+    return [Ordering(letters, cuts) for letters, cuts, *_ in partial]
+
+
+def _follow(letters: str, at_risk: int, log_s: float, v: float) -> tuple[int, float, float]:
+    for letter in letters:
+        if letter == "e":
+            log_s += np.log((at_risk - 1) / at_risk)
+            v += 1 / (at_risk * (at_risk - 1))
+        at_risk -= 1
+    return at_risk, log_s, v
