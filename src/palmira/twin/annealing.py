@@ -80,7 +80,7 @@ def exchange_levels(state: State, i: int, j: int, f: int) -> None:
 
 @nb.njit(cache=True)
 def keeps_order(state: State, i: int, d: int, marks: Any) -> bool:
-    """Whether an arm keeps its order, and its sides of the landmarks, if a patient moves to ``d``."""
+    """Whether an arm keeps its order, and its sides of landmarks, if a patient moves to ``d``."""
     for m in marks:
         if (state.day[i] > m) != (d > m):
             return False
@@ -94,11 +94,11 @@ def keeps_order(state: State, i: int, d: int, marks: Any) -> bool:
 
 
 @nb.njit(cache=True)
-def partner(state: State, rules: Rules, i: int, alike: bool) -> int:
+def partner(state: State, rules: Rules, i: int, alike: bool, rng: Any) -> int:
     """A patient of the same arm, of the same status or not, whose day can be exchanged; or -1."""
     first, last, day = rules.first, rules.last, state.day
     for _ in range(TRIES):
-        j = np.random.randint(0, len(day))
+        j = rng.integers(0, len(day))
         same = (state.event[j] == state.event[i]) == alike
         if state.arm[j] != state.arm[i] or not same or day[j] == day[i]:
             continue
@@ -108,7 +108,7 @@ def partner(state: State, rules: Rules, i: int, alike: bool) -> int:
 
 
 @nb.njit(cache=True)
-def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int) -> Any:
+def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int, rng: Any) -> Any:
     """A move (kind, patient, patient, factor or old day), made at once; kind -1 if none was found.
 
     Most moves are aimed at a goal that is missed.
@@ -116,8 +116,8 @@ def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int) -> An
     n, factors = state.level.shape
     marks, gap, _, _, ratio, z, push, _ = parts(factors)
     row, arm = -1, -1
-    if np.random.random() < 0.6:
-        c = np.random.randint(0, upto)
+    if rng.random() < 0.6:
+        c = rng.integers(0, upto)
         for _ in range(upto):
             if costs[c] > 0:
                 break
@@ -130,43 +130,43 @@ def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int) -> An
             elif ratio <= c < z:
                 row = c - ratio
             elif z <= c < push:
-                row = 1 + 2 * (c - z) + np.random.randint(0, 2)
-    i = np.random.randint(0, n)
+                row = 1 + 2 * (c - z) + rng.integers(0, 2)
+    i = rng.integers(0, n)
     for _ in range(TRIES):
         if (row < 0 or state.member[row, i]) and (arm < 0 or state.arm[i] == arm):
             break
-        i = np.random.randint(0, n)
-    if row < 0 or np.random.random() < 0.2:
-        row = np.random.randint(0, 1 + 2 * factors)
-    u = np.random.random()
+        i = rng.integers(0, n)
+    if row < 0 or rng.random() < 0.2:
+        row = rng.integers(0, 1 + 2 * factors)
+    u = rng.random()
     if u < 0.5 and rules.deal:
-        f = (row - 1) // 2 if row > 0 else np.random.randint(0, factors)
+        f = (row - 1) // 2 if row > 0 else rng.integers(0, factors)
         for _ in range(TRIES):
-            j = np.random.randint(0, n)
+            j = rng.integers(0, n)
             alike = state.arm[j] == state.arm[i] and state.event[j] == state.event[i]
             if alike and state.level[j, f] != state.level[i, f]:
                 exchange_levels(state, i, j, f)
                 return LEVEL, i, j, f
         return -1, 0, 0, 0
     if u < 0.65:
-        j = partner(state, rules, i, True)
+        j = partner(state, rules, i, True, rng)
         if j >= 0:
             exchange_days(state, i, j)
             return DAYS, i, j, 0
         return -1, 0, 0, 0
     if u > 0.93:
-        j = -1 if rules.frozen[state.arm[i]] else partner(state, rules, i, False)
+        j = -1 if rules.frozen[state.arm[i]] else partner(state, rules, i, False, rng)
         if j >= 0:
             exchange_days(state, i, j)
             return STATUS, i, j, 0
         return -1, 0, 0, 0
     window = goal.windows[2 * row + state.arm[i]]
-    q, w, old = np.random.randint(0, 3), np.random.random(), state.day[i]
+    q, w, old = rng.integers(0, 3), rng.random(), state.day[i]
     if w < 0.4 and window[2 * q] > 0:
-        d = window[2 * q] + np.random.randint(0, window[2 * q + 1] - window[2 * q] + 1)
+        d = window[2 * q] + rng.integers(0, window[2 * q + 1] - window[2 * q] + 1)
     else:
         reach = 12 if w < 0.85 else 90
-        d = old + np.random.randint(-reach, reach + 1)
+        d = old + rng.integers(-reach, reach + 1)
     d = min(rules.last[i], max(rules.first[i], d))
     frozen = rules.frozen[state.arm[i]]
     if d == old or (frozen and not keeps_order(state, i, d, goal.mark_days)):
@@ -227,23 +227,23 @@ def touched(state: State, goal: Goal, move: Any, adjusting: Any, dirty: Any) -> 
 @nb.njit(cache=True)
 def anneal(
     state: State, goal: Goal, rules: Rules, adjusting: Any, weights: Any, costs: Any, best: Any,
-    best_level: Any, steps: int, hot: float, cold: float, interactions: bool, seed: int,
+    best_level: Any, steps: int, hot: float, cold: float, interactions: bool, rng: Any,
 ) -> float:  # fmt: skip
     """Anneal in place for a number of steps; returns the lowest sum of distances.
 
     ``costs`` ends as the distances of the last table, ``best`` and ``best_level`` as the days and
     levels of the best. It stops early where nothing is missed. The threshold of acceptance is drawn
     before the distances are computed, the cheap ones first, so that most moves end early.
+    ``rng``: numpy's generator.
     """
-    np.random.seed(seed)
     factors = state.level.shape[1]
-    marks, gap, _, _, ratio, z, push, goals = parts(factors)
+    _, _, _, _, ratio, z, push, goals = parts(factors)
     pushing = goal.push[0] > 0
     upto = push if interactions else z
     work = (np.zeros(6), np.zeros(6), np.zeros(6))
     dirty = np.zeros(goals, dtype=np.bool_)
     new, beta, at = costs.copy(), state.beta.copy(), state.at.copy()
-    lowest, heat = 1e18, hot
+    lowest, heat, base = 1e18, hot, weights.copy()
     cooling = (cold / hot) ** (1.0 / max(1, steps))
     for c in range(goals):
         costs[c] = 0.0
@@ -252,14 +252,14 @@ def anneal(
     for step in range(steps + 1):
         if step > 0:
             heat *= cooling
-            move = propose(state, goal, rules, costs, upto)
+            move = propose(state, goal, rules, costs, upto, rng)
             if move[0] < 0:
                 continue
             touched(state, goal, move, adjusting, dirty)
             dirty[push] = pushing
             if not interactions:
                 dirty[z:push] = False
-            limit = -heat * np.log(1.0 - np.random.random())
+            limit = -heat * np.log(1.0 - rng.random())
             for c in range(goals):
                 if dirty[c]:
                     limit += weights[c] * costs[c]
@@ -296,5 +296,5 @@ def anneal(
         if step % 20000 == 19999:
             for c in range(upto):
                 up = weights[c] * (1.05 if costs[c] > 0 else 0.99)
-                weights[c] = min(max(up, 1.0), 8.0)
+                weights[c] = min(max(up, base[c]), 8.0 * base[c])
     return lowest

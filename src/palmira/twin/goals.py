@@ -55,7 +55,8 @@ class Goal(NamedTuple):
 class State(NamedTuple):
     """A patient table: day, event, arm (0 or 1) and levels (0 or 1) by factor, the ``order`` of the
     patients by day, and what follows from these: covariates, members of each row, of each row in
-    each arm, the last estimates of each model, and rates and variances at the landmarks."""
+    each arm (and how many), the last estimates of each model, and rates and variances at the
+    landmarks."""
 
     day: Any
     event: Any
@@ -65,6 +66,7 @@ class State(NamedTuple):
     x: Any
     member: Any
     by_arm: Any
+    size: Any
     beta: Any
     at: Any
 
@@ -145,9 +147,7 @@ def need_cost(arm: int, state: State, need: Any) -> float:
 @nb.njit(cache=True)
 def area(state: State, arm: int, until: float) -> float:
     """Restricted mean survival of an arm, in days."""
-    at_risk = 0
-    for i in state.order:
-        at_risk += state.by_arm[arm, 0, i]
+    at_risk = state.size[arm, 0]
     survival, before, total = 1.0, 0.0, 0.0
     for i in state.order:
         if not state.by_arm[arm, 0, i]:
@@ -171,7 +171,8 @@ def quantity(state: State, goal: Goal) -> float:
     if kind == 1:
         days = np.array([first])
         s, v = np.zeros(1), np.zeros(1)
-        curve_at(state.order, state.day, state.event, state.by_arm[arm, 0], days, s, v)
+        curve_at(state.order, state.day, state.event, state.by_arm[arm, 0], state.size[arm, 0],
+                 days, s, v)  # fmt: skip
         return float(s[0])
     if kind == 2:
         return area(state, arm, first)
@@ -196,13 +197,13 @@ def cost_of(c: int, state: State, goal: Goal, beta: Any, at: Any, work: Any, pas
     marks, gap, need, middle, ratio, z, push, _ = parts(factors)
     if c < marks:
         members = state.by_arm[c % 2, c // 2]
-        return quantile_distance(
-            state.order, state.day, state.event, members, goal.windows[c], work
-        )
+        return quantile_distance(state.order, state.day, state.event, members,
+                                 state.size[c % 2, c // 2], goal.windows[c], work)  # fmt: skip
     if c < gap:
         a = c - marks
         s, v = at[a, 0], at[a, 1]
-        curve_at(state.order, state.day, state.event, state.by_arm[a, 0], goal.mark_days, s, v)
+        curve_at(state.order, state.day, state.event, state.by_arm[a, 0], state.size[a, 0],
+                 goal.mark_days, s, v)  # fmt: skip
         return landmark_cost(s, v, goal.mark_boxes[a])
     if c == gap:
         return difference_cost(at, goal.gap)

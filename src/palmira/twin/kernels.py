@@ -22,11 +22,11 @@ PARAMETERS = 9
 
 
 @nb.njit(cache=True)
-def curve_at(order: Any, day: Any, event: Any, member: Any, days: Any, s: Any, v: Any) -> None:
-    """Survival ``s`` and Greenwood's sum ``v`` of the members just after each of sorted ``days``."""
-    at_risk = 0
-    for i in order:
-        at_risk += member[i]
+def curve_at(
+    order: Any, day: Any, event: Any, member: Any, n: int, days: Any, s: Any, v: Any
+) -> None:
+    """Survival ``s`` and Greenwood's sum ``v`` of ``n`` members just after each of sorted ``days``."""
+    at_risk = n
     survival, variance, k = 1.0, 0.0, 0
     for i in order:
         if not member[i]:
@@ -71,7 +71,7 @@ def outside(x: float, low: float, high: float) -> float:
 
 @nb.njit(cache=True)
 def quantile_distance(
-    order: Any, day: Any, event: Any, member: Any, window: Any, work: Any
+    order: Any, day: Any, event: Any, member: Any, n: int, window: Any, work: Any
 ) -> float:
     """How far the median and its log-log limits are from their windows, about in patients.
 
@@ -93,10 +93,7 @@ def quantile_distance(
             days[b + 1] = days[b]
             b -= 1
         days[b + 1] = x
-    curve_at(order, day, event, member, days[:count], s, v)
-    n = 0
-    for i in order:
-        n += member[i]
+    curve_at(order, day, event, member, n, days[:count], s, v)
     total = 0.0
     for q in range(3):
         first, last = window[2 * q], window[2 * q + 1]
@@ -110,25 +107,25 @@ def quantile_distance(
                         x = (
                             0.0
                             if days[k] == first - 1
-                            else last_limit(order, day, event, member, side, last)
+                            else last_limit(order, day, event, member, n, side, last)
                         )
                     if days[k] == first - 1 and x <= 0.5:
                         total += MISS + n * (0.5 - x)
                     elif days[k] == last and x > 0.5:
                         total += MISS + n * (x - 0.5)
         elif first < 0:
-            x = last_limit(order, day, event, member, side, 1 << 30)
+            x = last_limit(order, day, event, member, n, side, 1 << 30)
             if x <= 0.5:
                 total += MISS + n * (0.5 - x)
     return total
 
 
 @nb.njit(cache=True)
-def last_limit(order: Any, day: Any, event: Any, member: Any, side: float, until: int) -> float:
+def last_limit(
+    order: Any, day: Any, event: Any, member: Any, n: int, side: float, until: int
+) -> float:
     """The smallest log-log limit at any event up to a day at which the curve is above zero."""
-    at_risk = 0
-    for i in order:
-        at_risk += member[i]
+    at_risk = n
     survival, variance, least = 1.0, 0.0, 1.0
     previous = -1
     for i in order:
@@ -186,66 +183,73 @@ def cox(
 ) -> float:
     """Fit a Cox model (Efron's ties) from ``beta`` in place; returns the SE of the first column.
 
-    ``x``: patients by covariates, 0 or 1; ``columns``: the covariates of this model.
+    ``x``: patients by covariates, 0 or 1; ``columns``: the covariates of this model. Patients with
+    the same covariates add the same to the sums over those at risk, so these terms are computed
+    once a pattern and not once a patient.
     """
     p = len(columns)
-    terms = 1 + p + p * (p + 1) // 2
-    total, tied = np.empty(terms), np.empty(terms)
-    score, information = np.empty(p), np.empty((p, p))
-    mean = np.empty(p)
-    weights = np.empty(len(day))
-    n = len(order)
+    terms, n = 1 + p + p * (p + 1) // 2, len(order)
+    total, tied, add = np.empty(terms), np.empty(terms), np.empty((1 << p, terms))
+    score, information, mean = np.empty(p), np.empty((p, p)), np.empty(p)
+    pattern = np.empty(n, dtype=np.int64)
+    for k in range(n):
+        i = order[k]
+        pattern[k] = -1
+        if member[i]:
+            c = 0
+            for a in range(p):
+                c |= np.int64(x[i, columns[a]]) << a
+            pattern[k] = c
     for step in range(steps + 1):
-        for i in order:
-            if member[i]:
-                eta = 0.0
-                for a in range(p):
-                    eta += beta[a] * x[i, columns[a]]
-                weights[i] = np.exp(eta)
+        for c in range(1 << p):
+            eta = 0.0
+            for a in range(p):
+                if c >> a & 1:
+                    eta += beta[a]
+            w = np.exp(eta)
+            add[c, 0] = w
+            m = 1 + p
+            for a in range(p):
+                has = c >> a & 1
+                add[c, 1 + a] = w if has else 0.0
+                for b in range(a, p):
+                    add[c, m] = w if has and c >> b & 1 else 0.0
+                    m += 1
         total[:] = 0.0
         score[:] = 0.0
         information[:, :] = 0.0
         k = n - 1
         while k >= 0:
-            today = day[order[k]]
-            tied[:] = 0.0
-            deaths = 0
+            today, last, deaths = day[order[k]], k, 0
             while k >= 0 and day[order[k]] == today:
-                i = order[k]
+                c = pattern[k]
+                if c >= 0:
+                    for t in range(terms):
+                        total[t] += add[c, t]
+                    if event[order[k]]:
+                        deaths += 1
+                        for a in range(p):
+                            score[a] += c >> a & 1
                 k -= 1
-                if not member[i]:
-                    continue
-                w = weights[i]
-                total[0] += w
-                if event[i]:
-                    deaths += 1
-                    tied[0] += w
-                m = 1 + p
-                for a in range(p):
-                    if x[i, columns[a]]:
-                        total[1 + a] += w
-                        if event[i]:
-                            tied[1 + a] += w
-                            score[a] += 1.0
-                        for b in range(a, p):
-                            if x[i, columns[b]]:
-                                total[m + b - a] += w
-                                if event[i]:
-                                    tied[m + b - a] += w
-                    m += p - a
+            if deaths == 0:
+                continue
+            tied[:] = 0.0
+            if deaths > 1:
+                for j in range(k + 1, last + 1):
+                    if pattern[j] >= 0 and event[order[j]]:
+                        for t in range(terms):
+                            tied[t] += add[pattern[j], t]
             for d in range(deaths):
                 f = d / deaths
-                s0 = total[0] - f * tied[0]
-                for a in range(p):
-                    mean[a] = (total[1 + a] - f * tied[1 + a]) / s0
-                    score[a] -= mean[a]
+                share = 1.0 / (total[0] - f * tied[0])
                 m = 1 + p
                 for a in range(p):
+                    mean[a] = (total[1 + a] - f * tied[1 + a]) * share
+                    score[a] -= mean[a]
+                for a in range(p):
                     for b in range(a, p):
-                        information[a, b] += (total[m + b - a] - f * tied[m + b - a]) / s0 - mean[
-                            a
-                        ] * mean[b]
-                    m += p - a
+                        information[a, b] += (total[m] - f * tied[m]) * share - mean[a] * mean[b]
+                        m += 1
         for a in range(p):
             for b in range(a):
                 information[a, b] = information[b, a]

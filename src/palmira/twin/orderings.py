@@ -13,11 +13,13 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from palmira.twin.kernels import log_log_limit, outside
+from palmira.twin.kernels import Z, log_log_limit, outside
 
 # Orders that are tried for one number of events and censorings between two landmarks.
 BUDGET = 60_000
 MOST = 4000
+# Steps and restarts of the search for one order of a large arm.
+STEPS, RESTARTS = 60_000, 40
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,86 @@ def _follow(letters: str, at_risk: int, log_s: float, v: float) -> tuple[int, fl
             v += 1 / (at_risk * (at_risk - 1))
         at_risk -= 1
     return at_risk, log_s, v
+
+
+@nb.njit(cache=True)
+def _order_cost(at_risk: int, position: Any, cuts: Any, boxes: Any, gap: Any, other: Any) -> float:
+    """How far an order is from the boxes, and from those of the difference to another arm's rate
+    and variance; ``position``: events before each censoring, ``cuts``: before each landmark."""
+    r, s, g, k, e, total = at_risk, 0.0, 0.0, 0, 0, 0.0
+    for m in range(len(cuts)):
+        while e < cuts[m]:
+            while k < len(position) and position[k] <= e:
+                r -= 1
+                k += 1
+            if r <= 1:
+                return 1e9
+            s += np.log((r - 1.0) / r)
+            g += 1.0 / (r * (r - 1.0))
+            r -= 1
+            e += 1
+        rate = np.exp(s)
+        total += outside(rate, boxes[m, 0], boxes[m, 1])
+        total += outside(log_log_limit(rate, g, 1.0), boxes[m, 2], boxes[m, 3])
+        total += outside(log_log_limit(rate, g, -1.0), boxes[m, 4], boxes[m, 5])
+        if gap[6] == m:
+            d = gap[7] * (rate - other[0])
+            half = Z * np.sqrt(rate * rate * g + other[0] * other[0] * other[1])
+            total += outside(d, gap[0], gap[1]) + outside(d - half, gap[2], gap[3])
+            total += outside(d + half, gap[4], gap[5])
+    return float(total)
+
+
+@nb.njit(cache=True)
+def _find_order(at_risk: int, events: int, position: Any, cuts: Any, boxes: Any, gap: Any,
+                other: Any, steps: int, rng: Any) -> float:  # fmt: skip
+    """Anneal an order in place; returns its distance, zero where it meets everything."""
+    cost = _order_cost(at_risk, position, cuts, boxes, gap, other)
+    old, old_cuts = position.copy(), cuts.copy()
+    for step in range(steps):
+        if cost <= 0.0:
+            break
+        heat = 0.01 * (1.0 - step / steps) ** 2
+        old[:] = position
+        old_cuts[:] = cuts
+        if len(position) == 0 or rng.random() < 0.2:
+            m = rng.integers(0, len(cuts))
+            low = cuts[m - 1] if m > 0 else 0
+            high = cuts[m + 1] if m + 1 < len(cuts) else events
+            cuts[m] = min(high, max(low, cuts[m] + rng.integers(-2, 3)))
+        else:
+            k = rng.integers(0, len(position))
+            reach = 3 if rng.random() < 0.7 else events
+            position[k] = min(events, max(1, position[k] + rng.integers(-reach, reach + 1)))
+            position.sort()
+        new = _order_cost(at_risk, position, cuts, boxes, gap, other)
+        if new <= cost - heat * np.log(1.0 - rng.random()):
+            cost = new
+        else:
+            position[:] = old
+            cuts[:] = old_cuts
+    return cost
+
+
+def find_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any,
+               rng: np.random.Generator) -> Ordering | None:  # fmt: skip
+    """One order of a large arm that meets ``boxes``, or None where the search finds none.
+
+    ``gap``: intervals of the difference to another arm and its limits, the landmark it is taken at
+    (-1: none) and its sign; ``other``: that arm's rate and variance there.
+    """
+    boxes, free = np.asarray(boxes), n - events - first
+    middle = [1 - box[:2].mean() for box in boxes]
+    for _ in range(RESTARTS):
+        position = np.sort(rng.integers(1, events + 1, free))
+        cuts = np.array([min(events, round(m * events * rng.uniform(0.85, 1.05))) for m in middle])
+        if _find_order(n - first, events, position, cuts, boxes, gap, np.asarray(other), STEPS, rng) > 0:
+            continue
+        places, letters, ends = position.tolist(), "c" * first, []
+        for e in range(events):
+            # Censorings after a landmark's last event stand before the landmark or after it alike.
+            ends += [len(letters)] * cuts.tolist().count(e)
+            letters += "c" * places.count(e) + "e"
+        last = [*ends, *[len(letters)] * cuts.tolist().count(events)]
+        return Ordering(letters[: last[-1]], tuple(last))
+    return None

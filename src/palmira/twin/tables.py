@@ -41,7 +41,7 @@ class PatientTable:
         by_arm = np.stack([member & (arm == a) for a in range(2)])
         order = np.lexsort((~self.event, self.day)).astype(np.int64)
         return State(self.day.copy(), self.event, arm, level, order, x, member, by_arm,
-                     np.zeros((models, PARAMETERS)), np.zeros((2, 2, max(1, marks))))  # fmt: skip
+                     by_arm.sum(axis=2), np.zeros((models, PARAMETERS)), np.zeros((2, 2, max(1, marks))))  # fmt: skip
 
 
 def start(
@@ -135,7 +135,7 @@ def improve(
     rules = Rules(table.first, table.last, frozen, deal and bool(problem.factors))
     costs = np.zeros(parts(len(problem.factors))[-1])
     anneal(state, goal, rules, problem.adjusting, weights, costs, day, level, steps, hot, cold,
-           interactions, seed)  # fmt: skip
+           interactions, np.random.default_rng(seed))  # fmt: skip
     best = replace(table, day=day, level=level)
     return best, distances(problem, best, goal)
 
@@ -147,5 +147,5 @@ def distances(problem: Problem, table: PatientTable, goal: Goal) -> NDArray[np.f
     rules = Rules(table.first, table.last, frozen, False)
     costs = np.zeros(parts(len(problem.factors))[-1])
     anneal(state, goal, rules, problem.adjusting, np.ones(len(costs)), costs, table.day.copy(),
-           table.level.copy(), 0, 1.0, 1.0, True, 0)  # fmt: skip
+           table.level.copy(), 0, 1.0, 1.0, True, np.random.default_rng(0))  # fmt: skip
     return costs
