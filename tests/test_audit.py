@@ -296,8 +296,7 @@ def test_an_unknown_check_exits_2(capsys):
     assert "unknown check" in capsys.readouterr().err
 
 
-def test_a_record_made_by_hand_runs(capsys, tmp_path):
-    text = """
+BY_HAND = """
 trial: Next month
 title: A trial from somebody's journal club
 arms:
@@ -332,7 +331,18 @@ blocks:
         interval_level: "95"
         values: ["0.84 (0.69 to 1.02)"]
 """
+
+
+def test_a_record_made_by_hand_runs(capsys, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(text, "utf-8")
+    path.write_text(BY_HAND, "utf-8")
     assert main(["audit", str(path), "--json", "--only", "C3"]) == 1
     assert json.loads(capsys.readouterr().out)["checks"][0]["verdict"] == "impossible"
+
+
+@pytest.mark.parametrize("title", ["[/red]", "[bold]", ":warning:"])
+def test_the_report_prints_brackets_and_colons_as_they_stand(capsys, tmp_path, title):
+    path = tmp_path / "mine.yaml"
+    path.write_text(BY_HAND.replace("trial: Next month", f'trial: "{title}"'), "utf-8")
+    assert main(["audit", str(path), "--only", "C3"]) == 1
+    assert title in capsys.readouterr().out

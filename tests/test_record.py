@@ -131,7 +131,16 @@ def test_a_number_without_quotes_is_refused(refused):
         (lambda d: row(d, "contrasts", "pfs.hazard_ratio").update(p="1.49"), "P = 1.49"),
         (lambda d: row(d, "methods", "sites").update(values=["41.5"]), "not a whole number"),
         (lambda d: d["populations"]["safety"].update(et="no.such.entry"), "is no entry"),
+        (lambda d: d["populations"]["safety"].update(et="contrasts.pfs.hazard_ratio.upper"),
+         "is no number of patients"),
+        (lambda d: d["populations"]["measurable"].pop("et"), "population measurable has no arm"),
         (lambda d: d.pop("sources"), "sources: missing"),
+        (lambda d: block(d, "table1").update(id="table2"), "the id occurs twice"),
+        (lambda d: row(d, "table1", "ecog.0").update(id="ECOG 0"), "not an id"),
+        (lambda d: row(d, "table1", "ecog.0").update(within="ecog.0"), "no other row"),
+        (lambda d: row(d, "contrasts", "pfs.hazard_ratio").update(decimals=-1), "decimals"),
+        (lambda d: row(d, "contrasts", "pfs.hazard_ratio").update(
+            values=["-0.84 (-1.07 to -0.66)"]), "a hazard ratio below zero"),
         (lambda d: row(d, "table1", "ecog.0").update(
             versions=[{"values": ["1", "1", "2"], "source": ["jco"], "confidence": "PT",
                        "note": "x"}]), "chosen_because"),
@@ -151,7 +160,12 @@ def test_an_impossible_number_may_stand_where_the_row_says_that_it_is_printed_so
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("trial: [", "not valid YAML"), ("", "the file"), ("- a\n- b", "the file")],
+    [
+        ("trial: [", "not valid YAML"),
+        ("trial: A\ntrial: B", "the key 'trial' stands twice"),
+        ("", "the file"),
+        ("- a\n- b", "the file"),
+    ],
 )
 def test_a_file_that_is_no_record_is_refused(tmp_path, text, words):
     path = tmp_path / "broken.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from palmira.audit import MEANINGS as AUDIT_MEANINGS
-from palmira.audit import WEIGHT, Check, Verdict, audit
+from palmira.audit import NAMES, WEIGHT, Check, Verdict, audit
 from palmira.ledger import MEANINGS, LedgerEntry, ledger
 from palmira.record import comparators, load, published
 from palmira.schema import RecordError
@@ -44,15 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecordError as error:
         print(f"palmira: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _audit(options: argparse.Namespace) -> int:
     record = load(options.record)
     only = [name.strip() for name in options.only.split(",")] if options.only else None
-    try:
-        checks = audit(record, comparators(), only)
-    except ValueError as error:
-        raise RecordError(f"--only: {error}. Mend: correct the name.") from None
+    if unknown := sorted(set(only or ()) - set(NAMES)):
+        raise RecordError(f"--only: unknown check {unknown}. Mend: use {', '.join(NAMES)}.")
+    checks = audit(record, comparators(), only)
     least: Verdict = options.min_verdict or ("consistent" if options.json else "rounding")
     shown = [c for c in checks if WEIGHT[c.verdict] >= WEIGHT[least]]
     if options.json:
@@ -64,8 +67,13 @@ def _audit(options: argparse.Namespace) -> int:
     return int(any(WEIGHT[c.verdict] >= WEIGHT["inconsistent"] for c in checks))
 
 
+def _console() -> Console:
+    """A console that takes what a record prints as it stands, brackets and colons included."""
+    return Console(markup=False, emoji=False)
+
+
 def _print_audit(trial: str, checks: list[Check], shown: list[Check]) -> None:
-    console = Console()
+    console = _console()
     table = Table(title=f"{trial}: do the printed numbers agree with each other?", expand=True)
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -98,7 +106,7 @@ def _print(trial: str, entries: list[LedgerEntry]) -> None:
         table.add_column(column, overflow="fold")
     for e in entries:
         table.add_row(e.id, e.printed, e.recomputed, e.verdict, e.method)
-    console = Console()
+    console = _console()
     console.print(table)
     for verdict, count in Counter(e.verdict for e in entries).most_common():
         console.print(f"{count:5d}  {verdict}: {MEANINGS[verdict]}")

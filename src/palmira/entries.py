@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -89,6 +90,8 @@ def _attribute(name: str, *levels: Attributes) -> Any:
 def expand(sheet: Sheet) -> dict[str, Entry]:
     """All entries of a sheet by id. Raises ``RecordError`` where a cell cannot be read."""
     entries: dict[str, Entry] = {}
+    if twice := [i for i, n in Counter(b.id for b in sheet.blocks).items() if n > 1]:
+        raise RecordError(f"block {twice[0]}: the id occurs twice. Mend: rename one.")
     for block in sheet.blocks:
         for row in block.rows:
             for entry in _row(block, row):
@@ -149,7 +152,7 @@ def _cell(
         except ValueError as error:
             raise RecordError(f"{where}: {error}. Mend: correct it.") from None
     if not row.as_printed:
-        _check(where, numbers)
+        _check(where, numbers, _attribute("measure", row, column, block))
     stem = ".".join(x for x in (block.id, row.id, name) if x) + (f"@{version}" if version else "")
     for part, string in parts.items():
         yield Entry(
@@ -166,7 +169,7 @@ def _cell(
         )  # fmt: skip
 
 
-def _check(where: str, numbers: dict[str, Printed]) -> None:
+def _check(where: str, numbers: dict[str, Printed], measure: str | None) -> None:
     """Refuse what no paper can mean: a slip of the transcription until somebody says otherwise."""
     mend = "Mend: correct it, or, if the paper prints it so, say why in the row's as_printed."
     for part in ("percent", "level"):
@@ -177,6 +180,8 @@ def _check(where: str, numbers: dict[str, Printed]) -> None:
     for part in ("count", "events", "n"):
         if part in numbers and (numbers[part].decimals or numbers[part].value < 0):
             raise RecordError(f"{where}: {part} {numbers[part]} is not a whole number. {mend}")
+    if (measure or "").endswith("ratio") and any(x.value < 0 for x in numbers.values()):
+        raise RecordError(f"{where}: a {measure} below zero. {mend}")
     if "events" in numbers and numbers["events"].value > numbers["n"].value:
         raise RecordError(f"{where}: more events than patients. {mend}")
     for order in (

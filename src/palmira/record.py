@@ -8,7 +8,7 @@ into entries, one a number, whose ids read ``block.row.column.part``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -91,9 +91,10 @@ def _cross_check(record: Record) -> None:
                 raise RecordError(
                     f"{where}: same_as names no row: {sorted(lost)}. Mend: correct it."
                 )
-            if row.within and f"{block.id}.{row.within}" not in rows:
+            if row.within and (row.within == row.id or f"{block.id}.{row.within}" not in rows):
                 raise RecordError(
-                    f"{where}: within names no row of its block: {row.within!r}. Mend: correct it."
+                    f"{where}: within names no other row of its block: {row.within!r}. "
+                    "Mend: correct it."
                 )
             if unknown := set(row.repairs) - set(block.columns or {""}):
                 raise RecordError(
@@ -118,6 +119,18 @@ def _cross_check(record: Record) -> None:
                 raise RecordError(
                     f"population {population}, arm {arm}: {id!r} is no entry. Mend: correct it."
                 )
+            if record[id].part not in ("count", "n"):
+                raise RecordError(
+                    f"population {population}, arm {arm}: {id!r} is no number of patients. "
+                    "Mend: name an entry that ends in count."
+                )
+    for entry in record.entries.values():
+        arms = sheet.populations.get(entry.population or "", {})
+        if entry.population and entry.arm and entry.arm not in arms:
+            raise RecordError(
+                f"entry {entry.id}: population {entry.population} has no arm {entry.arm!r}. Mend: "
+                "add it to populations, with the entry that holds its number of patients."
+            )
 
 
 # The same safe loader, in C where it is built.
@@ -148,14 +161,45 @@ MENDS = {
     "missing": "missing. Mend: add it",
     "string_type": "must be text. Mend: put it in quotes, so that trailing zeros stay",
     "string_too_short": "empty. Mend: fill it in",
+    "string_pattern_mismatch": "not an id. Mend: use small letters, digits, _ and dots",
 }
+
+
+def _read(text: str) -> Any:
+    """The data of a YAML text. Raises ``yaml.YAMLError``, also for a key that stands twice."""
+    loader = LOADER(text)
+    try:
+        node = loader.get_single_node()
+        for key in _repeated_keys(node):
+            raise yaml.MarkedYAMLError(
+                problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark
+            )
+        return loader.construct_document(node) if node else None
+    finally:
+        loader.dispose()
+
+
+def _repeated_keys(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """Keys that a mapping holds twice; YAML itself would silently keep the last."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            yield from (key for key, _ in node.value if names.count(key.value) > 1)
+            waiting += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
 
 
 def load(path: str | Path) -> Record:
     """Read and check a record. Raises ``RecordError`` naming file, entry and mend."""
     path = Path(path)
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        data = _read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecordError(
             f"{path}: cannot be read ({error.strerror}). Mend: check the path."

@@ -38,7 +38,9 @@ class Attributes(_Model):
     analysis: str | None = Field(None, description="final, preplanned, safety ...")
     sided: Literal["one", "two", "not stated"] | None = None
     interval_level: str | None = Field(None, description="printed level of the interval, as in 95")
-    decimals: int | None = Field(None, description="decimals of a column that drops trailing zeros")
+    decimals: int | None = Field(
+        None, ge=0, le=9, description="decimals of a column that drops trailing zeros"
+    )
     source: list[str] | None = Field(None, description="keys of the record's sources")
     confidence: str | None = Field(None, description="how surely it was seen, a key of confidences")
 
