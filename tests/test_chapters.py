@@ -30,6 +30,21 @@ ALLOWED = re.compile(
     re.VERBOSE,
 )
 
+# Words for the numbers of a result. Two arms, three readings and the like are no results.
+WORDS = re.compile(
+    r"""
+    \b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|dozen
+    |(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)
+    (?:[ -](?!a\b|an\b|of\b|the\b)\w+){0,2}
+    [ ](?:patients?|women|men|deaths?|died|events?|respon[sd]\w+)\b
+    |\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty)
+    [ ](?:days?|weeks?|months?|years?|sites?|centers?)\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# Said of any trial, and of a reading.
+WORDS_ALLOWED = ("row of one patient", "The neutral one")
+
 
 def prose(path: Path) -> str:
     """A page without code, roles, links, math and front matter."""
@@ -48,7 +63,9 @@ def prose(path: Path) -> str:
 def typed_numbers(text: str) -> list[str]:
     """Digits that are left after the allowed ones, each with the words around it."""
     rest = ALLOWED.sub("", text)
-    return [rest[max(0, m.start() - 30) : m.end() + 20] for m in re.finditer(r"\d[\d.,]*", rest)]
+    found = [*re.finditer(r"\d[\d.,]*", rest), *WORDS.finditer(rest)]
+    around = [rest[max(0, m.start() - 30) : m.end() + 20] for m in found]
+    return [words for words in around if not any(a in words for a in WORDS_ALLOWED)]
 
 
 def captions(path: Path) -> list[str]:
@@ -85,7 +102,8 @@ def test_no_number_about_a_trial_is_typed_on_a_page_that_does_not_compute(path):
     "sentence",
     ["Median PFS was 4.9 months.", "107 events occurred.", "The hazard ratio is 0.84.",
      "In 136 patients", "a ratio of 1.07", "42.1% at 6 months", "April 2022", "P = .149",
-     "95% of 136 patients", "1 death"],
+     "95% of 136 patients", "1 death", "Two patients died.", "every eight weeks",
+     "three fatal events"],
 )  # fmt: skip
 def test_a_typed_number_is_found(sentence):
     assert typed_numbers(sentence)

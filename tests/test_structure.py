@@ -16,7 +16,8 @@ def imports(name: str) -> set[str]:
     """Modules of the package that one imports; of ``from package import module`` the module."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        if isinstance(node, ast.ImportFrom):
+            assert node.module and not node.level, f"{name}: an import from a neighbor by dots"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
                 found.add(whole if whole in MODULES else node.module)

@@ -17,7 +17,7 @@ MEANINGS: dict[Verdict, str] = {
     "information": "worth showing; it proves nothing",
     "not checkable": "something that the check needs is not in the record",
     "inconsistent": "no point within the rounding of the printed numbers satisfies the check",
-    "impossible": "it contradicts a theorem, whatever the rounding",
+    "impossible": "it contradicts a theorem, whatever the rounding, if its assumptions hold",
 }
 # From the mildest to the gravest, for a threshold.
 WEIGHT = {verdict: weight for weight, verdict in enumerate(MEANINGS)}

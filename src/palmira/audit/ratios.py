@@ -123,7 +123,9 @@ def c2_p_value(record: Record) -> Iterator[Check]:
             verdict = "inconsistent" if beyond else "information"
         z, se = abs(log(estimate.value)), log_se(lower.value, upper.value, level_of(cell))
         recomputed = f"{wald_p(estimate.value, se):.3f}"
-        how = f"Wald test from ratio and interval, z = {z / se:.2f}; z differs by {gap:.2f}"
+        how = (
+            f"Wald test from ratio and interval, z = {z / se:.2f}; z differs by {gap:.2f} at least"
+        )
         yield Check("C2", p.id, verdict, p.text, recomputed, how)
 
 
@@ -217,7 +219,8 @@ def c3_least_se(record: Record) -> Iterator[Check]:
         how = f"SE {widest:.3f} at most in print, {least:.3f} at least with {words}"
         if verdict != "consistent":
             floor = next(r for n, r in ROBUST if sum(d) >= 0.75 * n)
-            robust = "could not explain it" if widest < floor * least else "might explain it"
-            how += f"; a robust SE, seen down to {floor} of the bound at such a size, {robust}"
+            robust = "would hardly explain it" if widest < floor * least else "might explain it"
+            how += f"; a robust SE, {floor} of the bound or more in simulations of such a size, "
+            how += robust
         recomputed = f"{wide.lower:.2f} to {wide.upper:.2f}"
         yield Check("C3", stem(cell), verdict, interval_text(cell), recomputed, how)

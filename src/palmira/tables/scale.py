@@ -7,7 +7,7 @@ import pandas as pd
 from palmira.contrasts import CODINGS, lung_under, rescaled
 from palmira.exhibits import Table
 from palmira.explanations import EXPLANATIONS
-from palmira.judgements import EVIDENCE, FITS, Judgement
+from palmira.judgements import EVIDENCE, FITS, RARE, Judgement
 from palmira.readings import p_text, reading
 from palmira.record import Record
 from palmira.response import odds_ratio_readings
@@ -29,8 +29,9 @@ def explanations(judgements: list[Judgement]) -> Table:
     )
     words = [f"{MARKS[fit]}: {meaning}" for fit, meaning in FITS.items()]
     notes = (
-        f"{'; '.join(words)}. The pieces of evidence are not independent and weigh differently, so "
-        "the marks of a row are not to be counted.",
+        f"{'; '.join(words)}. Where trials are drawn, what fewer than {100 * RARE:.0f}% of them "
+        "show does not count. The pieces of evidence are not independent and weigh differently, "
+        "so the marks of a row are not to be counted.",
     )
     return Table(frame, _long(judgements), notes=notes)
 
