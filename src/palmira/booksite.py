@@ -128,11 +128,22 @@ def _caption_execution_times(app: Sphinx, doctree: nodes.document, page: str) ->
             table["ids"].append("execution-times")
 
 
+def _forget_what_failed(app: Sphinx, exception: Exception | None) -> None:
+    """After a build with warnings the next one reads every page again.
+
+    Sphinx tells of a fault while it reads a page; a second strict build would find the page
+    unchanged, say nothing and pass.
+    """
+    if app._warncount:
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("palmira_sources", "", "env")
     app.connect("config-inited", _watch_sources, priority=400)
     app.connect("html-page-context", _offer_notebook, priority=400)
     app.connect("doctree-resolved", _caption_execution_times)
+    app.connect("build-finished", _forget_what_failed)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
