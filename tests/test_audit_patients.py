@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palmira.audit import patients
+from palmira.audit import audit, patients
 from palmira.audit.margins import Margins, grades
 from palmira.audit.patient_tables import components
 from palmira.audit.patients import c16_patient_table, solve
@@ -225,6 +225,9 @@ def test_what_is_counted_in_patients_never_refutes_itself(patients, levels):
     record = record_of(*paper(patients, printed_levels=levels), populations=("all", "treated"))
     assert found(record) == []
     assert {"Analysis sets", "Stage", "Site", "Adverse events"} <= set(verdicts(record))
+    sums = audit(record, only=["A1", "A2", "A3", "A4", "A5", "A6", "C9"])
+    assert {c.id for c in sums} >= {"A3", "A5", "A6"}
+    assert [c for c in sums if c.verdict in ("inconsistent", "impossible")] == []
 
 
 @QUICKLY

@@ -93,6 +93,8 @@ def a3_sums(record: Record) -> Iterator[Check]:
 
     Inputs: counts by arm and total; counts of all levels. No tolerance. Levels may fall short of
     all patients where their percents do not add up to 100 (others are missing: ``information``).
+    They may exceed them where a patient can have several (sites of metastases): ``inconsistent`` if
+    their percents add up to 100 all the same or all other columns are filled, else ``information``.
     Where levels do not add up, those that agree with their arms are spared: the other is the odd
     one.
     """
@@ -116,20 +118,23 @@ def a3_sums(record: Record) -> Iterator[Check]:
             if check.verdict == "consistent":
                 agreed.add(total[0].id)
             yield check
-    for entries in levels.values():
-        whole = _whole(record, entries[0])
-        if whole is None or len(entries) < 2 or whole in entries:
-            continue
-        missing = whole.value - sum(e.value for e in entries)
+    wholes = {
+        key: whole for key, entries in levels.items()
+        if (whole := _whole(record, entries[0])) and len(entries) > 1 and whole not in entries
+    }  # fmt: skip
+    gaps = {key: whole.value - sum(e.value for e in levels[key]) for key, whole in wholes.items()}
+    for key, whole in wholes.items():
+        entries, missing = levels[key], gaps[key]
+        beside = [gaps[k] for k in gaps if k != key and (*k[:2], k[3]) == (*key[:2], key[3])]
+        exclusive = bool(beside) and not any(beside)
         doubtful = [e for e in entries if e.id not in agreed] or entries
         for e in doubtful if missing else entries:
             others = sum(x.value for x in entries) - e.value
             how = f"{whole.text} less {others:.0f} in the other levels"
             check = compare("A3", e, whole.value - others, how)
-            if missing > 0 and not _fill_up(record, entries):
-                check = replace(
-                    check, verdict="information", detail=f"{how}; others may be missing"
-                )
+            if missing and not _fill_up(record, entries) and not (missing < 0 and exclusive):
+                why = "others may be missing" if missing > 0 else "a patient may be in several"
+                check = replace(check, verdict="information", detail=f"{how}; {why}")
             yield check
 
 
