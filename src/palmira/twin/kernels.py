@@ -25,7 +25,7 @@ PARAMETERS = 9
 def curve_at(
     order: Any, day: Any, event: Any, member: Any, n: int, days: Any, s: Any, v: Any
 ) -> None:
-    """Survival ``s`` and Greenwood's sum ``v`` of ``n`` members just after each of sorted ``days``."""
+    """Survival ``s`` and Greenwood's sum ``v`` of ``n`` members after each of sorted ``days``."""
     at_risk = n
     survival, variance, k = 1.0, 0.0, 0
     for i in order:
@@ -50,7 +50,7 @@ def curve_at(
 
 @nb.njit(cache=True)
 def log_log_limit(s: float, v: float, side: float) -> float:
-    """Limit of a survival rate on the log-log scale; ``side`` is 1 for the lower, -1 for the upper."""
+    """Limit of a survival rate on the log-log scale; ``side``: 1 the lower, -1 the upper."""
     if s >= 1.0:
         return 1.0
     if s <= 0.0:
@@ -198,7 +198,7 @@ def cox(
         if member[i]:
             c = 0
             for a in range(p):
-                c |= np.int64(x[i, columns[a]]) << a
+                c += int(x[i, columns[a]]) << a
             pattern[k] = c
     for step in range(steps + 1):
         for c in range(1 << p):

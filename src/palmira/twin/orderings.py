@@ -72,9 +72,10 @@ def orderings(n: int, events: int, first: int, boxes: Any) -> list[Ordering]:
     are left out, so for a large arm the list is empty, and for a small one it may lack orders with
     many early censorings.
     """
+    partial: list[tuple[str, tuple[int, ...], int, float, float]]
     partial = [("c" * first, (), n - first, 0.0, 0.0)]
     for box in boxes:
-        longer = []
+        longer: list[tuple[str, tuple[int, ...], int, float, float]] = []
         for letters, cuts, at_risk, log_s, v in partial:
             done, out = letters.count("e"), letters.count("c")
             for d in range(1, events - done + 1):
@@ -172,12 +173,12 @@ def find_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any
     ``gap``: intervals of the difference to another arm and its limits, the landmark it is taken at
     (-1: none) and its sign; ``other``: that arm's rate and variance there.
     """
-    boxes, free = np.asarray(boxes), n - events - first
+    boxes, other, free = np.asarray(boxes), np.asarray(other), n - events - first
     middle = [1 - box[:2].mean() for box in boxes]
     for _ in range(RESTARTS):
         position = np.sort(rng.integers(1, events + 1, free))
         cuts = np.array([min(events, round(m * events * rng.uniform(0.85, 1.05))) for m in middle])
-        if _find_order(n - first, events, position, cuts, boxes, gap, np.asarray(other), STEPS, rng) > 0:
+        if _find_order(n - first, events, position, cuts, boxes, gap, other, STEPS, rng) > 0:
             continue
         places, letters, ends = position.tolist(), "c" * first, []
         for e in range(events):

@@ -106,7 +106,8 @@ def pfs_problem(record: Record, scale: str, endpoint: str = "PFS") -> Problem:
     sizes = _sizes(record, endpoint, arms)
     found = _factors(record, endpoint, arms)
     factors = list(found)
-    levels = [(list(v)[0], list(v)[1]) for v in found.values()]
+    names = [list(v) for v in found.values()]
+    levels = [(v[0], v[1]) for v in names]
     second = [list(v.values())[1] for v in found.values()]
     adjusting = np.array([f in record.sheet.strata for f in factors], dtype=bool)
     wanted = [t for t in targets(record, scale) if t.attainable and t.of.endpoint == endpoint

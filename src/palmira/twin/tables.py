@@ -40,8 +40,10 @@ class PatientTable:
             member[1 + 2 * f], member[2 + 2 * f] = level[:, f] == 0, level[:, f] == 1
         by_arm = np.stack([member & (arm == a) for a in range(2)])
         order = np.lexsort((~self.event, self.day)).astype(np.int64)
-        return State(self.day.copy(), self.event, arm, level, order, x, member, by_arm,
-                     by_arm.sum(axis=2), np.zeros((models, PARAMETERS)), np.zeros((2, 2, max(1, marks))))  # fmt: skip
+        return State(
+            self.day.copy(), self.event, arm, level, order, x, member, by_arm, by_arm.sum(axis=2),
+            np.zeros((models, PARAMETERS)), np.zeros((2, 2, max(1, marks))),
+        )  # fmt: skip
 
 
 def start(
@@ -90,7 +92,8 @@ def _arm_days(
     letters = order.letters + "".join(rng.permutation(rest).tolist())
     marks = [0.0, *problem.goal.mark_days.tolist(), float(horizon)]
     cuts = [0, *order.cuts, n]
-    survival, at_risk, previous, day = 1.0, n, 1.0, []
+    survival, at_risk, previous = 1.0, n, 1.0
+    days: list[int] = []
     for k, letter in enumerate(letters):
         part = next(i for i in range(len(cuts) - 1) if k < cuts[i + 1])
         value = previous
@@ -103,9 +106,9 @@ def _arm_days(
             value = 1
         elif part == 0:
             value = max(value, FIRST_CENSORED if letter == "c" else FIRST_EVENT)
-        day.append(value)
+        days.append(int(value))
         previous, at_risk = value, at_risk - 1
-    return np.array(day, dtype=np.int64), np.array([x == "e" for x in letters])
+    return np.array(days, dtype=np.int64), np.array([x == "e" for x in letters])
 
 
 def _printed_curve(problem: Problem, a: int, horizon: int) -> tuple[list[float], list[float]]:
