@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor, log, sqrt
 
 import numpy as np
@@ -118,20 +118,27 @@ def pfs_problem(record: Record, scale: str, endpoint: str = "PFS") -> Problem:
         np.array([[b[0] for b in arm] for arm in second], dtype=np.int64).reshape(-1, 2),
         adjusting, empty_goal(len(factors), adjusting, SCALES[scale]),
     )  # fmt: skip
-    problem.names.extend([] for _ in range(parts(len(factors))[-1]))
-    marks = sorted({float(str(t.of.time)) for t in wanted if t.kind == "rate"})
-    days = np.array([floor(m * DAYS_PER_MONTH) for m in marks], dtype=float)
-    boxes = np.tile([-ANY, ANY] * 3, (2, len(marks), 1))
-    goal = problem.goal._replace(mark_days=days, mark_boxes=boxes)
-    object.__setattr__(problem, "goal", goal)
-    for t in wanted:
-        _aim(problem, t, marks)
+    problem = aimed(problem, wanted)
     if not any(problem.names[: parts(len(factors))[1]]):
         raise RecordError(
             f"{record.trial}: a twin needs medians or landmark rates of {endpoint} with their "
             "limits, by arm. Mend: add them to the record, if the paper prints them."
         )
     return problem
+
+
+def aimed(problem: Problem, wanted: list[Target]) -> Problem:
+    """The problem with these targets as its goal, and no others."""
+    factors = len(problem.factors)
+    marks = sorted({float(str(t.of.time)) for t in wanted if t.kind == "rate"})
+    goal = empty_goal(factors, problem.adjusting, problem.goal.scale)._replace(
+        mark_days=np.array([floor(m * DAYS_PER_MONTH) for m in marks], dtype=float),
+        mark_boxes=np.tile([-ANY, ANY] * 3, (2, len(marks), 1)),
+    )
+    out = replace(problem, goal=goal, names=[[] for _ in range(parts(factors)[-1])])
+    for t in wanted:
+        _aim(out, t, marks)
+    return out
 
 
 def empty_goal(factors: int, adjusting: NDArray[np.bool_], scale: float) -> Goal:
