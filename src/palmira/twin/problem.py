@@ -130,7 +130,8 @@ def pfs_problem(record: Record, scale: str, endpoint: str = "PFS") -> Problem:
 def aimed(problem: Problem, wanted: list[Target]) -> Problem:
     """The problem with these targets as its goal, and no others."""
     factors = len(problem.factors)
-    marks = sorted({float(str(t.of.time)) for t in wanted if t.kind == "rate"})
+    # The search wants a landmark at least; one on day 0 asks nothing.
+    marks = sorted({float(str(t.of.time)) for t in wanted if t.kind == "rate"}) or [0.0]
     goal = empty_goal(factors, problem.adjusting, problem.goal.scale)._replace(
         mark_days=np.array([floor(m * DAYS_PER_MONTH) for m in marks], dtype=float),
         mark_boxes=np.tile([-ANY, ANY] * 3, (2, len(marks), 1)),
