@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from palmira.entries import Entry
 from palmira.record import Record
 from palmira.schema import RecordError
 from palmira.twin.enrollment import CUTOFF, FIRST, Calendar, calendar_of, follow_up
@@ -23,11 +23,13 @@ ENDPOINT = "OS"
 # Share of PFS events that are deaths, beyond the fatal adverse events; deaths per PFS event where
 # the paper prints no number. Our assumptions.
 DEATHS_FIRST, DEATHS_OF_EVENTS = 0.03, 0.45
-STEPS, HOT, COLD = 60_000, 1.0, 0.05
+STEPS, HOT, COLD = 60_000, 0.3, 0.05
 # Of the median follow-up, which few moves change: it holds at the start and should not be left.
 WEIGHT = 6.0
 # Divisions of the deaths between the arms that are tried, and new starts of each.
-SPLITS, STARTS = 5, 2
+SPLITS, STARTS = 6, 2
+# Days before the longest follow-up within which that of others ends who could be followed on.
+SPREAD = 120
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,21 @@ def survive(
     printed ones. Nobody is followed beyond the cutoff; patients on treatment then are alive, those
     never treated are last seen on their first day. Some PFS events are deaths (``os`` equals
     ``pfs``), of each arm enough for its fatal adverse events. Where only the deaths of both arms
-    together are printed, their division is the one that agrees with the printed limits of the
-    hazard ratio, or near it. Raises ``RecordError`` naming the entries that are not met.
+    together are printed, their division is that of the PFS events, or the nearest that agrees with
+    the hazard ratio. Raises ``RecordError`` naming the entries that are not met.
     """
     rng = np.random.default_rng(seed)
     calendar, seen = calendar_of(record, problem), follow_up(record, scale)
     wanted = [t for t in targets(record, scale) if t.attainable and t.of.endpoint == ENDPOINT
               and t.of.analysis in (None, main_analysis(record))]  # fmt: skip
     best: tuple[float, list[str]] = (np.inf, [])
-    splits = list(_splits(record, problem))
+    splits = _splits(record, problem)
     for split in splits * STARTS:
         mine = _problem(problem, split, wanted, seen)
         bounds = _bounds(record, mine, patients, calendar, seen, rng)
         table = _start(mine, patients, bounds, seen, rng)
         _, _, _, middle, _, end, _, goals = parts(len(mine.factors))
+        mine.names[middle].extend(e.id for e in chosen(record, row="follow_up", part="median"))
         weights = np.ones(goals)
         weights[middle] = WEIGHT
         table, costs = improve(
@@ -77,30 +80,33 @@ def survive(
             out = patients.assign(os=table.day, died=table.event)
             _check_range(record, out, seen)
             return out
+    missing = (record.entries[id] for id in dict.fromkeys(best[1]))
     raise RecordError(
-        f"{ids(*(record.entries[id] for id in dict.fromkeys(best[1])))}: no times of death or last "
-        f"contact were found that print so, with {splits[0][0]} and {splits[0][1]} deaths or near. "
-        "Mend: correct them, the number of deaths or the follow-up."
+        f"{ids(*missing, *_printed_deaths(record))}: no times of death or last contact that print "
+        f"so were found; {splits[0][0]} and {splits[0][1]} deaths in the arms came first, then "
+        "other divisions. Mend: correct these entries, or let PFS or the dates be others."
     )
 
 
-def _splits(record: Record, problem: Problem) -> Iterator[tuple[int, int]]:
-    """Numbers of deaths by arm, those tried first before others: the printed ones, or those whose
-    standard error is nearest to what the hazard ratio prints."""
-    rows = [e for e in chosen(record, endpoint=ENDPOINT, measure="events")
-            if not e.factor and not e.quotes and e.part in ("count", "events")]  # fmt: skip
-    by_arm = [next((int(e.value) for e in rows if e.arm == arm), None) for arm in problem.arms]
-    if by_arm[0] is not None and by_arm[1] is not None:
-        yield by_arm[0], by_arm[1]
-        return
+def _printed_deaths(record: Record) -> list[Entry]:
+    """The entries with numbers of deaths, by arm or in total."""
+    rows = chosen(record, endpoint=ENDPOINT, measure="events")
+    return [e for e in rows if not e.factor and not e.quotes and e.part in ("count", "events")]
+
+
+def _splits(record: Record, problem: Problem) -> list[tuple[int, int]]:
+    """Deaths by arm: the printed ones; or divisions of the printed total, from that of the PFS
+    events outwards."""
+    rows = _printed_deaths(record)
+    one, other = (next((int(e.value) for e in rows if e.arm == a), None) for a in problem.arms)
+    if one is not None and other is not None:
+        return [(one, other)]
     total = next((int(e.value) for e in rows if e.arm not in problem.arms), None)
     if total is None:
         total = round(DEATHS_OF_EVENTS * sum(problem.events))
-    share = problem.events[0] / sum(problem.events)
-    center = round(total * share)
-    for k in range(SPLITS):
-        d = center + (k + 1) // 2 * (-1 if k % 2 else 1)
-        yield d, total - d
+    center = round(total * problem.events[0] / sum(problem.events))
+    tried = (center + (k + 1) // 2 * (-1 if k % 2 else 1) for k in range(SPLITS))
+    return [(d, total - d) for d in tried if 0 <= d <= total]
 
 
 def _problem(
@@ -144,10 +150,10 @@ def _bounds(
         last[now], died[now] = pfs[now], True
         able = where(mine & ~died & (last > pfs))
         if deaths - len(now) > len(able):
-            printed = chosen(record, endpoint=ENDPOINT, measure="events", part="count")
+            k = len(now) + len(able)
             raise RecordError(
-                f"{ids(*printed)}: of arm {arm} only {len(now) + len(able)} patients off treatment "
-                "can have died before the cutoff. Mend: correct the number of deaths."
+                f"{ids(*_printed_deaths(record))}: of arm {arm} only {k} patients "
+                "off treatment can have died before the cutoff. Mend: correct the number of deaths."
             )
         # Likelier those who were followed for longer after PFS.
         later = draw(rng, able, deaths - len(now), (last - pfs)[able].astype(float))
@@ -164,6 +170,9 @@ def _bounds(
             )
         i = int(rng.choice(able))
         first[i] = last[i] = rng.integers(max(low, first[i]), min(high, last[i]) + 1)
+    # The others who could be followed for longer than anybody was are lost to it at various days.
+    for i in where(~died & (first < last) & (until > calendar.longest)):
+        last[i] = rng.integers(max(int(first[i]), calendar.longest - SPREAD), calendar.longest + 1)
     return _Bounds(first, last, died)
 
 
@@ -175,12 +184,13 @@ def _start(
     gives its printed median; without one they are followed to the cutoff."""
     first, last, died = bounds.first, bounds.last, bounds.died
     early = first + (last - first) * rng.uniform(size=len(first))
-    lost, rate = rng.exponential(size=len(first)), 0.0
-    for rate in np.geomspace(3e-2, 1e-5, 200) if "median" in seen else ():
-        day = np.where(died, early, np.minimum(last, first + lost / rate))
-        if np.median(day) >= seen["median"][0]:
+    lost, day = rng.exponential(size=len(first)), np.where(died, early, last)
+    for rate in np.geomspace(1e-5, 3e-2, 200) if "median" in seen else ():
+        if np.median(day) <= seen["median"][1]:
             break
-    day = np.where(died, early, np.minimum(last, first + lost / rate) if rate else last)
+        day = np.where(died, early, np.minimum(last, first + lost / rate))
+    # Who is followed to the cutoff stays so.
+    first = np.where(~died & (day >= last), last, first)
     level = np.column_stack([
         patients[f] == levels[1] for f, levels in zip(problem.factors, problem.levels, strict=True)
     ]) if problem.factors else np.zeros((len(day), 0))  # fmt: skip
