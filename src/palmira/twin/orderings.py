@@ -98,6 +98,12 @@ def orderings(n: int, events: int, first: int, boxes: Any) -> list[Ordering]:
     return [Ordering(letters, cuts) for letters, cuts, *_ in partial]
 
 
+def rate_at(order: Ordering, n: int, landmark: int) -> tuple[float, float]:
+    """Rate and variance of an arm of ``n`` patients at one of an order's landmarks."""
+    _, log_s, v = _follow(order.letters[: order.cuts[landmark]], n, 0.0, 0.0)
+    return float(np.exp(log_s)), v
+
+
 def _follow(letters: str, at_risk: int, log_s: float, v: float) -> tuple[int, float, float]:
     for letter in letters:
         if letter == "e":

@@ -2,19 +2,174 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from palmira.record import Record
+from palmira.schema import RecordError
+from palmira.twin.benefit import benefit_tables, design, frame, nearest_table
+from palmira.twin.goals import ANY, Goal, parts
+from palmira.twin.margins import number
+from palmira.twin.orderings import Ordering, find_order, orderings, rate_at
 from palmira.twin.problem import Problem
-from palmira.twin.tables import PatientTable
+from palmira.twin.tables import PatientTable, distances, improve, start
+
+Array = NDArray[np.float64]
+STABLE = "methods.outcomes.stable_disease"
+# Steps and temperatures of each round: curves alone, then all goals, cooled and warmed again.
+CURVES = (200_000, 1.5, 0.2)
+ROUNDS = ((6_000_000, 1.0, 0.06), *((2_000_000, 0.35, 0.05),) * 4)
+# Starts from other orders where no order of the large arm goes with that of the small one.
+ORDERS = 40
+# Weight of the landmarks; of a small subgroup's curve, which few moves change.
+LANDMARKS, SMALL = 20.0, 60.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A patient table, its distance from each goal, and the goals that it was held against."""
+
+    table: PatientTable
+    costs: Array
+    goal: Goal
+
+    @property
+    def missed(self) -> NDArray[np.intp]:
+        """Positions of the goals that are missed."""
+        return np.flatnonzero(self.costs[:-1] > 0)
+
+
+def weights(problem: Problem) -> Array:
+    """Weight of each goal at the start: more for landmarks and for small subgroups."""
+    marks, gap, _, _, ratio, z, _, goals = parts(len(problem.factors))
+    w, n = np.ones(goals), np.zeros((z - ratio, 2))
+    n[0] = problem.n
+    n[2::2] = problem.factor_n
+    n[1::2] = np.array(problem.n) - problem.factor_n
+    w[:marks] = np.clip(SMALL / n.ravel(), 1, 10) ** 0.75
+    w[ratio:z] = np.clip(2 * SMALL / n.sum(axis=1), 1, 8) ** 0.75
+    w[marks : gap + 1] = LANDMARKS
+    return w
+
+
+def small_orders(problem: Problem) -> tuple[int, list[Ordering]]:
+    """The smaller arm, and all orders of it that meet its landmarks (none: too many to try)."""
+    a = int(np.argmin(problem.n))
+    boxes = problem.goal.mark_boxes[a]
+    if not len(boxes) or (boxes[:, 0] <= -ANY).any():
+        return a, []
+    return a, orderings(problem.n[a], problem.events[a], problem.untreated[a], boxes)
+
+
+def draw_orders(
+    problem: Problem, small: tuple[int, list[Ordering]], rng: np.random.Generator
+) -> list[Ordering | None]:
+    """Orders of events and censorings of both arms that meet all landmarks and their difference;
+    None for an arm whose order is left to the search."""
+    a, known = small
+    found: list[Ordering | None] = [None, None]
+    boxes = problem.goal.mark_boxes[1 - a]
+    if not known or (boxes[:, 0] <= -ANY).any():
+        return found
+    sign = 1.0 if a == 1 else -1.0
+    k = max(0, int(problem.goal.gap[6]))
+    for _ in range(ORDERS):
+        found[a] = known[int(rng.integers(len(known)))]
+        other = rate_at(found[a], problem.n[a], k)
+        gap = np.append(problem.goal.gap, sign)
+        found[1 - a] = find_order(problem.n[1 - a], problem.events[1 - a],
+                                  problem.untreated[1 - a], boxes, gap, other, rng)  # fmt: skip
+        if found[1 - a] is not None:
+            return found
+    return found
+
+
+def search(
+    record: Record, problem: Problem, scale: str, horizon: int, seed: int,
+    rounds: tuple[tuple[int, float, float], ...] = ROUNDS,
+) -> Iterator[Found]:  # fmt: skip
+    """Better and better tables, one a round; the last is the best. ``horizon``: the last day."""
+    rng = np.random.default_rng(seed)
+    orders = draw_orders(problem, small_orders(problem), rng)
+    frozen = np.array([o is not None for o in orders])
+    table = start(problem, horizon, rng, orders)
+    ratios = np.tile([-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY], (len(problem.goal.ratios), 1))
+    curves = problem.goal._replace(ratios=ratios)
+    table, _ = improve(problem, table, curves, frozen, weights(problem), *CURVES,
+                       seed=_seed(rng))  # fmt: skip
+    goal = problem.goal._replace(need=benefit_needs(record, problem, scale, table))
+    best = Found(table, distances(problem, table, goal), goal)
+    for steps, hot, cold in rounds:
+        new, costs = improve(problem, best.table, goal, frozen, weights(problem), steps, hot, cold,
+                             _seed(rng), interactions=True)  # fmt: skip
+        if costs[:-1].sum() < best.costs[:-1].sum():
+            best = Found(new, costs, goal)
+        yield best
+        if not len(best.missed):
+            return
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
+
+
+def benefit_needs(record: Record, problem: Problem, scale: str, table: PatientTable) -> Array:
+    """Patients by arm and cell of both strata, and those whose PFS must be long enough for clinical
+    benefit, so that the printed odds ratio of clinical benefit can be met; zeros where none is
+    asked for. Of the tables that print it the one nearest to ``table``."""
+    need, about = np.zeros((3, 2, 4)), frame(record)
+    weeks, which = number(record, STABLE), np.flatnonzero(problem.adjusting)
+    known = benefit_tables(record, scale) if about is not None and len(which) == 2 else []
+    if not known or about is None or weeks is None:
+        return need
+    day = 7 * weeks
+    f, g = (problem.factors.index(s) for s in about.strata)
+    cell = 4 * table.arm + 2 * table.level[:, f] + table.level[:, g]
+    n = np.bincount(cell, minlength=8)
+    late = np.bincount(cell[table.day > day], minlength=8).astype(float)
+    x = design(about)
+    options = []
+    for t in known:
+        cells = np.array([t.n[a][c] for a in about.arms for c in about.cells])
+        given = np.array([t.benefit[a][c] for a in about.arms for c in about.cells])
+        sums = (x.T @ given).round().astype(np.int64)
+        wanted = x.T @ (late * about.benefit.sum() / late.sum())
+        options.append((np.abs(cells - n).sum() + 2 * np.abs(sums - wanted)[2:].sum(), cells, sums))
+    _, cells, sums = min(options, key=lambda o: float(o[0]))
+    given = nearest_table(about, cells, sums, np.maximum(late * cells / np.maximum(n, 1), 0.3))
+    if given is None:
+        return need
+    need[:2, 0], need[:2, 1] = cells.reshape(2, 4), given.reshape(2, 4)
+    need[2, 0, 0], need[2, 0, 1], need[2, 1, 0] = day, f, g
+    return need
+
+
+def collisions(problem: Problem, found: Found) -> list[str]:
+    """Ids of the targets of all patients that the search could not meet together."""
+    marks, gap, _, _, ratio, *_ = parts(len(problem.factors))
+    overall = {0, 1, marks, marks + 1, gap, ratio}
+    return [id for c in found.missed if int(c) in overall for id in problem.names[int(c)]]
+
+
+def refuse(record: Record, problem: Problem, found: Found) -> None:
+    """Raises ``RecordError`` naming the entries where the overall numbers were not met."""
+    if ids := collisions(problem, found):
+        raise RecordError(
+            f"{record.trial}: no patient table was found in which these hold together: "
+            f"{', '.join(ids)}. Mend: correct the entries, or search longer."
+        )
 
 
 def patients_frame(problem: Problem, table: PatientTable) -> pd.DataFrame:
     """One line a patient, experimental arm first: arm, pfs (days), pfs_event, treated, factors."""
-    frame = pd.DataFrame({
+    columns = {
         "arm": np.array(problem.arms)[table.arm], "pfs": table.day, "pfs_event": table.event,
         "treated": table.last > 1,
-    })  # fmt: skip
+    }  # fmt: skip
     for f, (factor, levels) in enumerate(zip(problem.factors, problem.levels, strict=True)):
-        frame[factor] = np.array(levels)[table.level[:, f]]
-    return frame
+        columns[factor] = np.array(levels)[table.level[:, f]]
+    return pd.DataFrame(columns)

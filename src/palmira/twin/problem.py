@@ -13,7 +13,7 @@ from palmira.record import Record
 from palmira.schema import RecordError
 from palmira.subgroups import two_arms
 from palmira.twin.goals import ANY, Goal, parts
-from palmira.twin.targets import Target, targets
+from palmira.twin.targets import Target, main_analysis, targets
 
 DAYS_PER_MONTH = 30.4375
 # What printed log ratios are multiplied by: contrasts that are orthonormal, or the usual coding.
@@ -111,7 +111,7 @@ def pfs_problem(record: Record, scale: str, endpoint: str = "PFS") -> Problem:
     second = [list(v.values())[1] for v in found.values()]
     adjusting = np.array([f in record.sheet.strata for f in factors], dtype=bool)
     wanted = [t for t in targets(record, scale) if t.attainable and t.of.endpoint == endpoint
-              and t.of.analysis in (None, "final")]  # fmt: skip
+              and t.of.analysis in (None, main_analysis(record))]  # fmt: skip
     problem = Problem(
         endpoint, arms, sizes["n"], sizes["events"], _untreated(record, arms), factors, levels,
         np.array([[b[1] for b in arm] for arm in second], dtype=np.int64).reshape(-1, 2),
