@@ -17,10 +17,10 @@ pytest.importorskip("numba")
 
 from palmira.twin import enrollment, overall_survival
 from palmira.twin.enrollment import enroll
-from palmira.twin.goals import ANY, parts
+from palmira.twin.goals import parts
 from palmira.twin.overall_survival import survive
 from palmira.twin.pfs import patients_frame
-from palmira.twin.problem import pfs_problem
+from palmira.twin.problem import empty_goal, pfs_problem
 from palmira.twin.tables import improve, start
 
 # Groups of targets, and which of them these stages answer for.
@@ -33,17 +33,14 @@ ONE_SCALE = pytest.mark.parametrize("scale", ["full"], indirect=True)
 
 
 def progressed(record: Record, scale: str) -> tuple:
-    """PFS with the printed hazard ratio of all patients, and its problem."""
+    """PFS with the printed landmarks and hazard ratio of all patients, and its problem."""
     problem = pfs_problem(record, scale)
     table = start(problem, 1100, np.random.default_rng(1), [None, None])
-    _, _, _, _, ratio, _, _, goals = parts(len(problem.factors))
-    loose = np.tile([-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY], (ratio // 2, 1))
-    ratios = loose[: len(problem.goal.ratios)].copy()
-    ratios[0] = problem.goal.ratios[0]
-    table, _ = improve(
-        problem, table, problem.goal._replace(ratios=ratios), np.zeros(2, dtype=bool),
-        np.ones(goals), STEPS, 0.6, 0.1, 1,
-    )  # fmt: skip
+    goal = empty_goal(len(problem.factors), problem.adjusting, problem.goal.scale)
+    goal.ratios[0] = problem.goal.ratios[0]
+    goal = goal._replace(mark_days=problem.goal.mark_days, mark_boxes=problem.goal.mark_boxes)
+    weights = np.ones(parts(len(problem.factors))[-1])
+    table, _ = improve(problem, table, goal, np.zeros(2, dtype=bool), weights, STEPS, 0.6, 0.1, 1)
     return problem, patients_frame(problem, table)
 
 
@@ -128,9 +125,7 @@ def test_a_seed_gives_the_same_days_and_another_seed_others(before, patients, sc
     palmira, (problem, table) = published("palmira"), before
     again = survive(palmira, problem, enroll(palmira, problem, table, 1), 1, scale)
     pd.testing.assert_frame_equal(again, patients)
-    other = enroll(palmira, problem, table, 2)
-    assert (other["enrolled"] != patients["enrolled"]).any()
-    assert (survive(palmira, problem, other, 2, scale)["os"] != patients["os"]).any()
+    assert (enroll(palmira, problem, table, 2)["enrolled"] != patients["enrolled"]).any()
 
 
 @ONE_SCALE
@@ -153,7 +148,6 @@ def test_days_of_assignment_that_do_not_exist_name_the_entry(
 @pytest.mark.parametrize("id, text, named", [
     ("results.os.deaths.total.count", "195", "can have died before the cutoff"),
     ("results.follow_up.total.median", "33.2", "no times of death or last contact"),
-    ("results.follow_up.total.minimum", "4.0", "follow-up is 1 days"),
 ])  # fmt: skip
 def test_times_of_death_that_do_not_exist_name_the_entry(
     monkeypatch, palmira, reprinted, before, enrolled, scale, id, text, named
