@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from palmira.audit import MEANINGS as AUDIT_MEANINGS
@@ -20,6 +21,7 @@ from palmira.record import comparators, load, published
 from palmira.schema import RecordError
 
 BAD_INPUT = 2
+STOPPED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                        help="the mildest verdict to show; by default all with --json, else all but "
                        "consistent")  # fmt: skip
     check.set_defaults(run=_audit)
+    twin = commands.add_parser("twin", help="synthetic patients whose statistics are a record's")
+    twin.add_argument("record", type=Path, help="a record (YAML)")
+    twin.add_argument("--out", type=Path, required=True, help="folder for the data sets (CSV)")
+    twin.add_argument("--seed", type=int, default=1, help="the same seed, the same files")
+    twin.add_argument(
+        "--scale", choices=["full", "neutral"], default="neutral",
+        help="how printed hazard ratios are read; neutral: as ordinary ones",
+    )  # fmt: skip
+    twin.add_argument("--quick", action="store_true", help="curves only, in under a minute")
+    twin.set_defaults(run=_twin)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -87,6 +99,31 @@ def _print_audit(trial: str, checks: list[Check], shown: list[Check]) -> None:
         if counts[verdict]:
             console.print(f"{counts[verdict]:5d}  {verdict}: {AUDIT_MEANINGS[verdict]}")
     console.print("The audit speaks of consistency only; it cannot tell how a number came to be.")
+
+
+def _twin(options: argparse.Namespace) -> int:
+    try:
+        from palmira.twin.make import make
+    except ImportError as error:
+        raise RecordError(
+            f"{error.name} is not installed. Mend: pip install 'palmira[twin]'."
+        ) from None
+    effort = "quick" if options.quick else "full"
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+                  console=Console(stderr=True)) as progress:  # fmt: skip
+        task = progress.add_task("Reading the record", total=1.0)
+
+        def tell(words: str, share: float) -> None:
+            progress.update(task, description=words, completed=share)
+
+        try:
+            patients = make(options.record, options.out, options.seed, options.scale, effort, tell)
+        except KeyboardInterrupt:
+            progress.stop()
+            print("palmira: stopped; the same command goes on from here.", file=sys.stderr)
+            return STOPPED
+    print(f"{len(patients)} synthetic patients in {options.out}")
+    return 0
 
 
 def _ledger(options: argparse.Namespace) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -31,11 +30,13 @@ LANDMARKS, SMALL = 20.0, 60.0
 
 @dataclass(frozen=True)
 class Found:
-    """A patient table, its distance from each goal, and the goals that it was held against."""
+    """A patient table, its distance from each goal, the goals that it was held against, and which
+    arms keep their order of events and censorings."""
 
     table: PatientTable
     costs: Array
     goal: Goal
+    frozen: NDArray[np.bool_]
 
     @property
     def missed(self) -> NDArray[np.intp]:
@@ -78,8 +79,8 @@ def draw_orders(
     sign = 1.0 if a == 1 else -1.0
     k = max(0, int(problem.goal.gap[6]))
     for _ in range(ORDERS):
-        found[a] = known[int(rng.integers(len(known)))]
-        other = rate_at(found[a], problem.n[a], k)
+        one = found[a] = known[int(rng.integers(len(known)))]
+        other = rate_at(one, problem.n[a], k)
         gap = np.append(problem.goal.gap, sign)
         found[1 - a] = find_order(problem.n[1 - a], problem.events[1 - a],
                                   problem.untreated[1 - a], boxes, gap, other, rng)  # fmt: skip
@@ -88,33 +89,43 @@ def draw_orders(
     return found
 
 
-def search(
-    record: Record, problem: Problem, scale: str, horizon: int, seed: int,
-    rounds: tuple[tuple[int, float, float], ...] = ROUNDS,
-) -> Iterator[Found]:  # fmt: skip
-    """Better and better tables, one a round; the last is the best. ``horizon``: the last day."""
+def curves_only(goal: Goal) -> Goal:
+    """The goal without the subgroups' hazard ratios and the interactions."""
+    ratios, z = goal.ratios.copy(), np.tile([0.0, ANY], (len(goal.z), 1))
+    ratios[1:] = [-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY]
+    return goal._replace(ratios=ratios, z=z)
+
+
+def begin(
+    record: Record, problem: Problem, scale: str, horizon: int, seed: int, quick: bool = False
+) -> Found:
+    """A table on the printed curves, and the goals of the rounds; ``horizon``: the last day.
+
+    ``quick``: only curves and the hazard ratio of all patients are aimed at.
+    """
     rng = np.random.default_rng(seed)
     orders = draw_orders(problem, small_orders(problem), rng)
     frozen = np.array([o is not None for o in orders])
     table = start(problem, horizon, rng, orders)
     ratios = np.tile([-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY], (len(problem.goal.ratios), 1))
     curves = problem.goal._replace(ratios=ratios)
-    table, _ = improve(problem, table, curves, frozen, weights(problem), *CURVES,
-                       seed=_seed(rng))  # fmt: skip
-    goal = problem.goal._replace(need=benefit_needs(record, problem, scale, table))
-    best = Found(table, distances(problem, table, goal), goal)
-    for steps, hot, cold in rounds:
-        new, costs = improve(problem, best.table, goal, frozen, weights(problem), steps, hot, cold,
-                             _seed(rng), interactions=True)  # fmt: skip
-        if costs[:-1].sum() < best.costs[:-1].sum():
-            best = Found(new, costs, goal)
-        yield best
-        if not len(best.missed):
-            return
+    table, _ = improve(problem, table, curves, frozen, weights(problem), *CURVES, seed=seed)
+    goal = curves_only(problem.goal) if quick else problem.goal
+    need = benefit_needs(record, problem, "" if quick else scale, table)
+    goal = goal._replace(need=need)
+    return Found(table, distances(problem, table, goal), goal, frozen)
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))
+def go_on(problem: Problem, found: Found, k: int, seed: int,
+          rounds: tuple[tuple[int, float, float], ...] = ROUNDS) -> Found:  # fmt: skip
+    """Round ``k`` from the best table so far; returns the better one."""
+    if not len(found.missed):
+        return found
+    steps, hot, cold = rounds[k]
+    table, costs = improve(problem, found.table, found.goal, found.frozen, weights(problem), steps,
+                           hot, cold, seed + 1000 * (k + 1), interactions=True)  # fmt: skip
+    better = costs[:-1].sum() < found.costs[:-1].sum()
+    return replace(found, table=table, costs=costs) if better or k == 0 else found
 
 
 def benefit_needs(record: Record, problem: Problem, scale: str, table: PatientTable) -> Array:
@@ -123,29 +134,41 @@ def benefit_needs(record: Record, problem: Problem, scale: str, table: PatientTa
     asked for. Of the tables that print it the one nearest to ``table``."""
     need, about = np.zeros((3, 2, 4)), frame(record)
     weeks, which = number(record, STABLE), np.flatnonzero(problem.adjusting)
-    known = benefit_tables(record, scale) if about is not None and len(which) == 2 else []
-    if not known or about is None or weeks is None:
+    if about is None or weeks is None or len(which) != 2:
         return need
-    day = 7 * weeks
     f, g = (problem.factors.index(s) for s in about.strata)
     cell = 4 * table.arm + 2 * table.level[:, f] + table.level[:, g]
     n = np.bincount(cell, minlength=8)
-    late = np.bincount(cell[table.day > day], minlength=8).astype(float)
+    late = np.bincount(cell[table.day > 7 * weeks], minlength=8).astype(float)
+    share = np.repeat(about.benefit / np.maximum(late.reshape(2, 4).sum(axis=1), 1), 4)
+    expected = np.clip(late * share, 0.3, n)
     x = design(about)
-    options = []
+    options = [(0.0, n, (x.T @ _rounded(expected, about.benefit)).round().astype(np.int64))]
+    known = benefit_tables(record, scale) if scale == "full" else []
     for t in known:
         cells = np.array([t.n[a][c] for a in about.arms for c in about.cells])
         given = np.array([t.benefit[a][c] for a in about.arms for c in about.cells])
         sums = (x.T @ given).round().astype(np.int64)
-        wanted = x.T @ (late * about.benefit.sum() / late.sum())
-        options.append((np.abs(cells - n).sum() + 2 * np.abs(sums - wanted)[2:].sum(), cells, sums))
-    _, cells, sums = min(options, key=lambda o: float(o[0]))
-    given = nearest_table(about, cells, sums, np.maximum(late * cells / np.maximum(n, 1), 0.3))
-    if given is None:
-        return need
-    need[:2, 0], need[:2, 1] = cells.reshape(2, 4), given.reshape(2, 4)
-    need[2, 0, 0], need[2, 0, 1], need[2, 1, 0] = day, f, g
+        far = np.abs(cells - n).sum() + 2 * np.abs(sums - x.T @ expected)[2:].sum()
+        options.append((float(far), cells, sums))
+    _, cells, sums = min(options[1:] or options, key=lambda o: o[0])
+    expected = np.maximum(expected * cells / np.maximum(n, 1), 0.3)
+    nearest = nearest_table(about, cells, sums, expected)
+    if nearest is not None:
+        need[:2, 0], need[:2, 1] = cells.reshape(2, 4), nearest.reshape(2, 4)
+        need[2, 0, 0], need[2, 0, 1], need[2, 1, 0] = 7 * weeks, f, g
     return need
+
+
+def _rounded(expected: Array, totals: NDArray[np.int64]) -> Array:
+    """Whole numbers near to ``expected`` with each arm's total, by largest remainder."""
+    out = []
+    for values, total in zip(expected.reshape(2, 4), totals, strict=True):
+        scaled = values * total / values.sum()
+        low = np.floor(scaled)
+        low[np.argsort(low - scaled)[: int(total - low.sum())]] += 1
+        out.append(low)
+    return np.concatenate(out)
 
 
 def collisions(problem: Problem, found: Found) -> list[str]:

@@ -51,8 +51,9 @@ def responses(
     to chance); a responder may have had less only where too few others are at hand. Of the patients
     of a group those with the longest PFS benefit. Responders have measurable disease, respond at a
     planned assessment, are confirmed at the next, and progress later. A patient with longer PFS but
-    without benefit is not evaluable (NE), for neither response nor stable disease of that length
-    may stand in the data. Where no rate of benefit is printed, all of these have benefit. Patients
+    without benefit has progression (PD) as best response, or is not evaluable (NE) if none was
+    seen, and lacks the earlier assessments: neither response nor stable disease of that length may
+    stand in the data. Where no rate of benefit is printed, all of these have benefit. Patients
     are returned as they are where the record lacks the interval of the assessments. Raises
     ``RecordError`` naming the entries where no choice has the printed numbers.
     """
@@ -80,7 +81,7 @@ def responses(
     progressed = patients["pfs_event"].to_numpy() & ~_died_first(patients)
     beyond = day > needed if needed is not None else np.zeros(len(out), dtype=bool)
     text = np.where(stable, "SD", np.where(progressed, "PD", "NE"))
-    text = np.where(beyond & ~benefit, "NE", text)
+    text = np.where(beyond & ~benefit, np.where(progressed, "PD", "NE"), text)
     out["response"] = np.where(response, "PR", text)
     out["benefit"] = benefit
     for i in where(response):

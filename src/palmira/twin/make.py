@@ -1,0 +1,131 @@
+"""A twin from a record: all stages in order, kept one by one so that a stopped run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from palmira.audit import audit
+from palmira.record import Record, load
+from palmira.schema import RecordError
+from palmira.twin import pfs
+from palmira.twin.adam import frames
+from palmira.twin.adverse_events import adverse_events
+from palmira.twin.attainable import why_not
+from palmira.twin.characteristics import characteristics
+from palmira.twin.enrollment import calendar_of, enroll
+from palmira.twin.exposure import exposure
+from palmira.twin.overall_survival import survive
+from palmira.twin.problem import Problem, pfs_problem
+from palmira.twin.responses import responses
+from palmira.twin.store import write
+
+# Rounds of the search: to the standard of the committed twin, and for a first look.
+EFFORTS = {"full": pfs.ROUNDS, "quick": ((400_000, 0.5, 0.06),)}
+SPARE = 10
+Tell = Callable[[str, float], None]
+
+
+def check(record: Record, scale: str) -> None:
+    """Raises ``RecordError`` naming entries that no patient table can have together, beyond the
+    numbers that are set aside as not attainable."""
+    aside = why_not(record, scale)
+    for c in audit(record, only=("C16",)):
+        if c.verdict == "inconsistent" and c.entry not in aside:
+            raise RecordError(f"{record.trial}: {c.detail}. Mend: correct one of these entries.")
+
+
+def horizon_of(record: Record, problem: Problem) -> int:
+    """The last day of the main end point: a little before the longest follow-up."""
+    calendar = calendar_of(record, problem)
+    return min(calendar.longest, calendar.cutoff) - SPARE
+
+
+class Stages:
+    """Results of the stages in a folder of their own, for one record, scale, seed and code."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder.parent / f".{folder.name}-{key}"
+
+    def __call__(self, name: str, compute: Callable[[], Any]) -> Any:
+        """The kept result of a stage, or the computed one, which is then kept."""
+        path = self.folder / f"{name}.pickle"
+        if path.exists():
+            with suppress(Exception):  # a file that cannot be read is made again
+                return pickle.loads(path.read_bytes())
+        result = compute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")
+        beside.write_bytes(pickle.dumps(result))
+        beside.rename(path)
+        return result
+
+    def clear(self) -> None:
+        """Remove what is kept."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def digest(path: Path, *words: object) -> str:
+    """One word for a record's file, the code of the generator and some settings."""
+    total = hashlib.sha256(repr(words).encode())
+    for file in (path, *sorted(Path(__file__).parent.glob("*.py"))):
+        total.update(file.read_bytes())
+    return total.hexdigest()[:12]
+
+
+def make(path: Path, out: Path, seed: int, scale: str, effort: str, tell: Tell) -> pd.DataFrame:
+    """Write a twin of the record at ``path`` to the folder ``out``; returns its patients.
+
+    ``effort``: "full", or "quick" for the overall rows and curves only. ``tell`` hears the stage
+    and the share done. A run that was stopped goes on where it was. Raises ``RecordError`` for a
+    record that lacks what is needed, or that no patient table satisfies; nothing is written then.
+    """
+    record = load(path)
+    stages = Stages(out.absolute(), digest(path, seed, scale, effort))
+    tell("Checking the record", 0.0)
+    problem = pfs_problem(record, scale)
+    stages("check", lambda: check(record, scale))
+    table = _search(record, problem, scale, seed, effort, stages, tell)
+    tell("Calendar, survival, response, characteristics, treatment, adverse events", 0.95)
+
+    def later() -> tuple[pd.DataFrame, pd.DataFrame]:
+        rng = np.random.default_rng([seed, 9])
+        patients = enroll(record, problem, pfs.patients_frame(problem, table), [seed, 2])
+        patients = survive(record, problem, patients, [seed, 3], scale)
+        patients = responses(record, patients, rng, scale)
+        patients = exposure(record, characteristics(record, patients, rng), rng)
+        return patients, adverse_events(record, patients, rng)
+
+    patients, events = stages("later", later)
+    write(frames(patients, events, record, scale), out)
+    stages.clear()
+    tell("Written", 1.0)
+    return patients
+
+
+def _search(record: Record, problem: Problem, scale: str, seed: int, effort: str, stages: Stages,
+            tell: Tell) -> pfs.PatientTable:  # fmt: skip
+    rounds = EFFORTS[effort]
+    words, total = "Searching patients' times and factors", sum(r[0] for r in rounds)
+    tell(words, 0.02)
+    found: pfs.Found = stages(
+        "start",
+        lambda: pfs.begin(
+            record, problem, scale, horizon_of(record, problem), seed, effort == "quick"
+        ),
+    )
+    for k in range(len(rounds)):
+        share = 0.05 + 0.9 * sum(r[0] for r in rounds[:k]) / total
+        tell(f"{words}: {len(found.missed)} goals missed", share)
+        found = stages(f"round{k}", partial(pfs.go_on, problem, found, k, seed, rounds))
+    pfs.refuse(record, problem, found)
+    return found.table
