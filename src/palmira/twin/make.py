@@ -7,6 +7,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,17 @@ from palmira.twin.attainable import why_not
 from palmira.twin.characteristics import characteristics
 from palmira.twin.enrollment import calendar_of, enroll
 from palmira.twin.exposure import exposure
+from palmira.twin.margins import number
 from palmira.twin.overall_survival import survive
 from palmira.twin.problem import Problem, pfs_problem
 from palmira.twin.responses import responses
 from palmira.twin.store import write
+from palmira.twin.study_days import DAYS_PER_WEEK, VISIT_WINDOW
 
 # Rounds of the search: to the standard of the committed twin, and for a first look.
 EFFORTS = {"full": pfs.ROUNDS, "quick": ((400_000, 0.5, 0.06),)}
 SPARE = 10
+INTERVAL = "methods.assessment.first_interval"
 Tell = Callable[[str, float], None]
 
 
@@ -48,6 +52,14 @@ def horizon_of(record: Record, problem: Problem) -> int:
     """The last day of the main end point: a little before the longest follow-up."""
     calendar = calendar_of(record, problem)
     return min(calendar.longest, calendar.cutoff) - SPARE
+
+
+def earliest_censoring(record: Record, problem: Problem) -> int:
+    """The first day on which a patient still on treatment can have had a last assessment: the last
+    patient's time on trial, less the interval of the assessments."""
+    calendar, weeks = calendar_of(record, problem), number(record, INTERVAL)
+    on_trial = calendar.cutoff - calendar.last + 1
+    return max(1, on_trial - round(DAYS_PER_WEEK * (weeks or 0)) - VISIT_WINDOW + 1)
 
 
 class Stages:
@@ -93,6 +105,7 @@ def make(path: Path, out: Path, seed: int, scale: str, effort: str, tell: Tell) 
     stages = Stages(out.absolute(), digest(path, seed, scale, effort))
     tell("Checking the record", 0.0)
     problem = pfs_problem(record, scale)
+    problem = replace(problem, earliest=earliest_censoring(record, problem))
     stages("check", lambda: check(record, scale))
     table = _search(record, problem, scale, seed, effort, stages, tell)
     tell("Calendar, survival, response, characteristics, treatment, adverse events", 0.95)

@@ -143,7 +143,7 @@ def _order_cost(at_risk: int, position: Any, cuts: Any, boxes: Any, gap: Any, ot
 
 @nb.njit(cache=True)
 def _find_order(at_risk: int, events: int, position: Any, cuts: Any, boxes: Any, gap: Any,
-                other: Any, steps: int, rng: Any) -> float:  # fmt: skip
+                other: Any, least: int, steps: int, rng: Any) -> float:  # fmt: skip
     """Anneal an order in place; returns its distance, zero where it meets everything."""
     cost = _order_cost(at_risk, position, cuts, boxes, gap, other)
     old, old_cuts = position.copy(), cuts.copy()
@@ -161,7 +161,7 @@ def _find_order(at_risk: int, events: int, position: Any, cuts: Any, boxes: Any,
         else:
             k = rng.integers(0, len(position))
             reach = 3 if rng.random() < 0.7 else events
-            position[k] = min(events, max(1, position[k] + rng.integers(-reach, reach + 1)))
+            position[k] = min(events, max(least, position[k] + rng.integers(-reach, reach + 1)))
             position.sort()
         new = _order_cost(at_risk, position, cuts, boxes, gap, other)
         if new <= cost - heat * np.log(1.0 - rng.random()):
@@ -172,19 +172,21 @@ def _find_order(at_risk: int, events: int, position: Any, cuts: Any, boxes: Any,
     return cost
 
 
-def find_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any,
+def find_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any, least: int,
                rng: np.random.Generator) -> Ordering | None:  # fmt: skip
     """One order of a large arm that meets ``boxes``, or None where the search finds none.
 
     ``gap``: intervals of the difference to another arm and its limits, the landmark it is taken at
-    (-1: none) and its sign; ``other``: that arm's rate and variance there.
+    (-1: none) and its sign; ``other``: that arm's rate and variance there; ``least``:
+    events before the first censoring.
     """
     boxes, other, free = np.asarray(boxes), np.asarray(other), n - events - first
     middle = [1 - box[:2].mean() for box in boxes]
     for _ in range(RESTARTS):
-        position = np.sort(rng.integers(1, events + 1, free))
+        position = np.sort(rng.integers(least, events + 1, free))
         cuts = np.array([min(events, round(m * events * rng.uniform(0.85, 1.05))) for m in middle])
-        if _find_order(n - first, events, position, cuts, boxes, gap, other, STEPS, rng) > 0:
+        far = _find_order(n - first, events, position, cuts, boxes, gap, other, least, STEPS, rng)
+        if far > 0:
             continue
         places, letters, ends = position.tolist(), "c" * first, []
         for e in range(events):

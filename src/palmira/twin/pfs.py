@@ -15,7 +15,7 @@ from palmira.twin.goals import ANY, Goal, parts
 from palmira.twin.margins import number
 from palmira.twin.orderings import Ordering, find_order, orderings, rate_at
 from palmira.twin.problem import Problem
-from palmira.twin.tables import PatientTable, distances, improve, start
+from palmira.twin.tables import PatientTable, distances, events_before, improve, start
 
 Array = NDArray[np.float64]
 STABLE = "methods.outcomes.stable_disease"
@@ -67,7 +67,7 @@ def small_orders(problem: Problem) -> tuple[int, list[Ordering]]:
 
 
 def draw_orders(
-    problem: Problem, small: tuple[int, list[Ordering]], rng: np.random.Generator
+    problem: Problem, small: tuple[int, list[Ordering]], horizon: int, rng: np.random.Generator
 ) -> list[Ordering | None]:
     """Orders of events and censorings of both arms that meet all landmarks and their difference;
     None for an arm whose order is left to the search."""
@@ -78,12 +78,13 @@ def draw_orders(
         return found
     sign = 1.0 if a == 1 else -1.0
     k = max(0, int(problem.goal.gap[6]))
+    least = events_before(problem, 1 - a, problem.earliest, horizon)
     for _ in range(ORDERS):
         one = found[a] = known[int(rng.integers(len(known)))]
         other = rate_at(one, problem.n[a], k)
         gap = np.append(problem.goal.gap, sign)
-        found[1 - a] = find_order(problem.n[1 - a], problem.events[1 - a],
-                                  problem.untreated[1 - a], boxes, gap, other, rng)  # fmt: skip
+        rest = (problem.n[1 - a], problem.events[1 - a], problem.untreated[1 - a])
+        found[1 - a] = find_order(*rest, boxes, gap, other, least, rng)
         if found[1 - a] is not None:
             return found
     return found
@@ -104,7 +105,7 @@ def begin(
     ``quick``: only curves and the hazard ratio of all patients are aimed at.
     """
     rng = np.random.default_rng(seed)
-    orders = draw_orders(problem, small_orders(problem), rng)
+    orders = draw_orders(problem, small_orders(problem), horizon, rng)
     frozen = np.array([o is not None for o in orders])
     table = start(problem, horizon, rng, orders)
     ratios = np.tile([-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY], (len(problem.goal.ratios), 1))

@@ -31,7 +31,8 @@ class Problem:
 
     ``n`` and ``events`` by arm; ``factors`` and their two ``levels``; ``factor_n`` and
     ``factor_events`` by factor and arm, of the second level; ``adjusting`` marks the factors of the
-    adjusted models; ``untreated`` by arm; ``names``: ids of the targets behind each goal.
+    adjusted models; ``untreated`` by arm; ``names``: ids of the targets behind each goal;
+    ``earliest``: first day on which a treated patient can be censored.
     """
 
     endpoint: str
@@ -46,6 +47,7 @@ class Problem:
     adjusting: NDArray[np.bool_]
     goal: Goal
     names: list[list[str]] = field(default_factory=list)
+    earliest: int = 30
 
     def row(self, factor: str | None, category: str | None) -> int:
         """The row of a level of a factor, 0 for all patients; -1 where it is none."""

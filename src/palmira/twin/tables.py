@@ -15,8 +15,8 @@ from palmira.twin.problem import Problem
 
 Days = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-# Earliest day of an event, and of a censoring of a treated patient (who has had a scan).
-FIRST_EVENT, FIRST_CENSORED = 7, 30
+# Earliest day of an event.
+FIRST_EVENT = 7
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def start(
                     rng.permutation(np.flatnonzero((arm == a) & (event == status)))[:count], f
                 ] = 1
     untreated = (day == 1) & ~event
-    first = np.where(event, FIRST_EVENT, np.where(untreated, 1, FIRST_CENSORED))
+    first = np.where(event, FIRST_EVENT, np.where(untreated, 1, problem.earliest))
     last = np.where(untreated, 1, horizon)
     return PatientTable(np.clip(day, first, last), event, arm, level, first, last)
 
@@ -105,10 +105,16 @@ def _arm_days(
         if k < untreated and letter == "c":
             value = 1
         elif part == 0:
-            value = max(value, FIRST_CENSORED if letter == "c" else FIRST_EVENT)
+            value = max(value, problem.earliest if letter == "c" else FIRST_EVENT)
         days.append(int(value))
         previous, at_risk = value, at_risk - 1
     return np.array(days, dtype=np.int64), np.array([x == "e" for x in letters])
+
+
+def events_before(problem: Problem, a: int, day: int, horizon: int) -> int:
+    """Events that an arm's printed curve has before a day, about."""
+    times, heights = _printed_curve(problem, a, horizon)
+    return max(1, int(0.9 * problem.n[a] * (1 - np.exp(-np.interp(day, times, heights)))))
 
 
 def _printed_curve(problem: Problem, a: int, horizon: int) -> tuple[list[float], list[float]]:
