@@ -1,0 +1,210 @@
+"""Figures of the twins: the curve with what is below it and around it; hazard ratios by scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from palmira.estimates import Estimate
+from palmira.exhibits import Picture
+from palmira.figures.forest import ForestRow, forest
+from palmira.figures.style import ARM_COLORS, INK, MUTED, RULE, canvas, spell
+from palmira.readings import p_text, reading
+from palmira.record import Record
+from palmira.schedule import DAYS_PER_MONTH
+from palmira.twin.curves import arms_of, below, of_arm, survival_at
+from palmira.twin.spread import Spread
+from palmira.twin.verify_survival import Curve
+
+MONTHS = list(range(0, 25, 3))
+# At these months the words compare the two kinds of uncertainty.
+LANDMARKS = (6, 12)
+ROWS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
+TWINS = {"full": "Conditional twin", "neutral": "Neutral twin"}
+STYLES = ("-", (0, (5, 1.2)))
+
+
+def progression_free(
+    patients: pd.DataFrame, record: Record, spread: Spread, scale: str
+) -> Picture:  # fmt: skip
+    """Kaplan-Meier curves of a twin with both bands, and numbers at risk, events and censored.
+
+    ``patients`` has columns arm, time (days), event. The inner band is the range over the
+    ensemble's members, the outer the 95% sampling interval; neither is drawn without the other.
+    """
+    arms = list(arms_of(record).values())
+    curves = {arm: of_arm(patients, arm) for arm in arms}
+    counts = below(patients, [float(m) for m in MONTHS])
+    rows = []
+    with canvas(6.6, nrows=2, gridspec_kw={"height_ratios": [3.4, 1.7]}) as (figure, (ax, under)):
+        for arm, style in zip(arms, STYLES, strict=True):
+            rows += _curve(ax, arm, curves[arm], spread, style)
+            mine = patients[(patients["arm"] == arm) & ~patients["event"]]
+            days = sorted(set(mine["time"]))
+            ax.plot([d / DAYS_PER_MONTH for d in days], [100 * curves[arm].at(d) for d in days],
+                    "|", color=ARM_COLORS[arm], ms=6, mew=0.9, zorder=4)  # fmt: skip
+        _legend(ax, record, arms)
+        ax.set(xlim=(0, 24.6), ylim=(0, 101), xticks=MONTHS, yticks=range(0, 101, 25))
+        ax.set_ylabel("Free of progression and alive, %")
+        ax.set_xlabel("Months from random assignment")
+        ax.text(0.015, 0.03, "Invented patients, not those of the trial", transform=ax.transAxes,
+                color=MUTED, style="italic", fontsize=9.5)  # fmt: skip
+        _beneath(under, counts, record, arms)
+    data = pd.concat([pd.DataFrame(rows), _long(counts)], ignore_index=True)
+    return Picture(figure, _said(curves, counts, record, spread, scale), data.assign(scale=scale))
+
+
+def _curve(
+    ax: Axes, arm: str, curve: Curve, spread: Spread, style: object
+) -> list[dict[str, float | str]]:
+    color, band = ARM_COLORS[arm], spread.bands[arm]
+    months = curve.days / DAYS_PER_MONTH
+    ax.fill_between(months, 100 * curve.lower, 100 * curve.upper, step="post", color=color,
+                    alpha=0.11, lw=0)  # fmt: skip
+    for limit in (curve.lower, curve.upper):
+        ax.plot(months, 100 * limit, drawstyle="steps-post", color=color, lw=0.6, alpha=0.6)
+    ax.fill_between(band.months, 100 * band.low, 100 * band.high, color=color, alpha=0.4, lw=0)
+    for pushed in (band.pushed_low, band.pushed_high):
+        ax.plot(band.months, 100 * pushed, ":", color=color, lw=1)
+    ax.plot(months, 100 * curve.survival, drawstyle="steps-post", color=color, lw=1.8, ls=style,
+            zorder=3)  # fmt: skip
+    steps: list[dict[str, float | str]] = [
+        {"arm": arm, "what": "curve", "month": m, "percent": 100 * s, "lower": 100 * low,
+         "upper": 100 * up}
+        for m, s, low, up in zip(months, curve.survival, curve.lower, curve.upper, strict=True)
+    ]  # fmt: skip
+    ranges: list[dict[str, float | str]] = [
+        {"arm": arm, "what": what, "month": m, "lower": 100 * low, "upper": 100 * up}
+        for what, lows, ups in (
+            ("range over twins", band.low, band.high),
+            ("range by directed search", band.pushed_low, band.pushed_high),
+        )
+        for m, low, up in zip(band.months, lows, ups, strict=True)
+    ]
+    return steps + ranges
+
+
+def _legend(ax: Axes, record: Record, arms: list[str]) -> None:
+    """Names beside two swatches each; what the shades mean, once, in words."""
+    y = 0.95
+    for arm, style in zip(arms, STYLES, strict=True):
+        ax.plot([0.47, 0.53], [y, y], transform=ax.transAxes, color=ARM_COLORS[arm], lw=1.8,
+                ls=style)  # fmt: skip
+        ax.text(0.545, y, record.sheet.arms[arm].label, transform=ax.transAxes, va="center",
+                color=ARM_COLORS[arm], weight="bold")  # fmt: skip
+        y -= 0.075
+    for alpha, words in (
+        (0.4, "range over twins, an inner bound"), (0.11, "95% sampling interval"),
+    ):  # fmt: skip
+        ax.fill_between([0.47, 0.53], y - 0.025, y + 0.025, transform=ax.transAxes, color=INK,
+                        alpha=alpha, lw=0)  # fmt: skip
+        ax.text(0.545, y, words, transform=ax.transAxes, va="center", fontsize=9.5)
+        y -= 0.07
+    ax.plot([0.47, 0.53], [y, y], ":", transform=ax.transAxes, color=INK, lw=1)
+    ax.text(0.545, y, "range by directed search", transform=ax.transAxes, va="center", fontsize=9.5)
+
+
+def _beneath(ax: Axes, counts: pd.DataFrame, record: Record, arms: list[str]) -> None:
+    """Numbers at risk, events and censored, each below its month."""
+    ax.set(xlim=(0, 24.6), ylim=(2 * len(ROWS) + 2.1, 0))
+    ax.axis("off")
+    y = 0.6
+    for arm in arms:
+        ax.text(-2.6, y, record.sheet.arms[arm].label, color=ARM_COLORS[arm], weight="bold",
+                va="center", fontsize=9.5)  # fmt: skip
+        for name, label in ROWS.items():
+            y += 1
+            ax.text(-0.95, y, label, va="center", ha="right", fontsize=9)
+            for line in counts[counts["arm"] == arm].itertuples():
+                ax.text(line.month, y, str(getattr(line, name)), ha="center", va="center",
+                        fontsize=9.5)  # fmt: skip
+        y += 1.1
+        ax.plot([-2.6, 24.6], [y - 0.55] * 2, color=RULE, lw=0.6, clip_on=False)
+
+
+def _long(counts: pd.DataFrame) -> pd.DataFrame:
+    melted = counts.melt(["arm", "month"], list(ROWS), var_name="what", value_name="count")
+    return melted[["arm", "what", "month", "count"]]
+
+
+def _said(
+    curves: Mapping[str, Curve], counts: pd.DataFrame, record: Record, spread: Spread, scale: str
+) -> str:
+    parts = []
+    for arm, curve in curves.items():
+        at = counts[(counts["arm"] == arm) & (counts["month"] == LANDMARKS[-1])].iloc[0]
+        words = []
+        for month in LANDMARKS:
+            point, band = survival_at(curve, month), spread.bands[arm].at(month)
+            words.append(
+                f"{100 * point.value:.1f}% at {month} months (over twins {100 * band['low']:.1f} "
+                f"to {100 * band['high']:.1f}, sampling {100 * point.lower:.1f} to "
+                f"{100 * point.upper:.1f})"
+            )
+        parts.append(
+            f"{record.sheet.arms[arm].label}: median {curve.median('') / DAYS_PER_MONTH:.1f} "
+            f"months, {spell(words)}, {at['at_risk']} at risk at {LANDMARKS[-1]} months"
+        )
+    return f"{TWINS[scale]}, invented patients. {'; '.join(parts)}."
+
+
+def ratio_forest(verified: Mapping[str, pd.DataFrame], record: Record, cell: str) -> Picture:
+    """A hazard ratio as printed and in its readings, each beside what a Cox model gives on the twin
+    made for it; on the conditional twin in both codings of the arm."""
+    r = reading(record, cell)
+    blocks = {
+        "In print": [
+            ("As printed (published)", "printed", r.estimates["printed"],
+             r.p.text if r.p else "not given"),
+        ],
+        "Neutral": [
+            ("Reading of the print (derived)", "neutral", r.estimates["neutral"],
+             p_text(float(r.rows()[1]["wald_p"]))),
+            ("Twin, ordinary Cox model", "neutral", *cox_result(verified["neutral"], cell)),
+        ],
+        "Conditional (full scale)": [
+            ("Reading of the print", "conditional", r.estimates["conditional"],
+             p_text(float(r.rows()[2]["wald_p"]))),
+            ("Twin, ordinary Cox model", "conditional", *cox_result(verified["full"], cell)),
+            ("Twin, orthonormal contrast", "printed",
+             *cox_result(verified["full"], cell, "recomputed")),
+        ],
+    }  # fmt: skip
+    rows, data = [], []
+    for heading, entries in blocks.items():
+        rows.append(ForestRow(heading, heading=True))
+        for label, kind, e, p in entries:
+            rows.append(ForestRow(label, (e.text(), p), {kind: e}))
+            data.append({"group": heading, "what": label, "hazard_ratio": e.value,
+                         "lower": e.lower, "upper": e.upper, "p": p})  # fmt: skip
+    ordinary = {s: cox_result(verified[s], cell)[0] for s in TWINS}
+    crossing = all(e.lower < 1 < e.upper for e in ordinary.values())
+    alt = (
+        f"Hazard ratio, printed {r.texts['printed']}. An ordinary Cox model gives "
+        f"{ordinary['neutral'].text()} on the neutral twin and {ordinary['full'].text()} on the "
+        f"conditional one, whose orthonormal contrast prints "
+        f"{cox_result(verified['full'], cell, 'recomputed')[0].text()}. "
+        f"{'Both ordinary intervals contain' if crossing else 'Not both ordinary intervals hold'} "
+        "1."
+    )
+    return forest(
+        rows, headers=("HR (95% CI)", "P"), column_x=(0.325, 0.535),
+        ticks=(0.5, 0.7, 1, 1.5), share=0.38, row_height=0.32, alt=alt, data=pd.DataFrame(data),
+    )  # fmt: skip
+
+
+def cox_result(
+    rows: pd.DataFrame, cell: str, column: str = "ordinary"
+) -> tuple[Estimate, str]:  # fmt: skip
+    """Hazard ratio and P value that a Cox model gives at a cell of the record, from the verified
+    ``rows`` of a twin; ``column`` "ordinary" or "recomputed" (the coding that prints it)."""
+    by_id = rows.set_index("id")
+    value, lower, upper = (
+        float(by_id.loc[f"{cell}.{part}", column]) for part in ("estimate", "lower", "upper")
+    )
+    p = f"{cell}.p"
+    return Estimate(value, lower, upper), (
+        p_text(float(by_id.loc[p, "recomputed"])) if p in by_id.index else "not given"
+    )

@@ -1,0 +1,98 @@
+"""What many twins have in common and where they differ: the committed summary of the ensemble."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palmira.record import DATA
+
+Array = NDArray[np.float64]
+ENSEMBLE, PROVENANCE = DATA / "twin" / "ensemble.json", DATA / "twin" / "provenance.json"
+
+
+@dataclass(frozen=True)
+class Band:
+    """Least and greatest height of an arm's curve over the twins by month, found at random and by
+    directed search (NaN where nothing was searched)."""
+
+    months: Array
+    low: Array
+    high: Array
+    pushed_low: Array
+    pushed_high: Array
+
+    def at(self, month: float) -> dict[str, float]:
+        """The four heights at a month of the grid. Raises ``ValueError`` between its months."""
+        found = np.flatnonzero(np.isclose(self.months, month))
+        if not len(found):
+            raise ValueError(f"the grid of the ensemble has no month {month:g}")
+        return {k: float(getattr(self, k)[found[0]]) for k in PARTS}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and greatest value of a quantity over the twins, at random and by directed search."""
+
+    label: str
+    unit: str
+    low: float
+    high: float
+    pushed_low: float
+    pushed_high: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """An ensemble of one scale: its members, their orders of events and censorings in the control
+    arm, each arm's band and the range of each free quantity."""
+
+    members: int
+    orderings: int
+    bands: dict[str, Band]
+    ranges: dict[str, Range]
+
+
+PARTS = ("low", "high", "pushed_low", "pushed_high")
+
+
+def spreads(path: Path = ENSEMBLE) -> dict[str, Spread]:
+    """The ensemble of each scale ("full", "neutral")."""
+    return {scale: _spread(sheet) for scale, sheet in _read(path).items()}
+
+
+def provenance(path: Path = PROVENANCE) -> dict[str, dict[str, Any]]:
+    """Seed, scale and minutes of each committed twin, by scale."""
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    sheet: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return sheet
+
+
+def _spread(sheet: dict[str, Any]) -> Spread:
+    months = np.array(sheet["months"], dtype=float)
+    bands = {
+        arm: Band(months, *(_heights(heights.get(k), len(months)) for k in PARTS))
+        for arm, heights in sheet["arms"].items()
+    }
+    ranges = {
+        name: Range(q["label"], q["unit"], *(_number(q.get(k)) for k in PARTS))
+        for name, q in sheet["quantities"].items()
+    }
+    return Spread(sheet["members"], sheet["orderings"], bands, ranges)
+
+
+def _heights(values: list[float | None] | None, n: int) -> Array:
+    return np.array([_number(v) for v in values or [None] * n])
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else float(value)
