@@ -33,7 +33,10 @@ from palmira.twin.store import write
 from palmira.twin.study_days import DAYS_PER_WEEK, VISIT_WINDOW
 
 # Rounds of the search: to the standard of the committed twin, and for a first look.
-EFFORTS = {"full": pfs.ROUNDS, "quick": ((400_000, 0.5, 0.06),)}
+EFFORTS = {
+    ("full", "full"): pfs.ROUNDS, ("full", "neutral"): pfs.NEUTRAL_ROUNDS,
+    ("quick", "full"): pfs.QUICK_ROUNDS, ("quick", "neutral"): pfs.QUICK_ROUNDS,
+}  # fmt: skip
 SPARE = 10
 INTERVAL = "methods.assessment.first_interval"
 Tell = Callable[[str, float], None]
@@ -127,7 +130,7 @@ def make(path: Path, out: Path, seed: int, scale: str, effort: str, tell: Tell) 
 
 def _search(record: Record, problem: Problem, scale: str, seed: int, effort: str, stages: Stages,
             tell: Tell) -> pfs.PatientTable:  # fmt: skip
-    rounds = EFFORTS[effort]
+    rounds = EFFORTS[effort, scale]
     words, total = "Searching patients' times and factors", sum(r[0] for r in rounds)
     tell(words, 0.02)
     found: pfs.Found = stages(
