@@ -11,7 +11,7 @@ export PYTHONHASHSEED := 0
 export MPLBACKEND := agg
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: book test setup lab notebooks serve lint lock selftest xpt bench clean
+.PHONY: book test setup lab notebooks serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:
 
 book: $(READY)
@@ -66,6 +66,13 @@ selftest: $(READY)
 # The synthetic data sets as SAS transport files, version 5: _build/xpt/<scale>/*.xpt.
 xpt: $(READY)
 	$(BIN)/python -m palmira.twin.xpt _build/xpt
+
+# The committed synthetic patients and their ensemble, made anew (about half an hour, and an hour).
+twin: $(READY)
+	$(BIN)/python -m palmira.twin.make
+
+ensemble: $(READY)
+	$(BIN)/python -m palmira.twin.ensemble data/published/palmira.yaml
 
 bench: $(READY)
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 STABLE = "methods.outcomes.stable_disease"
 # Steps and temperatures of each round: curves alone, then all goals, cooled and warmed again.
 CURVES = (200_000, 1.5, 0.2)
-ROUNDS = ((6_000_000, 1.0, 0.06), *((2_000_000, 0.35, 0.05),) * 4)
+ROUNDS = ((6_000_000, 1.0, 0.06), *((800_000, 0.12, 0.02),) * 2)
 NEUTRAL_ROUNDS = ((2_500_000, 0.8, 0.06), (1_000_000, 0.2, 0.04))
 QUICK_ROUNDS = ((400_000, 0.5, 0.06),)
 # Starts from other orders where no order of the large arm goes with that of the small one.
