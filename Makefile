@@ -67,7 +67,7 @@ selftest: $(READY)
 xpt: $(READY)
 	$(BIN)/python -m palmira.twin.xpt _build/xpt
 
-# The committed synthetic patients and their ensemble, made anew (about half an hour, and an hour).
+# The committed synthetic patients and their ensemble, made anew (a quarter of an hour, and hours).
 twin: $(READY)
 	$(BIN)/python -m palmira.twin.make
 
