@@ -18,6 +18,7 @@ pytest.importorskip("numba")
 from palmira.twin import enrollment, overall_survival
 from palmira.twin.enrollment import enroll
 from palmira.twin.goals import parts
+from palmira.twin.make import earliest_censoring
 from palmira.twin.overall_survival import survive
 from palmira.twin.pfs import patients_frame
 from palmira.twin.problem import empty_goal, pfs_problem
@@ -35,6 +36,7 @@ ONE_SCALE = pytest.mark.parametrize("scale", ["full"], indirect=True)
 def progressed(record: Record, scale: str) -> tuple:
     """PFS with the printed landmarks and hazard ratio of all patients, and its problem."""
     problem = pfs_problem(record, scale)
+    problem = replace(problem, earliest=earliest_censoring(record, problem))
     table = start(problem, 1100, np.random.default_rng(1), [None, None])
     goal = empty_goal(len(problem.factors), problem.adjusting, problem.goal.scale)
     goal.ratios[0] = problem.goal.ratios[0]
