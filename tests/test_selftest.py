@@ -195,7 +195,6 @@ def test_a_short_run_finds_most_errors_that_can_be_seen(tmp_path):
     assert result["clean"]["all"]["impossible"]["count"] == 0
 
 
-@pytest.mark.skipif(not OUTPUT.exists(), reason="the full run is not kept yet")
 def test_the_full_run_keeps_the_promises_of_the_audit():
     result = json.loads(OUTPUT.read_text(encoding="utf-8"))
     clean, errors = result["clean"]["all"], result["errors"]["all"]

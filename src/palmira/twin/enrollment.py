@@ -10,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from palmira.record import Record
+from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
 from palmira.twin.goals import ratio_cost
 from palmira.twin.kernels import cox
 from palmira.twin.margins import Ints, chosen, count, draw, ids, number, where
-from palmira.twin.problem import DAYS_PER_MONTH, SCALES, Array, Problem, aimed
+from palmira.twin.problem import SCALES, Array, Problem, aimed
 from palmira.twin.study_days import DAYS_PER_WEEK, VISIT_WINDOW, timeline
 from palmira.twin.targets import main_analysis, targets
 

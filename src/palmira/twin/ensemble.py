@@ -21,13 +21,14 @@ from joblib import Parallel, delayed
 from rich.progress import track
 
 from palmira.record import Record, load
+from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
 from palmira.twin import curves
 from palmira.twin.goals import ANY, Goal
 from palmira.twin.make import earliest_censoring, horizon_of
 from palmira.twin.orderings import Ordering
 from palmira.twin.pfs import draw_orders, small_orders, weights
-from palmira.twin.problem import DAYS_PER_MONTH, Problem, pfs_problem
+from palmira.twin.problem import Problem, pfs_problem
 from palmira.twin.spread import ENSEMBLE
 from palmira.twin.tables import PatientTable, distances, improve, start
 
@@ -43,8 +44,6 @@ DRIVEN = {
     "hr_0_6": (4, 0, 0, 6, 2.0), "hr_6_12": (4, 0, 6, 12, 2.0),
 }  # fmt: skip
 LABELS = {
-    "rmst_12_{a}": "Restricted mean to 12 months, {label}",
-    "rmst_12_{b}": "Restricted mean to 12 months, {label}",
     "rmst_12_difference": "Difference of restricted means to 12 months",
     "rmst_6_difference": "Difference of restricted means to 6 months",
     "hr_0_6": "Hazard ratio, 0 to 6 months", "hr_6_12": "Hazard ratio, 6 to 12 months",

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from palmira.record import Record
+from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
 from palmira.subgroups import two_arms
 from palmira.twin.goals import ANY, Goal, parts
 from palmira.twin.targets import Target, main_analysis, targets
 
-DAYS_PER_MONTH = 30.4375
 # What printed log ratios are multiplied by: contrasts that are orthonormal, or the usual coding.
 SCALES = {"full": 1 / sqrt(2), "neutral": 1.0}
 # Targets are met with this margin, so that another program's last digits do not matter.
