@@ -612,16 +612,17 @@ def test_one_part_that_slips_fails_its_check_and_no_other(rows):
     slipped.loc[slipped["id"] == "figure3.visceral.yes.et.events.n", ["within", "beyond"]] = "no", 1
     before, after = checks(rows["full"]), checks(slipped)
     changed = after[before["holds"] != after["holds"]]
-    assert list(changed["check"]) == ["Visceral yes ET (events, n)"]
+    assert list(changed["check"]) == ["Events and patients, visceral involvement, ET"]
 
 
 def test_a_check_that_cannot_hold_is_listed_with_the_reason(rows):
     found = checks(rows["full"]).set_index("check")
-    assert found.loc["PgR- total (printed 66)", "holds"] == "no"
-    assert found.loc["PgR- total (printed 66)", "recomputed"] == "65"
-    assert "46 + 19" in found.loc["PgR- total (printed 66)", "reason"]
+    assert found.loc["PgR-negative, total", "holds"] == "no"
+    assert found.loc["PgR-negative, total", "recomputed"] == "65"
+    assert "46 + 19" in found.loc["PgR-negative, total", "reason"]
     assert set(found.index[found["reason"] != ""]) == {
-        "PgR- total (printed 66)", "visceral", "diff6 P (linear Wald)",
+        "PgR-negative, total", "Interaction with visceral involvement, P",
+        "Difference at 6 months, P (linear Wald)",
     }  # fmt: skip
     neutral = checks(rows["neutral"])
     gone = neutral[(neutral["reason"] != "") & neutral["group"].isin(["cox", "OS", "interim"])]
@@ -638,7 +639,7 @@ def test_the_grade_that_the_control_arm_has_no_column_for_counts_as_none():
     graded = [(control + i, "GGT increased", "Nonhematologic", 3) for i in range(6)]
     assert of(adverse_events(*graded)) == 6
     assert of(adverse_events(*graded, (control + 9, "Acidosis", "Nonhematologic", 5))) == 7
-    et = pd.read_csv(CHECKS).set_index("check").loc["Table 2 ET: 56 cells", "entries"]
+    et = pd.read_csv(CHECKS).set_index("check").loc["Table 2, ET: every count", "entries"]
     assert "safety.teae.grade3.et.count" in et.split()
 
 
