@@ -28,8 +28,14 @@ def test_a_picture_carries_class_alt_text_and_data(shown):
     exhibit = shown[0][MIME]
     assert exhibit["evidence"] == "synthetic"
     assert exhibit["alt"] == "The line rises from 3 to 4."
-    assert exhibit["csv"] == "x\n1\n2\n"
+    assert exhibit["csv"] == "evidence,x\nsynthetic,1\nsynthetic,2\n"
     assert "Synthetic" in shown[0]["text/html"] and "The line rises" in shown[0]["text/html"]
+
+
+def test_data_that_have_a_class_in_each_line_keep_it(shown):
+    data = pd.DataFrame({"evidence": ["published", "synthetic"], "x": [1, 2]})
+    show(Table(data), name="a", caption="A table", evidence="synthetic")
+    assert shown[0][MIME]["csv"] == "evidence,x\npublished,1\nsynthetic,2\n"
 
 
 def test_the_picture_itself_says_its_class(shown):

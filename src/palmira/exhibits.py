@@ -94,6 +94,9 @@ def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidenc
     """
     evidence = Evidence(evidence)
     data = content.data if content.data is not None else content.frame  # type: ignore[union-attr]
+    if evidence is Evidence.SYNTHETIC and "evidence" not in data:
+        # A copied file still has to say that no patient of a trial is in it.
+        data = data.assign(evidence=evidence.value)[["evidence", *data.columns]]
     exhibit = {
         "name": name,
         "caption": caption,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -115,12 +116,12 @@ def _x(x: float, left: float, share: float) -> float:
     return (x - left) / (share - 0.025)
 
 
-def _dash(name: str) -> str:
-    return "--" if name == "conditional" else "-"
+def _dash(name: str) -> Any:
+    return {"conditional": "--", "synthetic": (0, (1, 1))}.get(name, "-")
 
 
 def _fill(name: str) -> str:
-    return "white" if name == "conditional" else READING_COLORS.get(name, INK)
+    return "white" if name in ("conditional", "synthetic") else READING_COLORS.get(name, INK)
 
 
 def _interval(ax: Axes, y: float, name: str, e: Estimate, low: float, high: float) -> None:
