@@ -17,8 +17,9 @@ from palmira.schedule import DAYS_PER_MONTH
 from palmira.tables import twin as tables
 from palmira.twin import curves
 from palmira.twin.dictionary import table
-from palmira.twin.spread import spreads
+from palmira.twin.spread import PARTS, spreads
 from palmira.twin.store import read
+from palmira.twin.verify import checks, verify
 
 ROOT = Path(__file__).parents[1]
 ARMS = ("palbociclib", "et")
@@ -160,6 +161,10 @@ def test_the_picture_says_medians_rates_and_both_ranges_and_changes_with_the_dat
     assert f"median {fit.median_survival_time_ / DAYS_PER_MONTH:.1f} months" in picture.alt
     assert "over twins" in picture.alt and "sampling" in picture.alt
     assert later.alt != picture.alt
+    inside = " ".join(t.get_text() for ax in picture.figure.axes for t in ax.texts)
+    assert "Conditional twin: invented patients, not those of the trial" in inside.replace(
+        "\n", " "
+    )
     kinds = set(picture.data["what"])
     assert {"curve", "range over twins", "at_risk", "events", "censored"} <= kinds
     assert set(picture.data["arm"]) == set(ARMS)
@@ -178,6 +183,9 @@ def test_the_forest_shows_print_readings_and_twins_with_their_p_values(palmira, 
         "Neutral",
         "Conditional (full scale)",
     ]
+    classes = picture.data.set_index("what")["evidence"]
+    assert set(classes.filter(like="Twin")) == {"synthetic"}
+    assert set(classes) == {"published", "derived", "conditional", "synthetic"}
     assert "0.84 (0.60 to 1.18) on the neutral twin" in picture.alt
     assert "orthonormal contrast prints 0.84 (0.66 to 1.07)" in picture.alt
     verified["neutral"].loc[0, "ordinary"] = 0.5
@@ -197,17 +205,25 @@ def test_the_score_counts_the_checks_that_hold_on_each_twin(checked):
     frame = tables.score(checked).frame.set_index("Checks of")
     assert list(frame.loc["All"]) == ["11", "9", "1"]
     assert list(frame.loc[tables.GROUPS["cox"]]) == ["8", "8", "0"]
+    assert len(tables.score(checked).data) == 22
+    told = tables.scores(checked)
+    assert (told["twin_score_full"], told["twin_curve_score_full"]) == ("9 of 11", "1 of 2")
+    assert (told["twin_impossible_full"], told["twin_open_full"]) == ("1", "1")
+    assert (told["twin_impossible_neutral"], told["twin_open_neutral"]) == ("9", "1")
+    assert told["twin_near"] == "come near to"
+    held = {s: c.assign(holds="yes") for s, c in checked.items()}
+    assert tables.scores(held)["twin_near"] == "meet"
 
 
 def test_every_miss_is_listed_and_many_of_one_kind_share_a_line(checked):
     shown = tables.missed(checked)
     assert list(shown.frame["Twin"]) == ["Conditional twin"] * 2 + ["Neutral twin"] * 3
     last = shown.frame.iloc[-1]
-    assert last["Check"].endswith("8 checks") and last["Beyond"] == "5 to 12"
+    assert last["Check"].endswith("8 checks") and last["Distance"] == "5 to 12"
     assert last["Why"].startswith("narrower than the events allow")
     assert len(shown.data) == 12
     own = shown.frame.iloc[0]
-    assert own["Why"] == tables.SEARCHED and own["Beyond"] == "0.4"
+    assert own["Why"] == tables.SEARCHED and own["Distance"] == "0.4"
 
 
 def test_where_every_check_holds_no_miss_is_listed(checked):
@@ -220,6 +236,7 @@ def test_targets_are_counted_as_attainable_and_met(verified):
     row = tables.targets_by_group(verified).frame.set_index("Printed numbers").loc["All"]
     assert row["Number"] == "4"
     assert row["Attainable, neutral"] == row["Met, neutral"] == "3"
+    assert len(tables.targets_by_group(verified).data) == 8
 
 
 def test_what_is_free_stands_with_both_ranges_and_the_sampling_interval(
@@ -229,12 +246,30 @@ def test_what_is_free_stands_with_both_ranges_and_the_sampling_interval(
     frame = tables.free_quantities(both, palmira, ensemble).frame
     own = curves.quantities(patients, *ARMS)["rmst_12_difference"]
     row = frame[frame["Quantity"] == "rmst_12_difference"].iloc[0]
-    assert row["Over twins"] == "1.01 to 1.21" and row["By directed search"] == "none"
+    assert row["Over twins"] == "1.01 to 1.21" and row["With directed search"] == "none"
     assert row["95% sampling interval"] == f"{own.lower:.2f} to {own.upper:.2f}"
     assert tables.widening(patients, palmira, ensemble["full"]) == pytest.approx(
         (own.upper - own.lower) / 0.2
     )
     assert len(frame) == 2 * (7 + 4)
+
+
+def test_the_ranges_beside_a_twin_hold_its_own_curve_and_values(palmira, patients, ensemble):
+    found, before = curves.joined(ensemble["full"], patients, palmira), ensemble["full"]
+    own = curves.quantities(patients, *ARMS)
+    for name, span in found.ranges.items():
+        old = before.ranges[name]
+        assert span.low == min(old.low, own[name].value)
+        assert span.high == max(old.high, own[name].value)
+        assert np.isnan(span.pushed_high) and span.pushed_low <= own[name].value
+    for arm in ARMS:
+        band, curve = found.bands[arm], curves.of_arm(patients, arm)
+        for month in (3, 12, 24):
+            height, at, was = curve.at(month * DAYS_PER_MONTH), band.at(month), before.bands[arm]
+            assert at["low"] == min(was.at(month)["low"], height)
+            assert at["high"] == max(was.at(month)["high"], height)
+            assert np.isnan(at["pushed_low"])
+    assert (found.members, found.orderings) == (before.members, before.orderings)
 
 
 def test_a_month_that_the_ensemble_has_not_is_refused(ensemble):
@@ -254,14 +289,38 @@ def test_the_dictionary_page_lists_every_variable_of_its_data_set(palmira):
 @pytest.mark.parametrize("scale", list(figures.TWINS))
 def test_on_the_committed_twins_chance_leaves_more_open_than_publication(palmira, scale):
     people = curves.times(read(DATA / "twin" / scale), palmira)
-    spread, arms = spreads()[scale], curves.arms_of(palmira).values()
+    spread, arms = (
+        curves.joined(spreads()[scale], people, palmira),
+        curves.arms_of(palmira).values(),
+    )
     own = curves.quantities(people, *arms)
     assert set(spread.ranges) == set(own)
     for name, span in spread.ranges.items():
         if name != "ph_p":
-            assert span.high - span.low < own[name].upper - own[name].lower, name
+            reached = span.pushed_high - span.pushed_low
+            assert span.high - span.low <= reached < own[name].upper - own[name].lower, name
     for arm in arms:
-        assert {"low", "high"} <= set(spread.bands[arm].at(12))
+        curve = curves.of_arm(people, arm)
+        early = [m for m in spread.bands[arm].months if 0 < m <= 12]
+        low, high, pushed_low, pushed_high = (
+            np.array([spread.bands[arm].at(m)[part] for m in early]) for part in PARTS
+        )
+        sampling = np.mean([
+            curve.at(m * DAYS_PER_MONTH, "upper") - curve.at(m * DAYS_PER_MONTH, "lower")
+            for m in early
+        ])  # fmt: skip
+        assert np.mean(high - low) < sampling / 2
+        assert np.mean(pushed_high - pushed_low) < sampling
+
+
+@pytest.mark.parametrize("scale", list(figures.TWINS))
+def test_a_committed_twin_is_near_the_print_and_meets_what_its_ensemble_meets(palmira, scale):
+    rows = verify(read(DATA / "twin" / scale), palmira, scale)
+    assert (rows["within"] == "yes").mean() > 0.9
+    overall = rows[rows["id"].str.match(r"results\.pfs\.|contrasts\.pfs\.(hazard|difference)")]
+    assert (overall[overall["status"] == "to be met"]["within"] == "yes").all()
+    lost = checks(rows).query("holds == 'no'")
+    assert (lost["beyond"] > 0).all()
 
 
 @pytest.mark.parametrize("page", ["twin", "intro"])
@@ -277,7 +336,7 @@ def test_the_chapter_and_the_home_page_say_that_figure_2_and_the_supplement_were
 def test_the_chapter_says_that_the_match_is_no_evidence_for_a_scale():
     text = (ROOT / "notebooks" / "twin.md").read_text(encoding="utf-8")
     assert "by construction and is no evidence for its scale" in text
-    assert "Both come as near to the Kaplan-Meier block" in text
+    assert "Both twins {glue:text}`twin_near` the Kaplan-Meier block" in text
 
 
 def test_every_file_of_both_twins_can_be_downloaded_from_the_dictionary_page():

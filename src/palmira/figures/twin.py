@@ -20,10 +20,15 @@ from palmira.twin.verify_survival import Curve
 
 MONTHS = list(range(0, 25, 3))
 # At these months the words compare the two kinds of uncertainty.
-LANDMARKS = (6, 12)
+LANDMARKS = (6, 9, 12)
 ROWS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
 TWINS = {"full": "Conditional twin", "neutral": "Neutral twin"}
 STYLES = ("-", (0, (5, 1.2)))
+# Evidence class of a reading; what a twin gives is synthetic.
+EVIDENCE = {
+    "printed": "published", "neutral": "derived", "conditional": "conditional",
+    "synthetic": "synthetic",
+}  # fmt: skip
 
 
 def progression_free(
@@ -49,8 +54,9 @@ def progression_free(
         ax.set(xlim=(0, 24.6), ylim=(0, 101), xticks=MONTHS, yticks=range(0, 101, 25))
         ax.set_ylabel("Free of progression and alive, %")
         ax.set_xlabel("Months from random assignment")
-        ax.text(0.015, 0.03, "Invented patients, not those of the trial", transform=ax.transAxes,
-                color=MUTED, style="italic", fontsize=9.5)  # fmt: skip
+        # In the corner that a phone shows before the picture is moved.
+        ax.text(0.015, 0.025, f"{TWINS[scale]}: invented\npatients, not those of the trial",
+                transform=ax.transAxes, color=MUTED, style="italic", fontsize=9)  # fmt: skip
         _beneath(under, counts, record, arms)
     data = pd.concat([pd.DataFrame(rows), _long(counts)], ignore_index=True)
     return Picture(figure, _said(curves, counts, record, spread, scale), data.assign(scale=scale))
@@ -87,7 +93,7 @@ def _curve(
 
 
 def _legend(ax: Axes, record: Record, arms: list[str]) -> None:
-    """Names beside two swatches each; what the shades mean, once, in words."""
+    """Names beside a line each; what the shades and dots mean, once, in words."""
     y = 0.95
     for arm, style in zip(arms, STYLES, strict=True):
         ax.plot([0.47, 0.53], [y, y], transform=ax.transAxes, color=ARM_COLORS[arm], lw=1.8,
@@ -103,7 +109,14 @@ def _legend(ax: Axes, record: Record, arms: list[str]) -> None:
         ax.text(0.545, y, words, transform=ax.transAxes, va="center", fontsize=9.5)
         y -= 0.07
     ax.plot([0.47, 0.53], [y, y], ":", transform=ax.transAxes, color=INK, lw=1)
-    ax.text(0.545, y, "range by directed search", transform=ax.transAxes, va="center", fontsize=9.5)
+    ax.text(
+        0.545,
+        y,
+        "the range with directed search",
+        transform=ax.transAxes,
+        va="center",
+        fontsize=9.5,
+    )
 
 
 def _beneath(ax: Axes, counts: pd.DataFrame, record: Record, arms: list[str]) -> None:
@@ -152,7 +165,7 @@ def _said(
 
 def ratio_forest(verified: Mapping[str, pd.DataFrame], record: Record, cell: str) -> Picture:
     """A hazard ratio as printed and in its readings, each beside what a Cox model gives on the twin
-    made for it; on the conditional twin in both codings of the arm."""
+    made for it, in marks of its own; on the conditional twin in both codings of the arm."""
     r = reading(record, cell)
     blocks = {
         "In print": [
@@ -162,13 +175,13 @@ def ratio_forest(verified: Mapping[str, pd.DataFrame], record: Record, cell: str
         "Neutral": [
             ("Reading of the print (derived)", "neutral", r.estimates["neutral"],
              p_text(float(r.rows()[1]["wald_p"]))),
-            ("Twin, ordinary Cox model", "neutral", *cox_result(verified["neutral"], cell)),
+            ("Twin, ordinary Cox model", "synthetic", *cox_result(verified["neutral"], cell)),
         ],
         "Conditional (full scale)": [
             ("Reading of the print", "conditional", r.estimates["conditional"],
              p_text(float(r.rows()[2]["wald_p"]))),
-            ("Twin, ordinary Cox model", "conditional", *cox_result(verified["full"], cell)),
-            ("Twin, orthonormal contrast", "printed",
+            ("Twin, ordinary Cox model", "synthetic", *cox_result(verified["full"], cell)),
+            ("Twin, orthonormal contrast", "synthetic",
              *cox_result(verified["full"], cell, "recomputed")),
         ],
     }  # fmt: skip
@@ -177,8 +190,9 @@ def ratio_forest(verified: Mapping[str, pd.DataFrame], record: Record, cell: str
         rows.append(ForestRow(heading, heading=True))
         for label, kind, e, p in entries:
             rows.append(ForestRow(label, (e.text(), p), {kind: e}))
-            data.append({"group": heading, "what": label, "hazard_ratio": e.value,
-                         "lower": e.lower, "upper": e.upper, "p": p})  # fmt: skip
+            data.append({"evidence": EVIDENCE[kind], "group": heading, "what": label,
+                         "hazard_ratio": e.value, "lower": e.lower, "upper": e.upper,
+                         "p": p})  # fmt: skip
     ordinary = {s: cox_result(verified[s], cell)[0] for s in TWINS}
     crossing = all(e.lower < 1 < e.upper for e in ordinary.values())
     alt = (

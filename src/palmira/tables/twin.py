@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from palmira.exhibits import Table
-from palmira.figures.twin import TWINS, cox_result
+from palmira.figures.twin import EVIDENCE, TWINS, cox_result
 from palmira.readings import p_text, reading
 from palmira.record import Record
 from palmira.twin.curves import Quantity, arms_of, of_arm, quantities, survival_at
@@ -40,9 +40,9 @@ def held(checks: pd.DataFrame, groups: tuple[str, ...] = tuple(GROUPS)) -> tuple
 
 
 def score(checks: Verified) -> Table:
-    """Checks by group, and how many hold on each twin."""
+    """Checks by group, and how many hold on each twin; the data are all checks, one by one."""
     groups = list(dict.fromkeys(checks["full"]["group"]))
-    rows, data = [], []
+    rows = []
     for group in [*groups, None]:
         found = {s: held(checks[s], tuple(groups) if group is None else (group,)) for s in TWINS}
         label = "All" if group is None else GROUPS.get(group, group)
@@ -50,9 +50,28 @@ def score(checks: Verified) -> Table:
             {"Checks of": label, "Number": str(found["full"][1])}
             | {f"Held, {TWINS[s].lower()}": str(found[s][0]) for s in TWINS}
         )
-        data.append({"group": label, "checks": found["full"][1]}
-                    | {f"held_{s}": found[s][0] for s in TWINS})  # fmt: skip
-    return Table(pd.DataFrame(rows), pd.DataFrame(data))
+    return Table(pd.DataFrame(rows), _both(checks))
+
+
+def scores(checks: Verified) -> dict[str, str]:
+    """The scores in words, for prose: of all checks and of the Kaplan-Meier block by twin, and the
+    misses, those that cannot hold and those that the search left open."""
+    near = {s: held(checks[s], CURVE_GROUPS) for s in TWINS}
+    told = {"twin_near": "meet" if all(n == m for n, m in near.values()) else "come near to"}
+    for s in TWINS:
+        reasons = checks[s].loc[checks[s]["holds"] == "no", "reason"]
+        told |= {
+            f"twin_score_{s}": "{} of {}".format(*held(checks[s])),
+            f"twin_curve_score_{s}": "{} of {}".format(*near[s]),
+            f"twin_impossible_{s}": str((reasons != "").sum()),
+            f"twin_open_{s}": str((reasons == "").sum()),
+        }
+    return told
+
+
+def _both(frames: Verified) -> pd.DataFrame:
+    """The lines of both twins, one below the other."""
+    return pd.concat([frames[s].assign(twin=TWINS[s]) for s in TWINS], ignore_index=True)
 
 
 def missed(checks: Verified) -> Table:
@@ -72,11 +91,13 @@ def missed(checks: Verified) -> Table:
         for (group, _), alike in lost.groupby(["group", "kind"], sort=False):
             together = len(alike) > MANY and (alike["reason"] != SEARCHED).all()
             shown = [alike] if together else [alike.iloc[[i]] for i in range(len(alike))]
-            rows += [_miss(label, GROUPS.get(group, group), part) for part in shown]
-    frame = pd.DataFrame(rows, columns=["Twin", "Check", "Printed", "Twin gives", "Beyond", "Why"])
+            rows += [_miss(label, group, part) for part in shown]
+    columns = ["Twin", "Check", "Printed", "Twin gives", "Distance", "Why"]
+    frame = pd.DataFrame(rows, columns=columns)
     notes = (
-        "Beyond: distance from the interval that rounds to the print, in units of its last digit. "
-        "A check with several numbers holds if all of them do; its greatest distance is shown.",
+        "Distance: from the interval that rounds to the print, in units of its last digit. A check "
+        "with several numbers holds if all of them do; its greatest distance is shown. Limits are "
+        "those of 95% intervals.",
     )
     data = pd.concat(parts, ignore_index=True)
     return Table(frame, data, group="Twin", notes=notes)
@@ -87,14 +108,15 @@ def _miss(twin: str, group: str, part: pd.DataFrame) -> dict[str, str]:
     distances = part["beyond"]
     if len(part) > 1:
         return {
-            "Twin": twin, "Check": f"{group}: {len(part)} checks", "Printed": "",
-            "Twin gives": "see data",
-            "Beyond": f"{_distance(distances.min())} to {_distance(distances.max())}",
+            "Twin": twin, "Check": f"{GROUPS.get(group, group)}: {len(part)} checks",
+            "Printed": "see data", "Twin gives": "see data",
+            "Distance": f"{_distance(distances.min())} to {_distance(distances.max())}",
             "Why": f"{_general(str(first['reason']))} (each in the data)",
         }  # fmt: skip
     return {
-        "Twin": twin, "Check": f"{group}: {first['check']}", "Printed": str(first["published"]),
-        "Twin gives": str(first["recomputed"]), "Beyond": _distance(float(first["beyond"])),
+        "Twin": twin, "Check": str(first["check"]), "Printed": str(first["published"]),
+        "Twin gives": str(first["recomputed"]),
+        "Distance": _distance(float(first["beyond"])),
         "Why": str(first["reason"]),
     }  # fmt: skip
 
@@ -111,8 +133,9 @@ def _distance(beyond: float) -> str:
 
 
 def targets_by_group(verified: Verified) -> Table:
-    """All printed numbers that a twin can be held against: attainable, met and missed, by group."""
-    rows, data = [], []
+    """All printed numbers that a twin can be held against: attainable and met, by group; the data
+    are the numbers, one by one, with what the twin gives."""
+    rows = []
     groups = [*dict.fromkeys(verified["full"]["group"]), None]
     for group in groups:
         row: dict[str, str] = {"Printed numbers": group or "All"}
@@ -124,14 +147,13 @@ def targets_by_group(verified: Verified) -> Table:
             row["Number"] = str(len(here))
             short = label.split()[0].lower()
             row[f"Attainable, {short}"], row[f"Met, {short}"] = str(n), str(met)
-            data.append({"group": row["Printed numbers"], "twin": scale, "numbers": len(here),
-                         "attainable": n, "met": met})  # fmt: skip
         rows.append(row)
     notes = (
         "Attainable: not shown to contradict other printed numbers or, on the neutral scale, the "
-        "number of events. Met: of the attainable ones.",
+        "number of events. Met: of the attainable ones. The data list each number, with the reason "
+        "where it is not attainable.",
     )
-    return Table(pd.DataFrame(rows), pd.DataFrame(data), notes=notes)
+    return Table(pd.DataFrame(rows), _both(verified), notes=notes)
 
 
 def hazard_ratios(verified: Verified, record: Record) -> Table:
@@ -159,7 +181,8 @@ def hazard_ratios(verified: Verified, record: Record) -> Table:
             "conditional_twin": ordinary, "conditional_twin_orthonormal": contrast,
         }  # fmt: skip
         data += [
-            {"id": cell, "whose": whose, "label": label, "which": k, "hazard_ratio": e.value,
+            {"evidence": EVIDENCE.get(k.removesuffix("_reading"), "synthetic"), "id": cell,
+             "whose": whose, "label": label, "which": k, "hazard_ratio": e.value,
              "lower": e.lower, "upper": e.upper}
             for k, e in shown.items()
         ]  # fmt: skip
@@ -182,7 +205,7 @@ def free_quantities(
             rows.append(
                 {"Twin": label, "Quantity": range.label, "This twin": _number(q.value, range.unit),
                  "Over twins": _span(range.low, range.high, range.unit),
-                 "By directed search": _span(range.pushed_low, range.pushed_high, range.unit),
+                 "With directed search": _span(range.pushed_low, range.pushed_high, range.unit),
                  "95% sampling interval": _span(q.lower, q.upper, range.unit)}
             )  # fmt: skip
             data.append(
@@ -192,9 +215,9 @@ def free_quantities(
             )  # fmt: skip
     notes = (
         "RMST: restricted mean survival time. Hazard ratios by period: a Cox model of the arm "
-        "alone. Over twins: an inner bound of what the printed numbers leave open, not a "
-        "probability. Sampling interval: how far chance alone would move the value in new "
-        "patients; a test's P value has none.",
+        "alone. Over twins (this one among them): an inner bound of what the printed numbers leave "
+        "open, not a probability. Sampling interval: how far chance alone would move the value in "
+        "new patients. None: not searched, or no such interval.",
     )
     return Table(pd.DataFrame(rows), pd.DataFrame(data), group="Twin", notes=notes)
 

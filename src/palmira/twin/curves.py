@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, nan, sqrt
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,11 @@ from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.survival import PRECISE, cox
 from palmira.twin.analysis_set import ROLES
+from palmira.twin.spread import Band, Range, Spread
 from palmira.twin.verify_survival import Curve, kaplan_meier
 
 Z = critical(95)
+R = TypeVar("R", Band, Range)
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,33 @@ def survival_at(curve: Curve, months: float) -> Quantity:
     """Share free of the event at a month with its log-log limits."""
     day = months * DAYS_PER_MONTH
     return Quantity(curve.at(day), curve.at(day, "lower"), curve.at(day, "upper"))
+
+
+def joined(spread: Spread, patients: pd.DataFrame, record: Record) -> Spread:
+    """The ranges of an ensemble with one more twin in them: what is shown beside its curve.
+
+    ``patients`` has columns arm, time, event. The ranges can only grow; the counts of members and
+    orders stay those of the ensemble.
+    """
+    arms = arms_of(record)
+    own = quantities(patients, arms["experimental"], arms["control"])
+    bands = {}
+    for arm, band in spread.bands.items():
+        curve = of_arm(patients, arm)
+        heights = np.array([curve.at(m * DAYS_PER_MONTH) for m in band.months])
+        bands[arm] = _grown(band, heights)
+    ranges = {name: _grown(range, own[name].value) for name, range in spread.ranges.items()}
+    return replace(spread, bands=bands, ranges=ranges)
+
+
+def _grown(found: R, own: Any) -> R:
+    """With a value, or heights, of one more twin; what was not searched stays unknown (NaN)."""
+    ends = {
+        "low": np.minimum(found.low, own), "high": np.maximum(found.high, own),
+        "pushed_low": np.minimum(found.pushed_low, own),
+        "pushed_high": np.maximum(found.pushed_high, own),
+    }  # fmt: skip
+    return replace(found, **ends)
 
 
 def _wald(value: float, se: float) -> Quantity:
