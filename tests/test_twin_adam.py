@@ -129,6 +129,11 @@ def test_an_event_is_not_censored(whole, code, column):
     assert censored == [int(not event) for event in patients[column]]
 
 
+def test_an_event_is_called_the_same_in_every_time(whole):
+    said = set(whole[2]["adtte"]["EVNTDESC"])
+    assert "Death" in said and len(said) == len({text.lower() for text in said})
+
+
 def test_the_duration_of_response_counts_its_first_and_its_last_day(whole):
     patients, _, frames = whole
     duration = frames["adtte"].query("PARAMCD == 'DOR'").set_index("USUBJID")["AVAL"]

@@ -97,7 +97,5 @@ def _ttr(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
 
 def _trtdur(adsl: pd.DataFrame) -> pd.DataFrame:
     """From the first to the last dose; censored where treatment goes on."""
-    stopped = adsl["EOTSTT"] != "ONGOING"
-    return _times(
-        adsl["TRTSDT"], adsl["TRTEDT"], stopped, adsl["DCTREAS"], "On treatment", "Data cutoff"
-    )
+    stopped, reason = adsl["EOTSTT"] != "ONGOING", adsl["DCTREAS"].str.capitalize()
+    return _times(adsl["TRTSDT"], adsl["TRTEDT"], stopped, reason, "On treatment", "Data cutoff")
