@@ -1,13 +1,71 @@
 """The command that makes a twin: what it refuses, and how a stopped run goes on."""
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("numba")
 
 from palmira.cli import main
-from palmira.record import DATA
+from palmira.record import DATA, load
+from palmira.twin import store
 from palmira.twin.make import Stages
 from palmira.twin.problem import pfs_problem
+from palmira.twin.schema import validate
+from palmira.twin.verify import verify
+
+SMALL = Path(__file__).with_name("small_record.yaml")
+LEAST = ["randomized", "pfs.events", "pfs.median"]
+MORE = ["pfs.rate", "os.events", "on_treatment"]
+
+
+def record_of(folder, rows, replace=()):
+    """The small record with some of its rows, and words replaced, as a file."""
+    lines = SMALL.read_text(encoding="utf-8").splitlines(keepends=True)
+    text = "".join(x for x in lines if "- {id" not in x or any(f"id: {r}," in x for r in rows))
+    for old, new in replace:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path = folder / "record.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def twin(record, out, *options):
+    return main(["twin", str(record), "--out", str(out), "--seed", "3", "--quick", *options])
+
+
+@pytest.mark.parametrize(
+    ("rows", "parameters"),
+    [(LEAST, {"PFS"}), (["randomized", "pfs.events", "pfs.rate"], {"PFS"}),
+     ([*LEAST, "os.events"], {"PFS", "OS"}), ([*LEAST, "on_treatment"], {"PFS", "TRTDUR"}),
+     (LEAST + MORE, {"PFS", "OS", "TRTDUR"})],
+)  # fmt: skip
+def test_arm_sizes_events_and_medians_or_rates_are_enough(tmp_path, capsys, rows, parameters):
+    path = record_of(tmp_path, rows)
+    assert twin(path, tmp_path / "twin") == 0
+    said = capsys.readouterr().out
+    record, frames = load(path), store.read(tmp_path / "twin")
+    validate(frames, record)
+    numbers = verify(frames, record, "neutral")
+    assert len(numbers) >= 10 and numbers["status"].eq("to be met").all()
+    assert numbers.loc[numbers["within"] != "yes", "id"].tolist() == []
+    assert set(frames["adtte"]["PARAMCD"]) == parameters
+    assert frames["adrs"].empty and frames["adae"].empty
+    assert ("overall survival" in said) == ("OS" not in parameters)
+    assert "Dates are nominal and count from 1960-01-01" in said
+    assert frames["adsl"]["RANDDT"].between("1960-01-01", "1969-12-31").all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost"),
+    [(LEAST[:2], "medians or landmark rates of PFS with their limits"),
+     (LEAST[1:], "randomized"), (LEAST[::2], "PFS events by arm")],
+)  # fmt: skip
+def test_a_record_that_lacks_one_of_these_is_refused_by_name(tmp_path, capsys, rows, lost):
+    assert twin(record_of(tmp_path, rows), tmp_path / "twin") == 2
+    assert lost in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["record.yaml"]
 
 
 @pytest.mark.parametrize("trial", ["pace", "maintain", "postmonarch"])

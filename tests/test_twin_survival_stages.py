@@ -170,10 +170,18 @@ def test_dates_out_of_order_are_named(palmira, before):
 
 
 @ONE_SCALE
-def test_a_record_without_dates_says_which_are_missing(palmira, before):
+def test_without_dates_they_are_nominal_and_everybody_fits_before_the_cutoff(palmira, before):
     entries = {k: e for k, e in palmira.entries.items() if k != "timeline.cutoff"}
-    with pytest.raises(RecordError, match=r"cutoff \(timeline\.cutoff\)"):
-        enroll(Record(palmira.sheet, entries), *before, 1)
+    record = Record(palmira.sheet, entries)
+    out = enroll(record, *before, 1)
+    first, last, cutoff = (
+        timeline(record, row) for row in ("first_randomized", "last_randomized", "cutoff")
+    )
+    assert first == pd.Timestamp("1960-01-01") and last == cutoff
+    assert (out["enrolled"] + out["pfs"] - 1).max() <= (cutoff - first).days
+    assert out["enrolled"].max() > (cutoff - first).days / 2
+    going = out[out["on_treatment"]].groupby("arm").size().to_dict()
+    assert going == {"palbociclib": 24, "et": 8}
 
 
 @ONE_SCALE

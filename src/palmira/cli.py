@@ -103,7 +103,7 @@ def _print_audit(trial: str, checks: list[Check], shown: list[Check]) -> None:
 
 def _twin(options: argparse.Namespace) -> int:
     try:
-        from palmira.twin.make import make
+        from palmira.twin.make import make, notes
     except ImportError as error:
         raise RecordError(
             f"{error.name} is not installed. Mend: pip install 'palmira[twin]'."
@@ -123,6 +123,8 @@ def _twin(options: argparse.Namespace) -> int:
             print("palmira: stopped; the same command goes on from here.", file=sys.stderr)
             return STOPPED
     print(f"{len(patients)} synthetic patients in {options.out}")
+    for note in notes(load(options.record)):
+        print(note)
     return 0
 
 

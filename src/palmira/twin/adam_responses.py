@@ -12,6 +12,7 @@ from palmira.record import Record
 from palmira.twin.adam_subjects import require, yes
 from palmira.twin.adam_times import progressed
 from palmira.twin.dictionary import datasets
+from palmira.twin.margins import printed
 from palmira.twin.study_days import (
     CONFIRMATION,
     VISIT_WINDOW,
@@ -21,7 +22,7 @@ from palmira.twin.study_days import (
     planned_visits,
 )
 
-COLUMNS = ("pfs", "pfs_event", "os", "died", "response", "response_day", "benefit")
+COLUMNS = ("pfs", "pfs_event", "response", "response_day", "benefit")
 CODES = {"CR": 1, "PR": 2, "SD": 3, "PD": 5, "NE": 6, "Y": 1, "N": 0}
 SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "ITTFL", "SAFFL", "MEASFL", "RANDDT"]
 
@@ -83,8 +84,11 @@ def _result(day: int, pfs: int, progression: bool, response: str, response_day: 
 def adrs(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
     """One line a patient, parameter and visit; ``patients`` and ``adsl`` line up row by row.
 
-    Raises ``ValueError`` for a column that is missing.
+    No lines where the record prints nothing of response. Raises ``ValueError`` for a column that is
+    missing.
     """
+    if "response" not in printed(record):
+        return datasets()["adrs"].typed(pd.DataFrame(columns=datasets()["adrs"].columns))
     require(patients, COLUMNS)
     patients = patients.reset_index(drop=True)
     seen = _overall(patients, adsl, record)
@@ -138,5 +142,5 @@ def _benefit(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.D
     """One line a patient: response, or stable disease for at least the record's time."""
     day = patients["response_day"].fillna(benefit_days(record) + 1)
     frame = adsl[SHARED].assign(AVALC=yes(patients["benefit"]).map({True: "Y", False: "N"}))
-    date = date_of(adsl["RANDDT"], day).where(frame["AVALC"] == "Y")
+    date = date_of(adsl["RANDDT"], day.where(frame["AVALC"] == "Y"))
     return frame.assign(ADT=date, AVISIT="", AVISITN=np.nan)

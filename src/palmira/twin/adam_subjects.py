@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from palmira.record import Record
-from palmira.twin.dictionary import ROLES, SYNTHETIC, categories, datasets, parts, plain, treatments
+from palmira.twin.dictionary import ROLES, SYNTHETIC, datasets, parts, plain, treatments
+from palmira.twin.margins import printed
 from palmira.twin.study_days import date_of, timeline
 
 # Parts of the record's row of patients not treated, in CDISC terms.
@@ -17,13 +18,19 @@ NOT_TREATED = {
 }
 # Reasons that end the study with the treatment.
 LEFT = ("WITHDRAWAL BY SUBJECT", "LOST TO FOLLOW-UP")
-COLUMNS = (
-    "arm", "treated", "Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
-    "Visceral involvement", "Duration of first-line palbociclib", "enrolled", "on_treatment", "os",
-    "died", "measurable", "age", "prior_duration", "ethnicity", "menopause", "ecog", "de_novo",
-    "receptor", "prior_setting", "last_dose", "prior_et", "prior_response", "liver",
-    "treatment_end", "end_reason", "dose_reduced", "interrupted", "rdi", "rdi_et",
-    "untreated_reason",
+COLUMNS = ("arm", "treated", "enrolled", "on_treatment")
+# Columns of the stages that run only where the record prints something of them.
+STAGES = {
+    "OS": ("os", "died"),
+    "response": ("response", "response_day", "benefit", "measurable"),
+    "treatment": ("treatment_end", "end_reason", "dose_reduced", "interrupted", "rdi", "rdi_et",
+                  "untreated_reason"),
+}  # fmt: skip
+BASELINE = (
+    "Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
+    "Visceral involvement", "Duration of first-line palbociclib", "age", "prior_duration",
+    "ethnicity", "menopause", "ecog", "de_novo", "receptor", "prior_setting", "last_dose",
+    "prior_et", "prior_response", "liver",
 )  # fmt: skip
 
 
@@ -46,10 +53,14 @@ def flag(column: pd.Series) -> pd.Series:
 def adsl(patients: pd.DataFrame, record: Record, scale: str) -> pd.DataFrame:
     """One line a patient, in the order of ``patients`` (all stages done), as the dictionary says.
 
-    ``scale`` is that of the hazard ratios, full or neutral. Raises ``ValueError`` for a column that
-    is missing.
+    ``scale`` is that of the hazard ratios, full or neutral. What the record prints nothing of is
+    empty. Raises ``ValueError`` for a column that is missing although the record prints it.
     """
-    require(patients, COLUMNS)
+    known = printed(record)
+    require(patients, COLUMNS + tuple(c for s in known & STAGES.keys() for c in STAGES[s]))
+    optional = [*BASELINE, *record.sheet.strata, *(c for s in STAGES.values() for c in s)]
+    empty = pd.Series(np.nan, patients.index, dtype=object)
+    patients = patients.assign(**{c: empty for c in optional if c not in patients})
     study = f"{record.trial}-TWIN-{scale}".upper()
     number = pd.Series([f"{i + 1:04d}" for i in range(len(patients))], index=patients.index)
     frame = pd.DataFrame(
@@ -61,7 +72,9 @@ def adsl(patients: pd.DataFrame, record: Record, scale: str) -> pd.DataFrame:
     ):  # fmt: skip
         frame = frame.join(part)
     frame = frame.join(_end(patients, frame, record))
-    return datasets()["adsl"].typed(frame).reset_index(drop=True)
+    dataset = datasets(record)["adsl"]
+    frame[[v.name for v in dataset.variables if v.needs and v.needs not in known]] = None
+    return dataset.typed(frame).reset_index(drop=True)
 
 
 def _treatment(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
@@ -74,7 +87,8 @@ def _treatment(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
         patients["enrolled"], unit="D"
     )
     planned, planned_n = patients["arm"].map(names), patients["arm"].map(numbers)
-    experimental = treated & (planned_n == ROLES["experimental"])
+    known = patients["treatment_end"].notna() & treated
+    experimental = known & (planned_n == ROLES["experimental"])
     duration = patients["treatment_end"].where(treated)
     return pd.DataFrame(
         {
@@ -87,19 +101,22 @@ def _treatment(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
             "ITTFL": "Y", "SAFFL": flag(treated), "MEASFL": flag(patients["measurable"]),
             "DOSREDFL": flag(patients["dose_reduced"]).where(experimental, ""),
             "DOSINTFL": flag(patients["interrupted"]).where(experimental, ""),
-            "RDI": patients["rdi"].where(experimental), "RDIET": patients["rdi_et"].where(treated),
+            "RDI": patients["rdi"].where(experimental), "RDIET": patients["rdi_et"].where(known),
         }
     )  # fmt: skip
 
 
 def _baseline(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
     """Characteristics of Table 1 and the levels of Figure 3."""
-    levels = categories(record, "figure3", "Age")
+    groups = datasets(record)["adsl"].variables
+    levels = next(v.terms for v in groups if v.name == "AGEGR1")
     menopause = patients["menopause"].fillna("")
     return pd.DataFrame(
         {
             "AGE": patients["age"], "AGEU": "YEARS", "AGEGR1": patients["Age"],
-            "AGEGR1N": patients["Age"].map(plain).map({c: i + 1 for i, c in enumerate(levels)}),
+            "AGEGR1N": patients["Age"]
+            .map(plain, na_action="ignore")
+            .map({c: i + 1 for i, c in enumerate(levels)}),
             "SEX": np.where(menopause != "", "F", "U"),
             "RACE": np.where(patients["ethnicity"] == "Caucasian", "WHITE", "OTHER"),
             "RACEGR1": patients["ethnicity"], "MENOPST": menopause,
@@ -108,7 +125,7 @@ def _baseline(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
             "METGR1": patients["Metastatic sites"], "DENOVOFL": flag(patients["de_novo"]),
             "HRSTAT": patients["receptor"], "PRIORET": patients["prior_et"],
             "ETDRUG": patients["Endocrine therapy"], "PCDKSET": patients["prior_setting"],
-            "PCDKDOSE": patients["last_dose"].str.removesuffix(" mg"),
+            "PCDKDOSE": patients["last_dose"].astype("string").str.removesuffix(" mg"),
             "PCDKRSP": patients["prior_response"], "PCDKDUR": patients["prior_duration"],
             "PCDKGR1": patients["Duration of first-line palbociclib"],
         }
@@ -117,19 +134,21 @@ def _baseline(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
 
 def _strata(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
     """Factors of stratification of the record, with the level of each patient."""
-    first, second = record.sheet.strata
+    first, second, *_ = *record.sheet.strata, None, None
     return pd.DataFrame(
         {
-            "STRAT1D": first, "STRAT1R": patients[first],
-            "STRAT2D": second, "STRAT2R": patients[second],
-        }
+            "STRAT1D": first, "STRAT1R": patients[first] if first else None,
+            "STRAT2D": second, "STRAT2R": patients[second] if second else None,
+        },
+        index=patients.index,
     )  # fmt: skip
 
 
 def _end(patients: pd.DataFrame, frame: pd.DataFrame, record: Record) -> pd.DataFrame:
     """End of treatment and of the study, and death."""
     treated, died = frame["SAFFL"] == "Y", yes(patients["died"])
-    ongoing = treated & yes(patients["on_treatment"])
+    known = treated & patients["treatment_end"].notna()
+    ongoing = known & yes(patients["on_treatment"])
     reasons = parts(record, "results", "not_treated")
     never = patients["untreated_reason"].fillna("").map(plain).where(~treated, "")
     never_term = never.map({label: NOT_TREATED.get(k, "OTHER") for k, label in reasons.items()})
@@ -140,7 +159,7 @@ def _end(patients: pd.DataFrame, frame: pd.DataFrame, record: Record) -> pd.Data
     return pd.DataFrame(
         {
             "NTRTRS": never,
-            "EOTSTT": np.select([ongoing, treated], ["ONGOING", "DISCONTINUED"], ""),
+            "EOTSTT": np.select([ongoing, known], ["ONGOING", "DISCONTINUED"], ""),
             "DCTREAS": stopped,
             "EOSSTT": np.where(reason != "", "DISCONTINUED", "ONGOING"), "DCSREAS": reason,
             "LSTALVDT": last, "DTHFL": np.where(died, "Y", ""), "DTHDT": last.where(died),

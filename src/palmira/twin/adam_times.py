@@ -10,7 +10,7 @@ from palmira.twin.adam_subjects import require, yes
 from palmira.twin.dictionary import datasets
 from palmira.twin.study_days import date_of, day_of
 
-COLUMNS = ("pfs", "pfs_event", "os", "died", "response", "response_day", "on_treatment")
+COLUMNS = ("pfs", "pfs_event")
 RESPONSES = {"CR": "Complete response", "PR": "Partial response"}
 SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "ITTFL", "SAFFL",
           "STRAT1R", "STRAT2R"]  # fmt: skip
@@ -18,28 +18,32 @@ SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "ITTFL", "SAFFL",
 
 def progressed(patients: pd.DataFrame) -> pd.Series:
     """True where the PFS event is a progression; one on the day of death is the death."""
-    return yes(patients["pfs_event"]) & ~(
-        yes(patients["died"]) & (patients["os"] == patients["pfs"])
-    )
+    event = yes(patients["pfs_event"])
+    if "died" not in patients:
+        return event
+    return event & ~(yes(patients["died"]) & (patients["os"] == patients["pfs"]))
 
 
 def adtte(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
     """One line a patient and parameter; ``patients`` and ``adsl`` line up row by row.
 
-    Raises ``ValueError`` for a column that is missing.
+    No parameters of the stages that ``patients`` have not gone through. Raises ``ValueError`` for a
+    column that is missing.
     """
     require(patients, COLUMNS)
     patients = patients.reset_index(drop=True)
-    responders = patients["response"].isin(list(RESPONSES))
-    made = {
-        "PFS": _pfs(patients, adsl), "OS": _os(patients, adsl),
-        "DOR": _dor(patients, adsl)[responders], "TTR": _ttr(patients, adsl)[responders],
-        "TRTDUR": _trtdur(adsl)[adsl["SAFFL"] == "Y"],
-    }  # fmt: skip
+    made = {"PFS": _pfs(patients, adsl), "TRTDUR": _trtdur(adsl)[adsl["TRTEDT"].notna()]}
+    if "os" in patients:
+        made["OS"] = _os(patients, adsl)
+    if "response" in patients:
+        responders = patients["response"].isin(list(RESPONSES))
+        made["DOR"] = _dor(patients, adsl)[responders]
+        made["TTR"] = _ttr(patients, adsl)[responders]
     dataset = datasets()["adtte"]
     frame = pd.concat(
         part.assign(PARAMCD=code, PARAM=p.label, PARAMN=p.number).join(adsl[SHARED])
         for code, p in dataset.parameters.items()
+        if code in made
         for part in [made[code]]
     ).sort_values(["USUBJID", "PARAMCD"], kind="stable", ignore_index=True)
     frame["TRTP"], frame["TRTPN"] = frame["TRT01P"], frame["TRT01PN"]
@@ -67,8 +71,10 @@ def _pfs(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
     contact."""
     treated = adsl["SAFFL"] == "Y"
     happened = np.where(progressed(patients), "Disease progression", "Death")
+    if "died" not in patients:
+        happened = np.full(len(patients), "Progression or death")
     otherwise = np.where(treated, "No progression or death", "Not treated")
-    seen = patients["response"] != "NE"
+    seen = patients["response"] != "NE" if "response" in patients else False
     at = np.select([~treated, seen], ["Random assignment", "Last tumor assessment"], "Last contact")
     date = date_of(adsl["RANDDT"], patients["pfs"])
     return _times(adsl["RANDDT"], date, yes(patients["pfs_event"]), happened, otherwise, at)

@@ -13,6 +13,7 @@ from palmira.schema import RecordError
 from palmira.twin.exposure import TOXICITY, WINDOW, cutoff_day
 from palmira.twin.grades import Grade, Row, deal_grades, rows, table_block, unlisted
 from palmira.twin.margins import Ints, arm_names, chosen, count, draw, ids, size, where
+from palmira.twin.responses import died_first
 
 COLUMNS = ["patient", "term", "body", "grade", "start", "end", "serious", "related", "action"]
 # Free: the paper prints neither the time nor the duration of events, nor how often they recur, nor
@@ -60,7 +61,8 @@ def adverse_events(
 def last_day(record: Record, patients: pd.DataFrame) -> NDArray[np.float64]:
     """Each patient's last day of observation for adverse events: at most four weeks after the last
     dose, the day of death or last contact, the cutoff; NaN for the untreated."""
-    ends = [patients["treatment_end"] + WINDOW, patients["os"], cutoff_day(record, patients)]
+    ends = [patients["treatment_end"] + WINDOW, cutoff_day(record, patients)]
+    ends += [patients["os"]] if "os" in patients else []
     least: NDArray[np.float64] = np.min([np.asarray(e, dtype=float) for e in ends], axis=0)
     return least
 
@@ -71,8 +73,10 @@ def _weights(
     """Who is likelier to have each grade as the highest of all; zero for those who cannot."""
     some = patients.iloc[mine]
     end = some["treatment_end"].to_numpy()
-    died = some["died"].to_numpy(dtype=bool) & (some["os"].to_numpy() <= last[mine])
-    first = died & (some["os"] == some["pfs"]).to_numpy()
+    died = np.zeros(len(mine), dtype=bool)
+    if "died" in some:
+        died = some["died"].to_numpy(dtype=bool) & (some["os"].to_numpy() <= last[mine])
+    first = died_first(some)
     if row.count[5] > died.sum():
         raise RecordError(
             f"{ids(*(e for e in row.entries if e.grade == '5'))}: {row.count[5]} patients have an "

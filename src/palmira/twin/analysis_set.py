@@ -11,6 +11,7 @@ import pandas as pd
 from palmira.entries import Entry
 from palmira.printed import parse_date
 from palmira.record import Record
+from palmira.twin.margins import dated, printed
 
 Frames = dict[str, pd.DataFrame]
 
@@ -88,16 +89,20 @@ class AnalysisSet:
     def patients(self) -> pd.DataFrame:
         """ADSL by USUBJID with days, event and origin of each end point and the best response.
 
-        Raises ``ValueError`` where a patient has no, or two, lines of one of them.
+        An end point of which the record prints nothing may be absent. Raises ``ValueError`` where a
+        patient has no, or two, lines of one of them.
         """
         patients = self.frames["adsl"].set_index("USUBJID", verify_integrity=True)
         times, responses = self.frames["adtte"], self.frames["adrs"]
         for endpoint in ENDPOINTS:
+            if endpoint != ENDPOINTS[0] and endpoint not in printed(self.record):
+                continue
             lines = _one_each(times, endpoint, patients.index)
             patients[endpoint] = lines["AVAL"].astype(float)
             patients[f"{endpoint}_event"] = lines["CNSR"] == 0
             patients[f"{endpoint}_start"] = pd.to_datetime(lines["STARTDT"])
-        patients["BOR"] = _one_each(responses, "BOR", patients.index)["AVALC"]
+        if "response" in printed(self.record):
+            patients["BOR"] = _one_each(responses, "BOR", patients.index)["AVALC"]
         return patients
 
     def arm(self, arm: str | None) -> pd.Series:
@@ -165,8 +170,9 @@ class AnalysisSet:
 
 
 def cut_date(record: Record, analysis: str | None) -> pd.Timestamp | None:
-    """The date of an analysis in the record's timeline; None where it has none."""
-    entry = record.entries.get(f"timeline.{analysis}")
+    """The date of an analysis in the record's timeline; None where it has none, or where the record
+    has no calendar to find it in."""
+    entry = record.entries.get(f"timeline.{analysis}") if dated(record) else None
     return pd.Timestamp(parse_date(entry.text)) if entry and entry.part == "date" else None
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from palmira.record import DATA, LOADER, Record, published
 from palmira.schema import RecordError
+from palmira.twin.margins import printed
 
 SYNTHETIC = "SYNTHETIC"
 ROLES = {"experimental": 1, "control": 2}
@@ -24,7 +25,8 @@ ASCII = {"≥": ">=", "≤": "<=", "’": "'", "–": "-", "−": "-"}
 class Variable:
     """A variable of a data set; ``terms`` are all its values, or empty where it has no such list.
 
-    ``type`` is text, integer, number or date; ``length`` the greatest length of a text.
+    ``type`` is text, integer, number or date; ``length`` the greatest length of a text; ``needs``
+    what a record must print something of (see ``palmira.twin.margins.printed``).
     """
 
     name: str
@@ -35,13 +37,15 @@ class Variable:
     derivation: str
     length: int | None = None
     missing: bool = False
+    needs: str = ""
     terms: tuple[str | int, ...] = ()
 
     @property
     def dtype(self) -> str:
         """Type in a frame; an integer that may be missing is a float there. No text is missing:
         it is empty."""
-        return "float64" if self.type == "integer" and self.missing else DTYPES[self.type]
+        may = self.missing or self.needs
+        return "float64" if self.type == "integer" and may else DTYPES[self.type]
 
     @property
     def format(self) -> str:
@@ -87,7 +91,7 @@ class Dataset:
 def _cast(column: pd.Series, variable: Variable) -> pd.Series:
     if variable.type == "text":
         texts = column.astype(object).where(column.notna(), "")
-        return texts.map({text: plain(str(text)) for text in texts.unique()})
+        return texts.map({text: plain(str(text)) for text in texts.unique()}).astype(object)
     if variable.type == "date":
         return pd.to_datetime(column).astype("datetime64[ns]")
     numbers = pd.to_numeric(column).astype("float64")
@@ -138,9 +142,8 @@ def categories(record: Record, block: str, factor: str) -> tuple[str, ...]:
 
 def parts(record: Record, block: str, row: str) -> dict[str, str]:
     """Labels of the rows within a row of a block, by the last word of their ids."""
-    return {
-        r.id.rpartition(".")[2]: plain(r.label) for r in record.block(block).rows if r.within == row
-    }
+    rows = next((b.rows for b in record.sheet.blocks if b.id == block), [])
+    return {r.id.rpartition(".")[2]: plain(r.label) for r in rows if r.within == row}
 
 
 @cache
@@ -171,21 +174,27 @@ def _terms(
     return categories(record, *line["categories"])
 
 
+def _variable(
+    line: dict[str, Any], parameters: dict[str, Parameter], record: Record | None,
+    known: frozenset[str],
+) -> Variable:  # fmt: skip
+    own = {k: v for k, v in line.items() if k not in {"in", "terms", "categories", "labels"}}
+    if "categories" in line:
+        own["needs"] = ": ".join(line["categories"])
+    if (needs := own.get("needs")) and needs not in known:
+        return Variable(**own | {"missing": True})
+    return Variable(**own, terms=_terms(line, parameters, record))
+
+
 def datasets(record: Record | None = None) -> dict[str, Dataset]:
-    """The data sets by name, in small letters; terms that stand in a record need one."""
-    sheet = _sheet()
+    """The data sets by name, in small letters; terms that stand in a record need one, and only for
+    a record is it known which variables must be empty: those of which it prints nothing."""
+    sheet, known = _sheet(), printed(record) if record else frozenset()
     made = {}
     for name, head in sheet["datasets"].items():
         parameters = {k: Parameter(**p) for k, p in sheet["parameters"].get(name, {}).items()}
         variables = tuple(
-            Variable(
-                **{
-                    k: v
-                    for k, v in line.items()
-                    if k not in {"in", "terms", "categories", "labels"}
-                },
-                terms=_terms(line, parameters, record),
-            )
+            _variable(line, parameters, record, known)
             for line in sheet["variables"]
             if name in line["in"]
         )

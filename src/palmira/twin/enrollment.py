@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from palmira.entries import Entry
 from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
 from palmira.twin.goals import ratio_cost
 from palmira.twin.kernels import cox
-from palmira.twin.margins import Ints, chosen, count, draw, ids, number, where
+from palmira.twin.margins import Ints, chosen, count, dated, draw, ids, number, where
 from palmira.twin.problem import SCALES, Array, Problem, aimed
 from palmira.twin.study_days import DAYS_PER_WEEK, VISIT_WINDOW, timeline
 from palmira.twin.targets import main_analysis, targets
@@ -84,11 +85,11 @@ def enroll(
                 "tried. Mend: correct them or the date, or let the final data be others."
             )
     out["enrolled"] = enrolled
-    if enrolled.min() != 0 or enrolled.max() != calendar.last:
+    ends = dated(record) and LAST in record.entries
+    if (dated(record) and enrolled.min() != 0) or (ends and enrolled.max() != calendar.last):
         raise RecordError(
-            f"{ids(record.entries[FIRST], record.entries.get(LAST), record.entries[CUTOFF])}: no "
-            "patient's PFS lets random assignment be on the first and on the last of these days. "
-            "Mend: correct the dates."
+            f"{ids(*_dates(record))}: no patient's PFS lets random assignment be on the first and "
+            "on the last of these days. Mend: correct the dates."
         )
     return out
 
@@ -96,19 +97,13 @@ def enroll(
 def calendar_of(record: Record, problem: Problem) -> Calendar:
     """The record's dates as days, and the earlier analyses with what they print.
 
-    Raises ``RecordError`` where the record lacks the first random assignment or the cutoff.
+    Without dates they are nominal (see ``timeline``), and there are no earlier analyses.
     """
-    missing = [id for id in (FIRST, CUTOFF) if id not in record.entries]
-    if missing:
-        raise RecordError(
-            f"{record.trial}: a twin needs the dates of the first random assignment and of the "
-            f"cutoff ({' and '.join(missing)}). Mend: add them to the record."
-        )
-    first, cutoff = timeline(record, "first_randomized"), timeline(record, "cutoff")
-    last = timeline(record, "last_randomized") if LAST in record.entries else cutoff
+    first, last, cutoff = (
+        timeline(record, row) for row in ("first_randomized", "last_randomized", "cutoff")
+    )
     if not first <= last <= cutoff:
-        entries = (record.entries.get(id) for id in (FIRST, LAST, CUTOFF))
-        raise RecordError(f"{ids(*entries)}: not in this order. Mend: correct the dates.")
+        raise RecordError(f"{ids(*_dates(record))}: not in this order. Mend: correct the dates.")
     whole, scale = (cutoff - first).days, scale_of(problem)
     ratios = [t for t in targets(record, scale) if t.attainable and t.kind == "hazard ratio"
               and t.of.endpoint == problem.endpoint and not t.of.factor]  # fmt: skip
@@ -119,6 +114,10 @@ def calendar_of(record: Record, problem: Problem) -> Calendar:
             cuts.append((day, aimed(problem, [t for t in ratios if t.of.analysis == analysis])))
     longest = follow_up(record, scale).get("maximum", (1, whole + 1))[1]
     return Calendar((last - first).days, whole, min(longest, whole + 1), cuts)
+
+
+def _dates(record: Record) -> list[Entry | None]:
+    return [record.entries.get(id) for id in (FIRST, LAST, CUTOFF)]
 
 
 def scale_of(problem: Problem) -> str:
@@ -148,7 +147,7 @@ def _windows(
     too_long = max(pfs.max() - calendar.longest, -high.min())
     if too_long > 0:
         raise RecordError(
-            f"{ids(record.entries[FIRST], record.entries[CUTOFF])}: a PFS of {pfs.max()} days does "
+            f"{ids(*_dates(record))}: a PFS of {pfs.max()} days does "
             "not fit in between, or not into the longest follow-up. Mend: correct the dates."
         )
     low = np.zeros(len(out), dtype=np.int64)
@@ -162,9 +161,9 @@ def _windows(
         k = count(record, "results.on_treatment", arm)
         k = len(able) if k is None else k
         if k > len(able):
-            printed = chosen(record, row="on_treatment", arm=arm, part="count")
+            entries = chosen(record, row="on_treatment", arm=arm, part="count")
             raise RecordError(
-                f"{ids(*printed)}: of {len(pool)} treated patients of arm {arm} with censored PFS "
+                f"{ids(*entries)}: of {len(pool)} treated patients of arm {arm} with censored PFS "
                 f"only {len(able)} can have been on treatment at the cutoff, the others are "
                 "censored too early for that. Mend: correct the number, the events or the dates."
             )

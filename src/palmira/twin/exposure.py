@@ -7,10 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from palmira.entries import Entry
-from palmira.printed import parse_date
 from palmira.record import Record
 from palmira.schema import RecordError
 from palmira.twin.margins import Ints, arm_names, chosen, count, draw, ids, totals, where
+from palmira.twin.responses import died_first
+from palmira.twin.study_days import timeline
 
 # Days after the last dose within which an event still counts as one of the treatment.
 WINDOW = 28
@@ -33,7 +34,7 @@ def exposure(record: Record, patients: pd.DataFrame, rng: np.random.Generator) -
     treated = out["treated"].to_numpy(dtype=bool)
     day, event = out["pfs"].to_numpy(), out["pfs_event"].to_numpy(dtype=bool)
     end, reason = day.astype(float), np.full(len(out), None, dtype=object)
-    death = event & (out["died"] & (out["os"] == out["pfs"])).to_numpy(dtype=bool)
+    death = event & died_first(out)
     going = out["on_treatment"].to_numpy(dtype=bool) & treated
     stopped = _stopped(record, out, treated & ~going & ~death, rng)
     reason[treated] = np.where(event, PROGRESSION, WITHDRAWAL)[treated]
@@ -45,7 +46,8 @@ def exposure(record: Record, patients: pd.DataFrame, rng: np.random.Generator) -
     share = rng.uniform(0.3, 0.9, size=len(stopped))
     end[stopped] = np.maximum(1, np.round(day[stopped] * share))
     reason[going] = None
-    end[going] = np.minimum(cutoff_day(record, out), out["os"].to_numpy())[going]
+    until = cutoff_day(record, out)
+    end[going] = (np.minimum(until, out["os"].to_numpy()) if "os" in out else until)[going]
     end[~treated] = np.nan
     out["treatment_end"], out["end_reason"] = end, reason
     out["untreated_reason"], out["eligible"] = _untreated(record, out, rng)
@@ -54,11 +56,8 @@ def exposure(record: Record, patients: pd.DataFrame, rng: np.random.Generator) -
 
 
 def cutoff_day(record: Record, patients: pd.DataFrame) -> NDArray[np.float64]:
-    """Each patient's day of the data cutoff; infinite where the record lacks one of the dates."""
-    first, cutoff = (record.entries.get(f"timeline.{k}") for k in ("first_randomized", "cutoff"))
-    if first is None or cutoff is None:
-        return np.full(len(patients), np.inf)
-    span = (parse_date(cutoff.text) - parse_date(first.text)).days
+    """Each patient's day of the data cutoff."""
+    span = (timeline(record, "cutoff") - timeline(record, "first_randomized")).days
     days: NDArray[np.float64] = span - patients["enrolled"].to_numpy() + 1.0
     return days
 

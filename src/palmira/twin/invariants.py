@@ -6,7 +6,8 @@ import pandas as pd
 
 from palmira.record import Record
 from palmira.twin.adam_times import RESPONSES
-from palmira.twin.dictionary import datasets
+from palmira.twin.dictionary import datasets, parts
+from palmira.twin.margins import printed
 from palmira.twin.study_days import (
     CONFIRMATION,
     SAFETY_WINDOW,
@@ -37,11 +38,11 @@ def violations(frames: Frames, record: Record) -> pd.DataFrame:
 
 def checks(frames: Frames, record: Record) -> dict[tuple[str, str], pd.Series]:
     """For each data set and rule where it is broken, by USUBJID: one value a patient or a line."""
-    table = patients(frames)
+    table, known = patients(frames), printed(record)
     groups = [
-        ("adsl", _subjects(table, record)),
-        ("adtte", _times(table) | _lines(frames["adtte"])),
-        ("adrs", _responses(table, record) | _visits(frames["adrs"], table)),
+        ("adsl", _subjects(table, record, known)),
+        ("adtte", _times(table, known) | _lines(frames["adtte"])),
+        ("adrs", _responses(table, record, known) | _visits(frames["adrs"], table)),
         ("adae", _events(frames["adae"], table)),
         *((name, _copies(frames[name], table, d.keys)) for name, d in datasets().items()),
     ]
@@ -77,9 +78,10 @@ def _within(value: pd.Series, group: pd.Series) -> pd.Series:
     return (low.isna() | (value >= low)) & (high.isna() | (value < high))
 
 
-def _subjects(t: pd.DataFrame, record: Record) -> Broken:
+def _subjects(t: pd.DataFrame, record: Record, known: frozenset[str]) -> Broken:
     """Dates, treatment and baseline of the patients."""
-    treated, ongoing = t["SAFFL"] == "Y", t["EOTSTT"] == "ONGOING"
+    treated, told = t["SAFFL"] == "Y", "treatment" in known
+    ongoing, reasons = t["EOTSTT"] == "ONGOING", bool(parts(record, "results", "not_treated"))
     died = t["DTHFL"] == "Y"
     dates = t[["RANDDT", "TRTSDT", "TRTEDT", "LSTALVDT", "DTHDT"]].max(axis=1)
     return {
@@ -97,37 +99,39 @@ def _subjects(t: pd.DataFrame, record: Record) -> Broken:
         | (treated != t["TRTSDT"].notna())
         | (t["TRT01A"] != t["TRT01P"].where(treated, "")),
         "treatment ends after it starts, and lasts as long as stated": treated
+        & told
         & ((t["TRTDURD"] != day_of(t["TRTEDT"], t["TRTSDT"])) | ~(t["TRTDURD"] >= 1)),
         "treatment that goes on lasts until the cutoff and has no reason to end": ongoing
         & ((t["TRTEDT"] != t["DCUTDT"]) | (t["DCTREAS"] != "") | died),
         "treatment that ended has a reason, and one never started another": (
             (t["EOTSTT"] == "DISCONTINUED") != (t["DCTREAS"] != "")
         )
-        | (treated == (t["NTRTRS"] != "")),
+        | (reasons & (treated == (t["NTRTRS"] != ""))),
         "age and duration of previous palbociclib lie in their groups": ~_within(
             t["AGE"], t["AGEGR1"]
         )
         | ~_within(t["PCDKDUR"], t["PCDKGR1"]),
-        "ECOG performance status lies in its group": (t["ECOGBL"] == 0) != (t["ECOGGR1"] == "0"),
-        "previous endocrine therapy decides the present one": t.groupby("PRIORET")[
-            "ETDRUG"
-        ].transform("nunique")
-        > 1,
+        "ECOG performance status lies in its group": (t["ECOGGR1"] != "")
+        & ((t["ECOGBL"] == 0) != (t["ECOGGR1"] == "0")),
+        "previous endocrine therapy decides the present one": (t["PRIORET"] != "")
+        & (t.groupby("PRIORET")["ETDRUG"].transform("nunique") > 1),
     }
 
 
-def _times(t: pd.DataFrame) -> Broken:
+def _times(t: pd.DataFrame, known: frozenset[str]) -> Broken:
     """Progression, death, response and treatment as times."""
     treated, died = t["SAFFL"] == "Y", t["DTHFL"] == "Y"
     responder = t["BOR.AVALC"].isin(list(RESPONSES))
     event, fatal = t["PFS.CNSR"] == 0, died & (t["PFS.ADT"] == t["DTHDT"])
     named = fatal.map({True: "Death", False: "Disease progression"})
+    if "OS" not in known:
+        named[:] = "Progression or death"
     dates = t[[c for c in t if str(c).endswith(".ADT")]].max(axis=1)
     return {
         "every patient has PFS and OS, treated ones a time on treatment, responders DOR and TTR": (
-            t[["PFS.ADT", "OS.ADT"]].isna().any(axis=1)
+            t[["PFS.ADT", *(["OS.ADT"] if "OS" in known else [])]].isna().any(axis=1)
         )
-        | (treated != t["TRTDUR.ADT"].notna())
+        | ((treated & ("treatment" in known)) != t["TRTDUR.ADT"].notna())
         | (responder != t["DOR.ADT"].notna())
         | (responder != t["TTR.ADT"].notna()),
         "PFS is no longer than OS": t["PFS.ADT"] > t["OS.ADT"],
@@ -135,13 +139,13 @@ def _times(t: pd.DataFrame) -> Broken:
         "no event or censoring after death": dates > t["DTHDT"],
         "OS ends with death on its date, otherwise censored": (died != (t["OS.CNSR"] == 0))
         | (died & (t["OS.ADT"] != t["DTHDT"]))
-        | (t["OS.ADT"] != t["LSTALVDT"]),
+        | (("OS" in known) & (t["OS.ADT"] != t["LSTALVDT"])),
         "a PFS event on the day of death is the death, any other a progression": event
         & (t["PFS.EVNTDESC"] != named),
         "patients never treated are censored for PFS on the first day": ~treated
         & ((t["PFS.AVAL"] != 1) | event),
         "PFS starts at random assignment, OS with the first dose": (t["PFS.STARTDT"] != t["RANDDT"])
-        | (t["OS.STARTDT"] != t["TRTSDT"].fillna(t["RANDDT"])),
+        | (("OS" in known) & (t["OS.STARTDT"] != t["TRTSDT"].fillna(t["RANDDT"]))),
         "response comes before progression": responder & (t["TTR.ADT"] >= t["PFS.ADT"]),
         "DOR runs from the response to the end of PFS, with its censoring": responder
         & (
@@ -150,6 +154,7 @@ def _times(t: pd.DataFrame) -> Broken:
             | (t["DOR.CNSR"] != t["PFS.CNSR"])
         ),
         "time on treatment is that of ADSL, censored where treatment goes on": treated
+        & ("treatment" in known)
         & (
             (t["TRTDUR.AVAL"] != t["TRTDURD"])
             | (t["TRTDUR.ADT"] != t["TRTEDT"])
@@ -158,11 +163,13 @@ def _times(t: pd.DataFrame) -> Broken:
     }
 
 
-def _responses(t: pd.DataFrame, record: Record) -> Broken:
+def _responses(t: pd.DataFrame, record: Record, known: frozenset[str]) -> Broken:
     """Best response, benefit and visits against the times."""
+    if "response" not in known:
+        return {}
     response = t["BOR.AVALC"]
     responder = response.isin(list(RESPONSES))
-    progression = t["PFS.EVNTDESC"] == "Disease progression"
+    progression = t["PFS.EVNTDESC"].isin(["Disease progression", "Progression or death"])
     stable = (response == "SD") & (t["PFS.AVAL"] > benefit_days(record))
     return {
         "every patient has a best response and a clinical benefit": t[["BOR.AVALC", "CB.AVALC"]]

@@ -27,12 +27,12 @@ from palmira.twin.attainable import why_not
 from palmira.twin.characteristics import characteristics
 from palmira.twin.enrollment import calendar_of, enroll
 from palmira.twin.exposure import exposure
-from palmira.twin.margins import number
+from palmira.twin.margins import DATES, FIRST_INTERVAL, dated, number, printed
 from palmira.twin.overall_survival import survive
 from palmira.twin.problem import Problem, pfs_problem
 from palmira.twin.responses import responses
 from palmira.twin.store import read, write
-from palmira.twin.study_days import DAYS_PER_WEEK, VISIT_WINDOW
+from palmira.twin.study_days import DAYS_PER_WEEK, ORIGIN, VISIT_WINDOW
 from palmira.twin.verify import checks, verify
 
 # Rounds of the search: to the standard of the committed twin, and for a first look.
@@ -41,7 +41,6 @@ EFFORTS = {
     ("quick", "full"): pfs.QUICK_ROUNDS, ("quick", "neutral"): pfs.QUICK_ROUNDS,
 }  # fmt: skip
 SPARE = 10
-INTERVAL = "methods.assessment.first_interval"
 Tell = Callable[[str, float], None]
 
 
@@ -54,6 +53,27 @@ def check(record: Record, scale: str) -> None:
             raise RecordError(f"{record.trial}: {c.detail}. Mend: correct one of these entries.")
 
 
+# Stages that are left out where the record prints nothing of them, in words.
+STAGES = {
+    "OS": "overall survival", "response": "response",
+    "treatment": "the course of treatment or adverse events",
+}  # fmt: skip
+
+
+def notes(record: Record) -> list[str]:
+    """Sentences on what the data sets lack because the record prints nothing of it."""
+    lost = [words for stage, words in STAGES.items() if stage not in printed(record)]
+    found = []
+    if lost:
+        found.append(f"Empty, for the record prints nothing of it: {', '.join(lost)}.")
+    if not dated(record):
+        found.append(
+            f"Dates are nominal and count from {ORIGIN.date()}, for the record lacks "
+            f"{' or '.join(id for id in DATES if id not in record.entries)}."
+        )
+    return found
+
+
 def horizon_of(record: Record, problem: Problem) -> int:
     """The last day of the main end point: a little before the longest follow-up."""
     calendar = calendar_of(record, problem)
@@ -63,7 +83,7 @@ def horizon_of(record: Record, problem: Problem) -> int:
 def earliest_censoring(record: Record, problem: Problem) -> int:
     """The first day on which a patient still on treatment can have had a last assessment: the last
     patient's time on trial, less the interval of the assessments."""
-    calendar, weeks = calendar_of(record, problem), number(record, INTERVAL)
+    calendar, weeks = calendar_of(record, problem), number(record, FIRST_INTERVAL)
     on_trial = calendar.cutoff - calendar.last + 1
     return max(1, on_trial - round(DAYS_PER_WEEK * (weeks or 0)) - VISIT_WINDOW + 1)
 
@@ -116,12 +136,18 @@ def make(path: Path, out: Path, seed: int, scale: str, effort: str, tell: Tell) 
     table = _search(record, problem, scale, seed, effort, stages, tell)
     tell("Calendar, survival, response, characteristics, treatment, adverse events", 0.95)
 
+    known = printed(record)
+
     def later() -> tuple[pd.DataFrame, pd.DataFrame]:
         rng = np.random.default_rng([seed, 9])
         patients = enroll(record, problem, pfs.patients_frame(problem, table), [seed, 2])
-        patients = survive(record, problem, patients, [seed, 3], scale)
-        patients = responses(record, patients, rng, scale)
-        patients = exposure(record, characteristics(record, patients, rng), rng)
+        if "OS" in known:
+            patients = survive(record, problem, patients, [seed, 3], scale)
+        if "response" in known:
+            patients = responses(record, patients, rng, scale)
+        patients = characteristics(record, patients, rng)
+        if "treatment" in known:
+            patients = exposure(record, patients, rng)
         return patients, adverse_events(record, patients, rng)
 
     patients, events = stages("later", later)

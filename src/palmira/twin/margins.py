@@ -17,6 +17,10 @@ from palmira.safety import arms
 from palmira.schema import RecordError
 
 Ints = NDArray[np.int64]
+# Entries without which a record has no calendar; the interval of the tumor assessments at first.
+DATES = ("timeline.first_randomized", "timeline.cutoff")
+FIRST_INTERVAL = "methods.assessment.first_interval"
+STRATA = ("first", "second")
 LESS = re.compile(r"(?:(?P<from>[\d.]+) to )?< ?(?P<below>[\d.]+)")
 MORE = re.compile(r"(?:≥|>=) ?(?P<from>[\d.]+)")
 
@@ -90,6 +94,29 @@ def responders(record: Record, endpoint: str, population: str, arm: str) -> int 
             "patients. Mend: correct the rate or the size of its analysis set."
         )
     return counts[0]
+
+
+def dated(record: Record) -> bool:
+    """Whether a record prints the dates without which there is no calendar."""
+    return all(id in record.entries for id in DATES)
+
+
+def printed(record: Record) -> frozenset[str]:
+    """What a record prints something of: factors by block (``table1: Ethnicity``), their medians
+    (``median Age``), strata (``first stratum``), and what the later stages of the generator stand
+    on: ``OS``, ``response`` and ``treatment`` (with adverse events)."""
+    found = {f"{e.block}: {e.factor}" for e in chosen(record) if e.factor and e.category}
+    found |= {f"median {e.factor}" for e in chosen(record, part="median") if e.factor}
+    found |= {f"{place} stratum" for place, _ in zip(STRATA, record.sheet.strata, strict=False)}
+    arms = (*arm_names(record), None)
+    own = [e for e in chosen(record) if e.arm in arms and not e.quotes and e.printed is not None]
+    if any(e.endpoint == "OS" for e in own):
+        found.add("OS")
+    if FIRST_INTERVAL in record.entries and any(e.measure == "response rate" for e in own):
+        found.add("response")
+    if any(e.arm and (e.term or e.block == "safety" or e.row == "on_treatment") for e in own):
+        found.add("treatment")
+    return frozenset(found)
 
 
 def levels(record: Record, factor: str, arm: str) -> dict[str, Entry]:

@@ -165,8 +165,8 @@ def _bounds(
         if not len(able):
             printed = chosen(record, row="follow_up", part=part)
             raise RecordError(
-                f"{ids(*printed, record.entries[FIRST], record.entries[CUTOFF])}: no patient alive "
-                "can have been followed for that long. Mend: correct them."
+                f"{ids(*printed, *(record.entries.get(id) for id in (FIRST, CUTOFF)))}: no patient "
+                "alive can have been followed for that long. Mend: correct them."
             )
         i = int(rng.choice(able))
         first[i] = last[i] = rng.integers(max(low, first[i]), min(high, last[i]) + 1)

@@ -78,7 +78,7 @@ def responses(
         out.loc[_measurable(record, arm, patients, mine, chosen, rng), "measurable"] = True
     benefit |= response
     stable = (last >= 0) & patients["treated"].to_numpy()
-    progressed = patients["pfs_event"].to_numpy() & ~_died_first(patients)
+    progressed = patients["pfs_event"].to_numpy() & ~died_first(patients)
     beyond = day > needed if needed is not None else np.zeros(len(out), dtype=bool)
     text = np.where(stable, "SD", np.where(progressed, "PD", "NE"))
     text = np.where(beyond & ~benefit, np.where(progressed, "PD", "NE"), text)
@@ -91,7 +91,7 @@ def responses(
     return out
 
 
-def _died_first(patients: pd.DataFrame) -> NDArray[np.bool_]:
+def died_first(patients: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether the event of PFS is a death."""
     if "died" not in patients:
         return np.zeros(len(patients), dtype=bool)

@@ -19,6 +19,8 @@ def column(variable: Variable) -> pa.Column:
         checks.append(pa.Check.isin([*variable.terms, *empty]))
     if variable.type == "text":
         checks.append(pa.Check.str_length(0 if variable.missing else 1, variable.length))
+    if variable.type == "integer":
+        checks.append(pa.Check(lambda x: x % 1 == 0, name="whole number"))
     nullable = variable.missing and variable.type != "text"
     return pa.Column(variable.dtype, checks, nullable=nullable, title=variable.label)
 

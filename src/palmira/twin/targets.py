@@ -16,6 +16,7 @@ from palmira.printed import NOT_NUMBERS
 from palmira.record import Record
 from palmira.twin.analysis_set import ENDPOINTS, VARIABLES, cut_date
 from palmira.twin.attainable import why_not
+from palmira.twin.margins import dated
 
 TO_BE_MET, NOT_ATTAINABLE = "to be met", "not attainable"
 # Each kind of target with its group and the analysis that prints it.
@@ -159,7 +160,7 @@ def _classified(record: Record, e: Entry, main: str | None) -> tuple[str, str]:
     if e.quotes:
         return "", "another trial's number"
     if e.part == "date":
-        if e.row in DATES:
+        if e.row in DATES and dated(record):
             return "date", ""
         return "", "a date that the data are cut at, or that is not about patients"
     if e.part in NOT_NUMBERS:
