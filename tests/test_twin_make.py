@@ -1,5 +1,10 @@
 """The command that makes a twin: what it refuses, and how a stopped run goes on."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ from palmira.twin.verify import verify
 
 SMALL = Path(__file__).with_name("small_record.yaml")
 LEAST = ["randomized", "pfs.events", "pfs.median"]
-MORE = ["pfs.rate", "os.events", "on_treatment"]
+MORE = ["pfs.rate", "os.events", "on_treatment", "age.lt65", "age.ge65"]
 
 
 def record_of(folder, rows, replace=()):
@@ -39,7 +44,7 @@ def twin(record, out, *options):
     ("rows", "parameters"),
     [(LEAST, {"PFS"}), (["randomized", "pfs.events", "pfs.rate"], {"PFS"}),
      ([*LEAST, "os.events"], {"PFS", "OS"}), ([*LEAST, "on_treatment"], {"PFS", "TRTDUR"}),
-     (LEAST + MORE, {"PFS", "OS", "TRTDUR"})],
+     ([*LEAST, "age.lt65", "age.ge65"], {"PFS"}), (LEAST + MORE, {"PFS", "OS", "TRTDUR"})],
 )  # fmt: skip
 def test_arm_sizes_events_and_medians_or_rates_are_enough(tmp_path, capsys, rows, parameters):
     path = record_of(tmp_path, rows)
@@ -66,6 +71,67 @@ def test_a_record_that_lacks_one_of_these_is_refused_by_name(tmp_path, capsys, r
     assert twin(record_of(tmp_path, rows), tmp_path / "twin") == 2
     assert lost in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["record.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        # Found among the counts by the audit: events by age do not make those of the arm.
+        ("15 / 24", "14 / 24", ["age.lt65.new.events", "age.ge65.new.events", "pfs.events.new"]),
+        # Found by the search: limits too near to the median for so few patients, and a rate whose
+        # limits need more events than there are.
+        ("6.0 (4.6 to 8.1)", "6.0 (5.9 to 6.1)", ["pfs.median.new.lower", "pfs.median.new.upper"]),
+        ('"45", "33"', '"4", "33"', ["pfs.rate.new.estimate", "pfs.rate.new.lower"]),
+    ],
+)
+def test_numbers_that_no_patients_have_together_are_named_and_nothing_is_written(
+    tmp_path, capsys, old, new, named
+):
+    if "age" in named[0]:
+        pytest.importorskip("ortools")
+    rows = LEAST + (MORE[-2:] if "age" in named[0] else MORE[:1])
+    assert twin(record_of(tmp_path, rows, [(old, new)]), tmp_path / "twin") == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("palmira: ")]
+    assert "hold together" in line and "Mend: " in line
+    assert all(f"results.{name}" in line for name in named)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name[0] != ".") == ["record.yaml"]
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
+    record = record_of(tmp_path, LEAST + MORE)
+    for out, seed in (("one", "3"), ("two", "3"), ("other", "4")):
+        assert twin(record, tmp_path / out, "--seed", seed) == 0
+    one, two, other = (
+        {p.name: p.read_bytes() for p in (tmp_path / out).iterdir()}
+        for out in ("one", "two", "other")
+    )
+    assert len(one) == 4 and one == two
+    assert one["adtte.csv"] != other["adtte.csv"]
+
+
+def test_ctrl_c_stops_at_once_with_one_line_and_the_next_call_goes_on(tmp_path):
+    out, record = tmp_path / "twin", DATA / "published" / "palmira.yaml"
+    code = "import sys; from palmira.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "twin", str(record), "--out", str(out), "--quick"]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob(".twin-*/start.pickle")):
+        assert run.poll() is None
+        time.sleep(0.05)
+    # A round of the search has begun.
+    os.kill(run.pid, signal.SIGINT)
+    before = time.monotonic()
+    _, said = run.communicate(timeout=30)
+    assert time.monotonic() - before < 5
+    assert run.returncode == 130
+    lines = [x for x in said.splitlines() if "palmira:" in x or "Traceback" in x or "Error" in x]
+    assert lines == ["palmira: stopped; the same command goes on from here."]
+    assert not out.exists()
+    (kept,) = tmp_path.iterdir()
+    assert sorted(p.name for p in kept.iterdir()) == ["check.pickle", "start.pickle"]
+    assert twin(record, out, "--seed", "1") == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["twin"]
+    validate(store.read(out), load(record))
 
 
 @pytest.mark.parametrize("trial", ["pace", "maintain", "postmonarch"])

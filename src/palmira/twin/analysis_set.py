@@ -35,6 +35,7 @@ VARIABLES = {
     "Duration of previous palbociclib": "PCDKDUR",
     "Duration of first-line palbociclib": "PCDKDUR",
 }
+GROUPS = {"AGE": "AGEGR1", "ECOGBL": "ECOGGR1", "PCDKDUR": "PCDKGR1"}
 ROLES = {"experimental": 1, "control": 2}
 ENDPOINTS = ("PFS", "OS")
 _N = r"(\d+(?:\.\d+)?)"
@@ -119,9 +120,16 @@ class AnalysisSet:
             self._masks[factor, category] = (
                 pd.Series(True, self.patients.index)
                 if factor is None or category is None
-                else at_level(self.patients[VARIABLES[factor]], category)
+                else at_level(self._values(factor), category)
             )
         return self._masks[factor, category]
+
+    def _values(self, factor: str) -> pd.Series:
+        """Values of a factor, or the groups that they lie in where no values are printed."""
+        variable = VARIABLES[factor]
+        if variable in GROUPS and self.patients[variable].isna().all():
+            variable = GROUPS[variable]
+        return self.patients[variable]
 
     def population(self, name: str | None) -> pd.Series:
         """Which patients are of an analysis set of the record, by what the record says of its size:

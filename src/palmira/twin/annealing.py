@@ -224,7 +224,7 @@ def touched(state: State, goal: Goal, move: Any, adjusting: Any, dirty: Any) -> 
         dirty[middle] = True
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, nogil=True)
 def anneal(
     state: State, goal: Goal, rules: Rules, adjusting: Any, weights: Any, costs: Any, best: Any,
     best_level: Any, steps: int, hot: float, cold: float, interactions: bool, rng: Any,

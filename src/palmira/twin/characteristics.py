@@ -33,6 +33,9 @@ VALUES = {
     "age": ("Age", "Age"),
     "prior_duration": ("Duration of previous palbociclib", "Duration of first-line palbociclib"),
 }
+# Factors with groups; the first stage has dealt those that have events by group.
+GROUPS = ("Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
+          "Visceral involvement", "Duration of first-line palbociclib")  # fmt: skip
 ECOG, VISCERAL = "ECOG performance status", "Visceral involvement"
 THERAPY, PRIOR_THERAPY = "Endocrine therapy", "Previous ET"
 SETTING, ADJUVANT = "Setting of previous palbociclib", "Adjuvant setting"
@@ -56,6 +59,9 @@ def characteristics(
     where numbers cannot hold together.
     """
     out = patients.copy()
+    for factor in GROUPS:
+        if factor not in out:
+            deal(record, out, factor, factor, rng)
     for column, (factor, group) in VALUES.items():
         low, below = np.full(len(out), -np.inf), np.full(len(out), np.inf)
         if group in out:

@@ -128,11 +128,13 @@ def treatments(record: Record) -> dict[str, str]:
 
 
 def categories(record: Record, block: str, factor: str) -> tuple[str, ...]:
-    """Levels of a factor in a block of the record, in its order.
+    """Levels of a factor in a block of the record, else in the first that has some, in its order.
 
-    Raises ``RecordError`` where the block has none.
+    Raises ``RecordError`` where none has.
     """
-    rows = [r.category for r in record.block(block).rows if r.factor == factor and r.category]
+    blocks = sorted(record.sheet.blocks, key=lambda b: b.id != block)
+    found = ([r.category for r in b.rows if r.factor == factor and r.category] for b in blocks)
+    rows = next((categories for categories in found if categories), [])
     if not rows:
         raise RecordError(
             f"{record.trial}, block {block}: no categories of {factor!r}. Mend: add its rows."
@@ -180,7 +182,7 @@ def _variable(
 ) -> Variable:  # fmt: skip
     own = {k: v for k, v in line.items() if k not in {"in", "terms", "categories", "labels"}}
     if "categories" in line:
-        own["needs"] = ": ".join(line["categories"])
+        own["needs"] = line["categories"][1]
     if (needs := own.get("needs")) and needs not in known:
         return Variable(**own | {"missing": True})
     return Variable(**own, terms=_terms(line, parameters, record))

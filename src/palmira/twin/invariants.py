@@ -72,10 +72,10 @@ def patients(frames: Frames) -> pd.DataFrame:
 
 
 def _within(value: pd.Series, group: pd.Series) -> pd.Series:
-    """Whether numbers lie in groups named like ``6 to <12 months`` or ``>=65 years``."""
+    """Whether numbers, if any, lie in groups named like ``6 to <12 months`` or ``>=65 years``."""
     low = group.str.extract(r"(?:^|>=)(\d+)")[0].astype(float)
     high = group.str.extract(r"<(\d+)")[0].astype(float)
-    return (low.isna() | (value >= low)) & (high.isna() | (value < high))
+    return value.isna() | ((low.isna() | (value >= low)) & (high.isna() | (value < high)))
 
 
 def _subjects(t: pd.DataFrame, record: Record, known: frozenset[str]) -> Broken:
@@ -111,7 +111,7 @@ def _subjects(t: pd.DataFrame, record: Record, known: frozenset[str]) -> Broken:
             t["AGE"], t["AGEGR1"]
         )
         | ~_within(t["PCDKDUR"], t["PCDKGR1"]),
-        "ECOG performance status lies in its group": (t["ECOGGR1"] != "")
+        "ECOG performance status lies in its group": t["ECOGBL"].notna()
         & ((t["ECOGBL"] == 0) != (t["ECOGGR1"] == "0")),
         "previous endocrine therapy decides the present one": (t["PRIORET"] != "")
         & (t.groupby("PRIORET")["ETDRUG"].transform("nunique") > 1),

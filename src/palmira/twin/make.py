@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from time import process_time
 from typing import Any
 
@@ -88,6 +89,28 @@ def earliest_censoring(record: Record, problem: Problem) -> int:
     return max(1, on_trial - round(DAYS_PER_WEEK * (weeks or 0)) - VISIT_WINDOW + 1)
 
 
+def interruptible(compute: Callable[[], Any]) -> Any:
+    """What ``compute`` returns or raises, from a thread beside: compiled code would keep Ctrl-C and
+    the progress bar waiting, maybe for minutes. Whoever stops the program ends the thread with it.
+    """
+    done: list[Any] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(compute())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
 class Stages:
     """Results of the stages in a folder of their own, for one record, scale, seed and code."""
 
@@ -100,7 +123,7 @@ class Stages:
         if path.exists():
             with suppress(Exception):  # a file that cannot be read is made again
                 return pickle.loads(path.read_bytes())
-        result = compute()
+        result = interruptible(compute)
         self.folder.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".new")
         beside.write_bytes(pickle.dumps(result))

@@ -102,10 +102,10 @@ def dated(record: Record) -> bool:
 
 
 def printed(record: Record) -> frozenset[str]:
-    """What a record prints something of: factors by block (``table1: Ethnicity``), their medians
+    """What a record prints something of: categories of factors (``Ethnicity``), their medians
     (``median Age``), strata (``first stratum``), and what the later stages of the generator stand
     on: ``OS``, ``response`` and ``treatment`` (with adverse events)."""
-    found = {f"{e.block}: {e.factor}" for e in chosen(record) if e.factor and e.category}
+    found = {e.factor for e in chosen(record) if e.factor and e.category}
     found |= {f"median {e.factor}" for e in chosen(record, part="median") if e.factor}
     found |= {f"{place} stratum" for place, _ in zip(STRATA, record.sheet.strata, strict=False)}
     arms = (*arm_names(record), None)
