@@ -14,10 +14,10 @@ from palmira.estimates import critical
 from palmira.landmarks import Landmark, difference, from_interval, log_log_p
 from palmira.printed import parse_date
 from palmira.record import Record
+from palmira.schedule import DAYS_PER_MONTH
 
 # A pooled median can leave the subgroups' hull where these are censored differently.
 HULL_SLACK = 0.1
-DAYS_PER_MONTH = 30.4375
 
 
 def _by_arm(record: Record, measure: str, like: Entry) -> dict[str, dict[str, Entry]]:

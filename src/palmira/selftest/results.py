@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from palmira.estimates import critical, two_sided_p
+from palmira.schedule import DAYS_PER_MONTH
 from palmira.selftest.estimators import Array, Curve, Fit, cox, log_rank_p
 from palmira.selftest.printing import Cell, Draft, Triple
 from palmira.selftest.tables import ARMS, masks
-from palmira.selftest.trial import DAYS_PER_MONTH, Factor, Trial
+from palmira.selftest.trial import Factor, Trial
 
 # Fewer events than this in an arm, and a hazard ratio is not printed.
 LEAST_EVENTS = 3

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palmira.schedule import DAYS_PER_MONTH
 from palmira.selftest.printing import Draft
-from palmira.selftest.trial import CLASSES, DAYS_PER_MONTH, TERMS, Trial
+from palmira.selftest.trial import CLASSES, TERMS, Trial
 
 ARMS = ("experimental", "control")
 FIRST_DAY = date(2015, 3, 2)

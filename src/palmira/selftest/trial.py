@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from palmira.schedule import DAYS_PER_MONTH
 from palmira.selftest.estimators import Array
 
-DAYS_PER_MONTH = 30.4375
 SCAN = 56  # days between scans
 FACTORS = (
     ("Disease stage", "stage", ("II", "III")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from scipy.stats import norm
 from palmira.entries import Entry
 from palmira.printed import Printed
 from palmira.record import Record
+from palmira.twin.attainable import SCALES
 from palmira.twin.logistic import fit, profile_limits
 from palmira.twin.margins import arm_names, chosen, responders, size
 
@@ -22,7 +22,6 @@ Ints = NDArray[np.int64]
 ENDPOINT = "CBR"
 # Sums, of those nearest to the expected ones, among which the best print is looked for.
 CLOSE = 300
-SCALES = {"full": sqrt(2), "neutral": 1.0}
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from palmira.entries import Entry
 from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
+from palmira.twin.attainable import SCALES
 from palmira.twin.goals import ratio_cost
 from palmira.twin.kernels import cox
 from palmira.twin.margins import Ints, chosen, count, dated, draw, ids, number, where
-from palmira.twin.problem import SCALES, Array, Problem, aimed
+from palmira.twin.problem import Array, Problem, aimed
 from palmira.twin.study_days import DAYS_PER_WEEK, VISIT_WINDOW, timeline
 from palmira.twin.targets import main_analysis, targets
 
@@ -122,7 +123,7 @@ def _dates(record: Record) -> list[Entry | None]:
 
 def scale_of(problem: Problem) -> str:
     """Name of the scale of a problem's hazard ratios."""
-    return next(name for name, factor in SCALES.items() if factor == problem.goal.scale)
+    return next(name for name, factor in SCALES.items() if 1 / factor == problem.goal.scale)
 
 
 def follow_up(record: Record, scale: str) -> dict[str, tuple[int, int]]:

@@ -22,6 +22,17 @@ PARAMETERS = 9
 
 
 @nb.njit(cache=True)
+def after_event(at_risk: int, survival: float, variance: float) -> tuple[float, float]:
+    """Kaplan and Meier's estimate and Greenwood's sum after one event among those at risk."""
+    if at_risk <= 1:
+        return 0.0, variance
+    return (
+        survival * ((at_risk - 1.0) / at_risk),
+        variance + 1.0 / (at_risk * (at_risk - 1.0)),
+    )
+
+
+@nb.njit(cache=True)
 def curve_at(
     order: Any, day: Any, event: Any, member: Any, n: int, days: Any, s: Any, v: Any
 ) -> None:
@@ -37,11 +48,7 @@ def curve_at(
         if k == len(days):
             return
         if event[i]:
-            if at_risk > 1:
-                variance += 1.0 / (at_risk * (at_risk - 1.0))
-                survival *= (at_risk - 1.0) / at_risk
-            else:
-                survival = 0.0
+            survival, variance = after_event(at_risk, survival, variance)
         at_risk -= 1
     while k < len(days):
         s[k], v[k] = survival, variance
@@ -137,11 +144,7 @@ def last_limit(
             least = min(least, log_log_limit(survival, variance, side))
         previous = day[i]
         if event[i]:
-            if at_risk > 1:
-                variance += 1.0 / (at_risk * (at_risk - 1.0))
-                survival *= (at_risk - 1.0) / at_risk
-            else:
-                survival = 0.0
+            survival, variance = after_event(at_risk, survival, variance)
         at_risk -= 1
     if survival > 0.0:
         least = min(least, log_log_limit(survival, variance, side))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import ceil, floor, log, sqrt
+from math import ceil, floor, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,10 @@ from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
 from palmira.subgroups import two_arms
+from palmira.twin.attainable import SCALES
 from palmira.twin.goals import ANY, Goal, parts
 from palmira.twin.targets import Target, main_analysis, targets
 
-# What printed log ratios are multiplied by: contrasts that are orthonormal, or the usual coding.
-SCALES = {"full": 1 / sqrt(2), "neutral": 1.0}
 # Targets are met with this margin, so that another program's last digits do not matter.
 MARGIN = 1e-6
 PARTS = ("estimate", "lower", "upper")
@@ -118,7 +117,7 @@ def pfs_problem(record: Record, scale: str, endpoint: str = "PFS") -> Problem:
         endpoint, arms, sizes["n"], sizes["events"], _untreated(record, arms), factors, levels,
         np.array([[b[1] for b in arm] for arm in second], dtype=np.int64).reshape(-1, 2),
         np.array([[b[0] for b in arm] for arm in second], dtype=np.int64).reshape(-1, 2),
-        adjusting, empty_goal(len(factors), adjusting, SCALES[scale]),
+        adjusting, empty_goal(len(factors), adjusting, 1 / SCALES[scale]),
     )  # fmt: skip
     problem = aimed(problem, wanted)
     if not any(problem.names[: parts(len(factors))[1]]):
