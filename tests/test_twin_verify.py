@@ -622,7 +622,7 @@ def test_a_check_that_cannot_hold_is_listed_with_the_reason(rows):
     assert "46 + 19" in found.loc["PgR-negative, total", "reason"]
     assert set(found.index[found["reason"] != ""]) == {
         "PgR-negative, total", "Interaction with visceral involvement, P",
-        "Difference at 6 months, P (linear Wald)",
+        "Difference at 6 months, P (linear Wald)", "Median PFS, letrozole, ET",
     }  # fmt: skip
     neutral = checks(rows["neutral"])
     gone = neutral[(neutral["reason"] != "") & neutral["group"].isin(["cox", "OS", "interim"])]

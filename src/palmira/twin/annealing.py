@@ -20,12 +20,13 @@ TRIES = 40
 
 class Rules(NamedTuple):
     """What a move may do: first and last day of each patient, whether an arm keeps its order of
-    events and censorings, whether levels may be exchanged."""
+    events and censorings, the factors whose levels may be exchanged, and whether days may move."""
 
     first: Any
     last: Any
     frozen: Any
-    deal: bool
+    dealt: Any
+    days: bool
 
 
 @nb.njit(cache=True)
@@ -139,14 +140,18 @@ def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int, rng: 
     if row < 0 or rng.random() < 0.2:
         row = rng.integers(0, 1 + 2 * factors)
     u = rng.random()
-    if u < 0.5 and rules.deal:
-        f = (row - 1) // 2 if row > 0 else rng.integers(0, factors)
+    if (u < 0.5 or not rules.days) and len(rules.dealt):
+        f = (row - 1) // 2
+        if row <= 0 or not (rules.dealt == f).any():
+            f = rules.dealt[rng.integers(0, len(rules.dealt))]
         for _ in range(TRIES):
             j = rng.integers(0, n)
             alike = state.arm[j] == state.arm[i] and state.event[j] == state.event[i]
             if alike and state.level[j, f] != state.level[i, f]:
                 exchange_levels(state, i, j, f)
                 return LEVEL, i, j, f
+        return -1, 0, 0, 0
+    if not rules.days:
         return -1, 0, 0, 0
     if u < 0.65:
         j = partner(state, rules, i, True, rng)

@@ -36,11 +36,8 @@ from palmira.twin.store import read, write
 from palmira.twin.study_days import DAYS_PER_WEEK, ORIGIN, VISIT_WINDOW
 from palmira.twin.verify import checks, verify
 
-# Rounds of the search: to the standard of the committed twin, and for a first look.
-EFFORTS = {
-    ("full", "full"): pfs.ROUNDS, ("full", "neutral"): pfs.NEUTRAL_ROUNDS,
-    ("quick", "full"): pfs.QUICK_ROUNDS, ("quick", "neutral"): pfs.QUICK_ROUNDS,
-}  # fmt: skip
+# Whole searches of which the best is kept, and rounds that improve it.
+ATTEMPTS, ROUNDS = 6, 2
 SPARE = 10
 Tell = Callable[[str, float], None]
 
@@ -182,21 +179,43 @@ def make(path: Path, out: Path, seed: int, scale: str, effort: str, tell: Tell) 
 
 def _search(record: Record, problem: Problem, scale: str, seed: int, effort: str, stages: Stages,
             tell: Tell) -> pfs.PatientTable:  # fmt: skip
-    rounds = EFFORTS[effort, scale]
-    words, total = "Searching patients' times and factors", sum(r[0] for r in rounds)
+    words, horizon = "Searching patients' times and factors", horizon_of(record, problem)
     tell(words, 0.02)
-    found: pfs.Found = stages(
-        "start",
-        lambda: pfs.begin(
-            record, problem, scale, horizon_of(record, problem), seed, effort == "quick"
-        ),
-    )
-    for k in range(len(rounds)):
-        share = 0.05 + 0.9 * sum(r[0] for r in rounds[:k]) / total
-        tell(f"{words}: {len(found.missed)} goals missed", share)
-        found = stages(f"round{k}", partial(pfs.go_on, problem, found, k, seed, rounds))
+    if effort == "quick":
+        found = stages("start", lambda: pfs.begin(record, problem, scale, horizon, seed, True))
+        tell(f"{words}: {len(found.missed)} goals missed", 0.5)
+        found = stages("round", lambda: pfs.polish(problem, found, seed, pfs.QUICK))
+    else:
+        found = _best(
+            record,
+            problem,
+            scale,
+            horizon,
+            seed,
+            stages,
+            lambda f, share: tell(f"{words}: {len(f.missed)} goals missed", share),
+        )
     pfs.refuse(record, problem, found)
     return found.table
+
+
+def _best(
+    record: Record, problem: Problem, scale: str, horizon: int, seed: int, stages: Stages,
+    tell: Callable[[pfs.Found, float], None],
+) -> pfs.Found:  # fmt: skip
+    best: pfs.Found | None = None
+    for k in range(ATTEMPTS):
+        each = seed * ATTEMPTS + k
+        found = stages(f"attempt{k}",
+                       partial(pfs.attempt, record, problem, scale, horizon, each))  # fmt: skip
+        if best is None or found.costs[:-1].sum() < best.costs[:-1].sum():
+            best = found
+        tell(best, 0.05 + 0.8 * (k + 1) / ATTEMPTS)
+    assert best is not None
+    for k in range(ROUNDS):
+        best = stages(f"round{k}", partial(pfs.polish, problem, best, seed * ROUNDS + k))
+        tell(best, 0.85 + 0.1 * (k + 1) / ROUNDS)
+    return best
 
 
 # Seeds of the committed twins: the best of the few that were tried.

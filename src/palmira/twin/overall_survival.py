@@ -70,7 +70,7 @@ def survive(
         weights[middle] = WEIGHT
         table, costs = improve(
             mine, table, mine.goal, np.zeros(2, dtype=bool), weights, STEPS, HOT, COLD,
-            int(rng.integers(1 << 31)), deal=False,
+            int(rng.integers(1 << 31)), dealt=(),
         )  # fmt: skip
         missed = costs[:end]
         if missed.sum() < best[0]:

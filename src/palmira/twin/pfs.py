@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,15 +20,22 @@ from palmira.twin.tables import PatientTable, distances, events_before, improve,
 
 Array = NDArray[np.float64]
 STABLE = "methods.outcomes.stable_disease"
-# Steps and temperatures of each round: curves alone, then all goals, cooled and warmed again.
-CURVES = (200_000, 1.5, 0.2)
-ROUNDS = ((6_000_000, 1.0, 0.06), *((800_000, 0.12, 0.02),) * 2)
-NEUTRAL_ROUNDS = ((2_500_000, 0.8, 0.06), (1_000_000, 0.2, 0.04))
-QUICK_ROUNDS = ((400_000, 0.5, 0.06),)
+# Distance of a benefit table that wants one patient more beyond the day than the curve leaves.
+SHORT = 20
+# Steps and temperatures: of the curves alone; then with the hazard ratios of all patients and of
+# the strata, whose factors enter every adjusted model; of each other factor's levels, days held;
+# of the whole at the end. A quick twin has one short search after the curves.
+CURVES = (400_000, 1.5, 0.1)
+CORE = (2_000_000, 0.8, 0.05)
+LEVELS = ((600_000, 1.0, 0.05), (600_000, 2.0, 0.05), (600_000, 0.5, 0.05), (600_000, 3.0, 0.05))
+POLISH = (600_000, 0.1, 0.02)
+QUICK = (400_000, 0.5, 0.06)
 # Starts from other orders where no order of the large arm goes with that of the small one.
 ORDERS = 40
-# Weight of the landmarks; of a small subgroup's curve, which few moves change.
-LANDMARKS, SMALL = 20.0, 60.0
+# Weight of the landmarks; of a small subgroup's curve, which few moves change; of the patients
+# that clinical benefit needs.
+LANDMARKS, SMALL, NEEDED = 20.0, 60.0, 3.0
+FREE = [-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY]
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Found:
 
 def weights(problem: Problem) -> Array:
     """Weight of each goal at the start: more for landmarks and for small subgroups."""
-    marks, gap, _, _, ratio, z, _, goals = parts(len(problem.factors))
+    marks, gap, need, middle, ratio, z, _, goals = parts(len(problem.factors))
     w, n = np.ones(goals), np.zeros((z - ratio, 2))
     n[0] = problem.n
     n[2::2] = problem.factor_n
@@ -56,6 +64,7 @@ def weights(problem: Problem) -> Array:
     w[:marks] = np.clip(SMALL / n.ravel(), 1, 10) ** 0.75
     w[ratio:z] = np.clip(2 * SMALL / n.sum(axis=1), 1, 8) ** 0.75
     w[marks : gap + 1] = LANDMARKS
+    w[need:middle] = NEEDED
     return w
 
 
@@ -92,17 +101,31 @@ def draw_orders(
     return found
 
 
-def curves_only(goal: Goal) -> Goal:
-    """The goal without the subgroups' hazard ratios and the interactions."""
-    ratios, z = goal.ratios.copy(), np.tile([0.0, ANY], (len(goal.z), 1))
-    ratios[1:] = [-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY]
+def with_ratios(goal: Goal, factors: Iterable[int], everyone: bool = True) -> Goal:
+    """The goal with the hazard ratios and interactions of these factors alone, and, unless not
+    ``everyone``, the hazard ratio of all patients."""
+    ratios, z, kept = goal.ratios.copy(), goal.z.copy(), set(factors)
+    for f in set(range(len(z))) - kept:
+        ratios[1 + 2 * f : 3 + 2 * f], z[f] = FREE, [0.0, ANY]
+    if not everyone:
+        ratios[0] = FREE
     return goal._replace(ratios=ratios, z=z)
+
+
+def of_factor(goal: Goal, f: int) -> Goal:
+    """The goal of one factor's levels and their interaction, and nothing else."""
+    windows, gap, rows = np.zeros_like(goal.windows), goal.gap.copy(), slice(2 + 4 * f, 6 + 4 * f)
+    windows[rows], gap[6] = goal.windows[rows], -1
+    return with_ratios(goal, [f], everyone=False)._replace(
+        windows=windows, gap=gap, mark_boxes=np.tile(FREE[:6], (2, len(goal.mark_days), 1)),
+        need=np.zeros_like(goal.need), middle=np.array([-ANY, ANY]),
+    )  # fmt: skip
 
 
 def begin(
     record: Record, problem: Problem, scale: str, horizon: int, seed: int, quick: bool = False
 ) -> Found:
-    """A table on the printed curves, and the goals of the rounds; ``horizon``: the last day.
+    """A table on the printed curves, and the goals of the search; ``horizon``: the last day.
 
     ``quick``: only curves and the hazard ratio of all patients are aimed at.
     """
@@ -110,25 +133,53 @@ def begin(
     orders = draw_orders(problem, small_orders(problem), horizon, rng)
     frozen = np.array([o is not None for o in orders])
     table = start(problem, horizon, rng, orders)
-    ratios = np.tile([-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY], (len(problem.goal.ratios), 1))
-    curves = problem.goal._replace(ratios=ratios)
+    curves = with_ratios(problem.goal, [], everyone=False)
     table, _ = improve(problem, table, curves, frozen, weights(problem), *CURVES, seed=seed)
-    goal = curves_only(problem.goal) if quick else problem.goal
-    need = benefit_needs(record, problem, "" if quick else scale, table)
-    goal = goal._replace(need=need)
+    goal = with_ratios(problem.goal, []) if quick else problem.goal
+    goal = goal._replace(need=benefit_needs(record, problem, "" if quick else scale, table))
     return Found(table, distances(problem, table, goal), goal, frozen)
 
 
-def go_on(problem: Problem, found: Found, k: int, seed: int,
-          rounds: tuple[tuple[int, float, float], ...] = ROUNDS) -> Found:  # fmt: skip
-    """Round ``k`` from the best table so far; returns the better one."""
+def attempt(record: Record, problem: Problem, scale: str, horizon: int, seed: int) -> Found:
+    """One whole search from a start of its own.
+
+    A factor outside the adjusted models is in its own rows and its own interaction only. So days
+    and strata come first, on all curves; then each other factor's levels are dealt by themselves,
+    for the days found.
+    """
+    found = begin(record, problem, scale, horizon, seed)
+    strata = np.flatnonzero(problem.adjusting).tolist()
+    goal, w = found.goal, weights(problem)
+    table, _ = improve(problem, found.table, with_ratios(goal, strata), found.frozen, w.copy(),
+                       *CORE, seed=seed, interactions=True)  # fmt: skip
+    level = table.level.copy()
+    for f in sorted(set(range(len(problem.factors))) - set(strata)):
+        least = np.inf
+        for k, (steps, hot, cold) in enumerate(LEVELS):
+            dealt, costs = improve(
+                problem, table, of_factor(goal, f), found.frozen, w.copy(), steps, hot, cold,
+                10 * seed + k, interactions=True, dealt=(f,), days=False,
+            )  # fmt: skip
+            if costs[:-1].sum() < least:
+                least, level[:, f] = costs[:-1].sum(), dealt.level[:, f]
+            if least <= 0:
+                break
+    table = replace(table, level=level)
+    return replace(found, table=table, costs=distances(problem, table, goal))
+
+
+def polish(
+    problem: Problem, found: Found, seed: int, effort: tuple[int, float, float] = POLISH
+) -> Found:
+    """The table improved with all goals at once, or as it was where that fails."""
     if not len(found.missed):
         return found
-    steps, hot, cold = rounds[k]
-    table, costs = improve(problem, found.table, found.goal, found.frozen, weights(problem), steps,
-                           hot, cold, seed + 1000 * (k + 1), interactions=True)  # fmt: skip
+    w = weights(problem)
+    w[found.missed] *= 3
+    table, costs = improve(problem, found.table, found.goal, found.frozen, w, *effort, seed=seed,
+                           interactions=True)  # fmt: skip
     better = costs[:-1].sum() < found.costs[:-1].sum()
-    return replace(found, table=table, costs=costs) if better or k == 0 else found
+    return replace(found, table=table, costs=costs) if better else found
 
 
 def benefit_needs(record: Record, problem: Problem, scale: str, table: PatientTable) -> Array:
@@ -153,6 +204,7 @@ def benefit_needs(record: Record, problem: Problem, scale: str, table: PatientTa
         given = np.array([t.benefit[a][c] for a in about.arms for c in about.cells])
         sums = (x.T @ given).round().astype(np.int64)
         far = np.abs(cells - n).sum() + 2 * np.abs(sums - x.T @ expected)[2:].sum()
+        far += SHORT * np.maximum(0, by_level(given) - by_level(late)).sum()
         options.append((float(far), cells, sums))
     _, cells, sums = min(options[1:] or options, key=lambda o: o[0])
     expected = np.maximum(expected * cells / np.maximum(n, 1), 0.3)
@@ -161,6 +213,12 @@ def benefit_needs(record: Record, problem: Problem, scale: str, table: PatientTa
         need[:2, 0], need[:2, 1] = cells.reshape(2, 4), nearest.reshape(2, 4)
         need[2, 0, 0], need[2, 0, 1], need[2, 1, 0] = 7 * weeks, f, g
     return need
+
+
+def by_level(cells: Array | NDArray[np.int64]) -> Array:
+    """Sums over each level of both strata, by arm, of counts by arm and cell."""
+    square = np.asarray(cells, dtype=float).reshape(2, 2, 2)
+    return np.concatenate([square.sum(axis=1), square.sum(axis=2)], axis=None)
 
 
 def _rounded(expected: Array, totals: NDArray[np.int64]) -> Array:

@@ -135,13 +135,15 @@ def _printed_curve(problem: Problem, a: int, horizon: int) -> tuple[list[float],
 
 def improve(
     problem: Problem, table: PatientTable, goal: Goal, frozen: Flags, weights: NDArray[np.float64],
-    steps: int, hot: float, cold: float, seed: int, interactions: bool = False, deal: bool = True,
+    steps: int, hot: float, cold: float, seed: int, interactions: bool = False,
+    dealt: tuple[int, ...] | None = None, days: bool = True,
 ) -> tuple[PatientTable, NDArray[np.float64]]:  # fmt: skip
     """Anneal from a table; returns the best one met, and its distance from each goal."""
     models = len(goal.width)
     state = table.state(models, len(goal.mark_days))
     day, level = table.day.copy(), table.level.copy()
-    rules = Rules(table.first, table.last, frozen, deal and bool(problem.factors))
+    factors = range(len(problem.factors)) if dealt is None else dealt
+    rules = Rules(table.first, table.last, frozen, np.array(factors, dtype=np.int64), days)
     costs = np.zeros(parts(len(problem.factors))[-1])
     anneal(state, goal, rules, problem.adjusting, weights, costs, day, level, steps, hot, cold,
            interactions, np.random.default_rng(seed))  # fmt: skip
@@ -153,7 +155,7 @@ def distances(problem: Problem, table: PatientTable, goal: Goal) -> NDArray[np.f
     """Distance of a table from each goal."""
     state = table.state(len(goal.width), len(goal.mark_days))
     frozen = np.zeros(2, dtype=bool)
-    rules = Rules(table.first, table.last, frozen, False)
+    rules = Rules(table.first, table.last, frozen, np.zeros(0, dtype=np.int64), False)
     costs = np.zeros(parts(len(problem.factors))[-1])
     anneal(state, goal, rules, problem.adjusting, np.ones(len(costs)), costs, table.day.copy(),
            table.level.copy(), 0, 1.0, 1.0, True, np.random.default_rng(0))  # fmt: skip
