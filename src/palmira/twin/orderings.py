@@ -6,6 +6,7 @@ events and censorings came before it. For a small arm all orders can be tried.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
 from typing import Any
@@ -20,6 +21,8 @@ BUDGET = 60_000
 MOST = 4000
 # Steps and restarts of the search for one order of a large arm.
 STEPS, RESTARTS = 60_000, 40
+# The same landmark by landmark: steps, temperatures, and numbers of events and censorings tried.
+PART_STEPS, PART_HOT, PART_COLD, COUNTS = 800, 1e-3, 1e-5, 60
 
 
 @dataclass(frozen=True)
@@ -78,24 +81,32 @@ def orderings(n: int, events: int, first: int, boxes: Any) -> list[Ordering]:
         longer: list[tuple[str, tuple[int, ...], int, float, float]] = []
         for letters, cuts, at_risk, log_s, v in partial:
             done, out = letters.count("e"), letters.count("c")
-            for d in range(1, events - done + 1):
-                for c in range(n - events - out + 1):
-                    if comb(d + c, c) > BUDGET or d + c >= at_risk:
-                        break
-                    ends = log_s + np.log([(at_risk - d - c) / (at_risk - c), 1 - d / at_risk])
-                    if np.exp(ends[1]) < box[0] or np.exp(ends[0]) > box[1]:
-                        continue  # with all censorings first, or last, the rate is off
-                    found = np.zeros((64, c), dtype=np.int64)
-                    count = _placements(at_risk, log_s, v, d, c, np.asarray(box), found)
-                    for position in found[:count].tolist():
-                        new = "".join("c" * position.count(e) + "e" for e in range(d))
-                        new += "c" * position.count(d)
-                        end = _follow(new, at_risk, log_s, v)
-                        longer.append((letters + new, (*cuts, len(letters + new)), *end))
+            for d, c in _counts(at_risk, log_s, events - done, n - events - out, box):
+                if comb(d + c, c) > BUDGET:
+                    continue
+                found = np.zeros((64, c), dtype=np.int64)
+                count = _placements(at_risk, log_s, v, d, c, np.asarray(box), found)
+                for position in found[:count].tolist():
+                    new = "".join("c" * position.count(e) + "e" for e in range(d))
+                    new += "c" * position.count(d)
+                    end = _follow(new, at_risk, log_s, v)
+                    longer.append((letters + new, (*cuts, len(letters + new)), *end))
             if len(longer) > MOST:
                 return []
         partial = longer
     return [Ordering(letters, cuts) for letters, cuts, *_ in partial]
+
+
+def _counts(
+    at_risk: int, log_s: float, events: int, censored: int, box: Any
+) -> Iterator[tuple[int, int]]:
+    """Numbers of events and censorings up to the next landmark that may give its rate: it lies
+    between what all censorings first and all last would give."""
+    for d in range(1, events + 1):
+        for c in range(min(censored, at_risk - d - 1) + 1):
+            first, last = log_s + np.log([(at_risk - d - c) / (at_risk - c), 1 - d / at_risk])
+            if np.exp(last) >= box[0] and np.exp(first) <= box[1]:
+                yield d, c
 
 
 def rate_at(order: Ordering, n: int, landmark: int) -> tuple[float, float]:
@@ -196,3 +207,57 @@ def find_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any
         last = [*ends, *[len(letters)] * cuts.tolist().count(events)]
         return Ordering(letters[: last[-1]], tuple(last))
     return None
+
+
+@nb.njit(cache=True)
+def _fit_part(at_risk: int, position: Any, fixed: int, low: int, cuts: Any, boxes: Any, gap: Any,
+              other: Any, steps: int, rng: Any) -> float:  # fmt: skip
+    """Anneal the censorings from place ``fixed`` on, with at least ``low`` events before each and
+    all before the last landmark, in place; returns the order's distance."""
+    cost, k = _order_cost(at_risk, position, cuts, boxes, gap, other), len(position) - fixed
+    old, heat, high = position.copy(), PART_HOT, cuts[-1] - 1
+    for _ in range(steps):
+        if cost <= 0.0 or k == 0:
+            break
+        heat *= (PART_COLD / PART_HOT) ** (1.0 / steps)
+        old[:] = position
+        reach = 3 if rng.random() < 0.7 else high
+        for _ in range(rng.integers(1, 3)):
+            i = fixed + rng.integers(0, k)
+            position[i] = min(high, max(low, position[i] + rng.integers(-reach, reach + 1)))
+        position[fixed:].sort()
+        new = _order_cost(at_risk, position, cuts, boxes, gap, other)
+        if new <= cost - heat * np.log(1.0 - rng.random()):
+            cost = new
+        else:
+            position[:] = old
+    return float(cost)
+
+
+def draw_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any, least: int,
+               rng: np.random.Generator) -> Ordering | None:  # fmt: skip
+    """An order as ``find_order`` seeks it, found landmark by landmark: numbers of events and
+    censorings are drawn, then the censorings' places are annealed."""
+    boxes, other = np.asarray(boxes), np.asarray(other)
+    letters, cuts, places = "c" * first, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    ends: list[int] = []
+    for box in boxes:
+        at_risk, log_s, _ = _follow(letters, n, 0.0, 0.0)
+        done, out = letters.count("e"), letters.count("c")
+        counts = list(_counts(at_risk, log_s, events - done, n - events - out, box))
+        for _ in range(COUNTS if counts else 0):
+            d, c = counts[rng.integers(len(counts))]
+            low = max(done, min(least, done + d - 1))
+            tried = np.append(places, np.sort(rng.integers(low, done + d, c)))
+            here = np.append(cuts, done + d)
+            far = _fit_part(n - first, tried, len(places), low, here, boxes, gap, other, PART_STEPS,
+                            rng)  # fmt: skip
+            if far <= 0:
+                break
+        else:
+            return None
+        new = tried[len(places) :].tolist()
+        letters += "".join("c" * new.count(e) + "e" for e in range(done, done + d))
+        places, cuts = tried, here
+        ends.append(len(letters))
+    return Ordering(letters, tuple(ends))
