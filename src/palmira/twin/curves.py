@@ -6,7 +6,7 @@ By lifelines alone; nothing here knows how a twin was made.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, nan, sqrt
 from typing import Any, TypeVar
@@ -142,6 +142,17 @@ def quantities(patients: pd.DataFrame, experimental: str, control: str) -> dict[
         made[name] = Quantity(exp(beta), exp(beta - Z * se), exp(beta + Z * se))
     made["ph_p"] = Quantity(proportional_hazards_p(patients, experimental))
     return made
+
+
+def described(
+    patients: pd.DataFrame, arms: Sequence[str], months: Sequence[float], all_: bool = True
+) -> dict[str, Any]:
+    """``heights`` of both arms' curves (experimental arm first) at ``months``, and, unless left
+    out, ``values`` of the free quantities."""
+    drawn = {arm: of_arm(patients, arm) for arm in arms}
+    heights = {a: [float(c.at(m * DAYS_PER_MONTH)) for m in months] for a, c in drawn.items()}
+    values = {k: q.value for k, q in quantities(patients, *arms).items()} if all_ else {}
+    return {"heights": heights, "values": values}
 
 
 def survival_at(curve: Curve, months: float) -> Quantity:

@@ -1,9 +1,10 @@
 """Many twins that meet all that is printed of all patients: what publication leaves open.
 
-Run it: ``python -m palmira.twin.ensemble RECORD.yaml``. Members come from different seeds and, in
-the smaller arm, different orders of events and censorings; others are driven from them as far as a
-quantity goes while all printed numbers hold. Subgroups' results are not asked for. joblib spreads
-the work over processes; within ``joblib.parallel_config("dask")`` over a cluster.
+Run it: ``python -m palmira.twin.ensemble RECORD.yaml``. Members differ in the orders of events and
+censorings and in the shape of the curve between printed points; others are driven from them as far
+as a quantity goes while all printed numbers hold, however much events then crowd. Subgroups'
+results are not asked for. joblib spreads the work over processes; within
+``joblib.parallel_config("dask")`` over a cluster. Its numbers do not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +24,33 @@ from rich.progress import track
 from palmira.record import Record, load
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
-from palmira.twin import curves
-from palmira.twin.goals import ANY, Goal
-from palmira.twin.make import earliest_censoring, horizon_of
-from palmira.twin.orderings import Ordering
-from palmira.twin.pfs import draw_orders, small_orders, weights
-from palmira.twin.problem import Problem, pfs_problem
+from palmira.twin.curves import described
+from palmira.twin.members import (
+    DIFFERENCE,
+    MEAN,
+    RATE,
+    RATIO,
+    Member,
+    Push,
+    Setting,
+    drive,
+    member,
+    setting,
+)
 from palmira.twin.spread import ENSEMBLE
-from palmira.twin.tables import PatientTable, distances, improve, start
+from palmira.twin.tables import PatientTable
 
-MEMBERS, SEED, PUSHED_FROM = 200, 20261127, 4
-STEPS, HOT, COLD, TRIES = 120_000, 0.5, 0.05, 4
-PUSH_STEPS, PUSH_HOT, PUSH_COLD = 40_000, 0.3, 0.01
+MEMBERS, SEED, PUSHED_FROM = 200, 20261127, 6
+# Seeds tried for each member that is wanted, at most.
+MOST = 3
 MONTHS = [x / 2 for x in range(49)]
-PUSHED_MONTHS = [*range(1, 13), 15, 18, 21, 24]
-# Kind of each driven quantity (see goals.quantity), first and last day, and its scale.
+PUSHED_MONTHS = [m for m in MONTHS if 0 < m <= 12 or m in (13.5, 15, 16.5, 18, 19.5, 21, 22.5, 24)]
+# Kind of each driven quantity (see goals.quantity), arm, first and last month, and its scale.
 DRIVEN = {
-    "rmst_12_first": (2, 0, 12, 0, 0.02), "rmst_12_second": (2, 1, 12, 0, 0.02),
-    "rmst_12_difference": (3, 0, 12, 0, 0.04), "rmst_6_difference": (3, 0, 6, 0, 0.06),
-    "hr_0_6": (4, 0, 0, 6, 2.0), "hr_6_12": (4, 0, 6, 12, 2.0),
+    "rmst_12_first": (MEAN, 0, 12, 0, 0.02), "rmst_12_second": (MEAN, 1, 12, 0, 0.02),
+    "rmst_12_difference": (DIFFERENCE, 0, 12, 0, 0.04),
+    "rmst_6_difference": (DIFFERENCE, 0, 6, 0, 0.06),
+    "hr_0_6": (RATIO, 0, 0, 6, 2.0), "hr_6_12": (RATIO, 0, 6, 12, 2.0),
 }  # fmt: skip
 LABELS = {
     "rmst_12_difference": "Difference of restricted means to 12 months",
@@ -49,131 +58,106 @@ LABELS = {
     "hr_0_6": "Hazard ratio, 0 to 6 months", "hr_6_12": "Hazard ratio, 6 to 12 months",
     "ph_p": "Test of proportional hazards",
 }  # fmt: skip
+Found = tuple[Member, dict[str, Any]]
 
 
-def overall(goal: Goal) -> Goal:
-    """The goal of all patients alone."""
-    windows, ratios = goal.windows.copy(), goal.ratios.copy()
-    windows[2:] = 0
-    ratios[1:] = [-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY]
-    return goal._replace(windows=windows, ratios=ratios, z=np.tile([0.0, ANY], (len(goal.z), 1)))
-
-
-def member(
-    problem: Problem, horizon: int, small: tuple[int, list[Ordering]], seed: int
-) -> tuple[PatientTable, str] | None:
-    """A table that meets the overall goal, with the smaller arm's order; None if none was found."""
-    rng = np.random.default_rng([SEED, seed])
-    orders = draw_orders(problem, small, horizon, rng)
-    frozen = np.array([o is not None for o in orders])
-    table, goal = start(problem, horizon, rng, orders), overall(problem.goal)
-    for k in range(TRIES):
-        table, costs = improve(problem, table, goal, frozen, weights(problem), STEPS, HOT, COLD,
-                               int(seed) * TRIES + k)  # fmt: skip
-        if costs[:-1].sum() <= 0:
-            order = orders[small[0]]
-            return table, order.letters if order else ""
-    return None
-
-
-def drive(
-    problem: Problem, table: PatientTable, push: tuple[float, ...], frozen: Any, seed: int
-) -> PatientTable | None:
-    """A table in which a quantity is driven as far as the search gets, all else holding."""
-    goal = overall(problem.goal)._replace(push=np.array(push, dtype=float))
-    table, _ = improve(problem, table, goal, frozen, weights(problem), PUSH_STEPS, PUSH_HOT,
-                       PUSH_COLD, seed)  # fmt: skip
-    costs = distances(problem, table, overall(problem.goal))
-    return table if costs[:-1].sum() <= 0 else None
-
-
-def pushes() -> list[tuple[float, ...]]:
+def pushes() -> list[Push]:
     """All driven quantities in both directions: kind, arm, days, direction, scale."""
-    found: list[tuple[float, ...]] = []
+    found: list[Push] = []
     for sign in (1.0, -1.0):
         for arm in (0, 1):
-            found += [(1, arm, m * DAYS_PER_MONTH, 0, sign, 5.0) for m in PUSHED_MONTHS]
+            found += [(RATE, arm, m * DAYS_PER_MONTH, 0, sign, 5.0) for m in PUSHED_MONTHS]
         for kind, arm, first, last, scale in DRIVEN.values():
             found.append((kind, arm, first * DAYS_PER_MONTH, last * DAYS_PER_MONTH, sign, scale))
     return found
 
 
-def described(problem: Problem, table: PatientTable) -> dict[str, Any]:
-    """Curves on the grid of months and the free quantities of a table."""
-    frame = pd.DataFrame({"arm": np.array(problem.arms)[table.arm],
-                          "time": table.day.astype(float), "event": table.event})  # fmt: skip
-    heights = {}
-    for arm in problem.arms:
-        curve = curves.of_arm(frame, arm)
-        heights[arm] = [curve.at(m * DAYS_PER_MONTH) for m in MONTHS]
-    values = {k: q.value for k, q in curves.quantities(frame, *problem.arms).items()}
-    return {"heights": heights, "values": values}
+def _said(made: Setting, table: PatientTable, all_: bool = True) -> dict[str, Any]:
+    arms = made.problem.arms
+    frame = pd.DataFrame({"arm": np.array(arms)[table.arm], "time": table.day.astype(float),
+                          "event": table.event})  # fmt: skip
+    return described(frame, arms, MONTHS, all_)
 
 
-def _one(problem: Problem, horizon: int, small: tuple[int, list[Ordering]], seed: int) -> Any:
-    made = member(problem, horizon, small, seed)
-    return None if made is None else (*made, described(problem, made[0]))
+def _one(made: Setting, seed: int) -> Found | None:
+    found = member(made, [SEED, 0, seed])
+    return None if found is None else (found, _said(made, found.table))
 
 
-def _pushed(problem: Problem, table: PatientTable, push: tuple[float, ...], seed: int) -> Any:
-    made = drive(problem, table, push, np.array([False, True]), seed)
-    return None if made is None else described(problem, made)
+def _pushed(made: Setting, start: Member, push: Push, seed: int) -> dict[str, Any] | None:
+    table = drive(made, start, push, [SEED, 1, seed])
+    return None if table is None else _said(made, table, push[0] != RATE)
+
+
+def drawn(made: Setting, members: int, pool: Parallel, words: str) -> list[Found]:
+    """Members from the first seeds that give one. Raises ``RecordError`` where too few do."""
+    found: list[Found] = []
+    seeds = 0
+    while len(found) < members and seeds < MOST * members:
+        wanted = members - len(found)
+        jobs = (delayed(_one)(made, s) for s in range(seeds, seeds + wanted))
+        found += [x for x in track(pool(jobs), f"{words}: members", total=wanted) if x is not None]
+        seeds += wanted
+    if len(found) < members:
+        raise RecordError(f"{words}: only {len(found)} of {members} twins were found.")
+    return found
+
+
+def _starts(made: Setting, found: list[Found], most: int) -> list[Member]:
+    """Members to drive from, with different orders of the smaller arm as far as there are."""
+    seen: Counter[Any] = Counter()
+    rank = []
+    for k, (x, _) in enumerate(found):
+        seen[x.orders[made.small]] += 1
+        rank.append((seen[x.orders[made.small]], k))
+    return [found[k][0] for _, k in sorted(rank)[:most]]
 
 
 def ensemble(
     record: Record, scale: str, members: int, workers: int, driven_from: int = PUSHED_FROM
 ) -> dict[str, Any]:
     """The summary of an ensemble (see ``palmira.twin.spread``)."""
-    problem = pfs_problem(record, scale)
-    problem = replace(problem, earliest=earliest_censoring(record, problem))
-    horizon, small = horizon_of(record, problem), small_orders(problem)
-    found: list[Any] = []
+    made = setting(record, scale, SEED)
     with Parallel(workers, return_as="generator") as pool:
-        seeds, block = 0, max(2 * workers, min(20, members))
-        while len(found) < members and seeds < 4 * members:
-            jobs = (delayed(_one)(problem, horizon, small, s) for s in range(seeds, seeds + block))
-            found += [x for x in track(pool(jobs), f"{scale}: {len(found)} members", total=block)
-                      if x is not None]  # fmt: skip
-            seeds += block
-        found = found[:members]
-        if len(found) < members:
-            raise RecordError(f"{record.trial}: only {len(found)} of {members} twins were found.")
-        starts: dict[str, PatientTable] = {}
-        for table, order, _ in found:
-            if len(starts) < driven_from:
-                starts.setdefault(order, table)
-        work = [(t, p) for t in starts.values() for p in pushes()]
-        jobs = (delayed(_pushed)(problem, t, p, k) for k, (t, p) in enumerate(work))
-        pushed = [x for x in track(pool(jobs), f"{scale}: driven", total=len(work)) if x]
-    return _summary(record, problem, found, pushed)
+        found = drawn(made, members, pool, f"{record.trial}, {scale}")
+        work = [(start, p) for start in _starts(made, found, driven_from) for p in pushes()]
+        jobs = (delayed(_pushed)(made, start, p, k) for k, (start, p) in enumerate(work))
+        done = track(pool(jobs), f"{record.trial}, {scale}: driven", total=len(work))
+        pushed = [x for x in done if x is not None]
+    return _summary(record, made, found, pushed)
 
 
 def _summary(
-    record: Record, problem: Problem, found: list[Any], pushed: list[Any]
+    record: Record, made: Setting, found: list[Found], pushed: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    random = [x[2] for x in found]
-    everything = random + pushed
-    arms = {}
-    for arm in problem.arms:
-        some, all_ = (np.array([x["heights"][arm] for x in xs]) for xs in (random, everything))
-        ends = {"low": some.min(0), "high": some.max(0),
-                "pushed_low": all_.min(0), "pushed_high": all_.max(0)}  # fmt: skip
-        arms[arm] = {k: [round(float(v), 5) for v in ends[k]] for k in ends}
-    names = {f"rmst_12_{arm}": record.sheet.arms[arm].label for arm in problem.arms}
+    arms, random = made.problem.arms, [said for _, said in found]
+    names = {f"rmst_12_{arm}": record.sheet.arms[arm].label for arm in arms}
     quantities = {}
     for name in random[0]["values"]:
-        some, all_ = (np.array([x["values"][name] for x in xs]) for xs in (random, everything))
         label = f"Restricted mean to 12 months, {names[name]}" if name in names else LABELS[name]
-        driven = name != "ph_p"
         unit = "P" if name == "ph_p" else "ratio" if name.startswith("hr") else "months"
-        quantities[name] = {
-            "label": label, "unit": unit,
-            "low": round(float(some.min()), 5), "high": round(float(some.max()), 5),
-            "pushed_low": round(float(all_.min()), 5) if driven else None,
-            "pushed_high": round(float(all_.max()), 5) if driven else None,
-        }  # fmt: skip
-    return {"members": len(found), "orderings": len({x[1] for x in found}), "driven": len(pushed),
-            "months": MONTHS, "arms": arms, "quantities": quantities}  # fmt: skip
+        ends = _ends([x["values"][name] for x in random],
+                     [x["values"][name] for x in pushed if x["values"]])  # fmt: skip
+        if name == "ph_p":
+            ends |= {"pushed_low": None, "pushed_high": None}
+        quantities[name] = {"label": label, "unit": unit, **ends}
+    orders = [{x.orders[a] for x, _ in found} - {None} for a in range(2)]
+    return {
+        "members": len(found), "driven": len(pushed),
+        "orderings": {arm: len(orders[a]) for a, arm in enumerate(arms)}, "months": MONTHS,
+        "arms": {arm: _ends([x["heights"][arm] for x in random],
+                            [x["heights"][arm] for x in pushed]) for arm in arms},
+        "quantities": quantities,
+    }  # fmt: skip
+
+
+def _ends(random: list[Any], pushed: list[Any]) -> dict[str, Any]:
+    """Least and greatest values of the members, and of these and the driven ones together."""
+    ends: dict[str, Any] = {}
+    for name, values in (("", random), ("pushed_", random + pushed)):
+        low, high = (f(np.array(values), axis=0) for f in (np.min, np.max))
+        ends |= {f"{name}low": low.round(4).tolist(), f"{name}high": high.round(4).tolist()}
+    return ends
 
 
 def main() -> int:
@@ -194,8 +178,12 @@ def main() -> int:
     except RecordError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped; nothing was written.", file=sys.stderr)
+        return 130
     beside = given.output.with_suffix(".new")
-    beside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    lines = (f"{json.dumps(s)}: {json.dumps(x)}" for s, x in found.items())
+    beside.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     beside.rename(given.output)
     return 0
 
