@@ -274,8 +274,11 @@ def made(
         "Patients": [str(len(frames[s]["adsl"])) for s in TWINS],
         "Adverse events": [str(len(frames[s]["adae"])) for s in TWINS],
         "Twins in the ensemble": [str(spread[s].members) for s in TWINS],
-        "Orders of events and censorings in the ET arm": [str(spread[s].orderings) for s in TWINS],
     }
+    for arm, label in (("palbociclib", "palbociclib"), ("et", "ET")):
+        lines[f"Orders of events and censorings in the {label} arm"] = [
+            str(spread[s].orderings[arm]) for s in TWINS
+        ]
     frame = pd.DataFrame(
         [{"Fact": k, **dict(zip(TWINS.values(), v, strict=True))} for k, v in lines.items()]
     )

@@ -50,11 +50,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Spread:
-    """An ensemble of one scale: its members, their orders of events and censorings in the control
-    arm, each arm's band and the range of each free quantity."""
+    """An ensemble of one scale: its members, how many orders of events and censorings they have in
+    each arm, each arm's band and the range of each free quantity."""
 
     members: int
-    orderings: int
+    orderings: dict[str, int]
     bands: dict[str, Band]
     ranges: dict[str, Range]
 
