@@ -67,7 +67,7 @@ selftest: $(READY)
 xpt: $(READY)
 	$(BIN)/python -m palmira.twin.xpt _build/xpt
 
-# The committed synthetic patients and their ensemble, made anew (a quarter of an hour, and hours).
+# The committed synthetic patients and their ensemble, made anew (a quarter and half an hour).
 twin: $(READY)
 	$(BIN)/python -m palmira.twin.make
 
