@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from palmira.twin.kernels import log_log_limit
+from palmira.twin.kernels import after_event, log_log_limit
 from palmira.twin.problem import Problem
 from palmira.twin.tables import FIRST_EVENT
 
@@ -50,9 +50,8 @@ def pinned(problem: Problem, a: int, event: Flags) -> list[tuple[int, int, int]]
     window, at_risk, s, v = problem.goal.windows[a], len(event), 1.0, 0.0
     found: dict[int, tuple[int, int, int]] = {}
     for j, e in enumerate(event):
-        if e and at_risk > 1:
-            s *= (at_risk - 1) / at_risk
-            v += 1 / (at_risk * (at_risk - 1))
+        if e:
+            s, v = after_event(at_risk, s, v)
         at_risk -= 1
         heights = (s, log_log_limit(s, v, 1.0), log_log_limit(s, v, -1.0)) if e else ()
         for q, height in enumerate(heights):
