@@ -37,7 +37,7 @@ from palmira.twin.study_days import DAYS_PER_WEEK, ORIGIN, VISIT_WINDOW
 from palmira.twin.verify import checks, verify
 
 # Whole searches of which the best is kept, and rounds that improve it.
-ATTEMPTS, ROUNDS = 6, 2
+ATTEMPTS, ROUNDS = 4, 2
 SPARE = 10
 Tell = Callable[[str, float], None]
 
@@ -208,14 +208,19 @@ def _best(
         each = seed * ATTEMPTS + k
         found = stages(f"attempt{k}",
                        partial(pfs.attempt, record, problem, scale, horizon, each))  # fmt: skip
-        if best is None or found.costs[:-1].sum() < best.costs[:-1].sum():
+        if best is None or found.score < best.score:
             best = found
         tell(best, 0.05 + 0.8 * (k + 1) / ATTEMPTS)
     assert best is not None
     for k in range(ROUNDS):
-        best = stages(f"round{k}", partial(pfs.polish, problem, best, seed * ROUNDS + k))
+        best = stages(f"round{k}", partial(_round, problem, best, seed * ROUNDS + k))
         tell(best, 0.85 + 0.1 * (k + 1) / ROUNDS)
     return best
+
+
+def _round(problem: Problem, found: pfs.Found, seed: int) -> pfs.Found:
+    whole = pfs.polish(problem, found, seed)
+    return min(whole, pfs.deal(problem, whole, seed), key=lambda x: x.score)
 
 
 # Seeds of the committed twins: the best of the few that were tried.

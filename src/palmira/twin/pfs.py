@@ -28,13 +28,15 @@ SHORT = 20
 CURVES = (400_000, 1.5, 0.1)
 CORE = (2_000_000, 0.8, 0.05)
 LEVELS = ((600_000, 1.0, 0.05), (600_000, 2.0, 0.05), (600_000, 0.5, 0.05), (600_000, 3.0, 0.05))
-POLISH = (600_000, 0.1, 0.02)
+POLISH = (600_000, 0.3, 0.03)
 QUICK = (400_000, 0.5, 0.06)
 # Starts from other orders where no order of the large arm goes with that of the small one.
 ORDERS = 40
-# Weight of the landmarks; of a small subgroup's curve, which few moves change; of the patients
-# that clinical benefit needs.
-LANDMARKS, SMALL, NEEDED = 20.0, 60.0, 3.0
+# Weight of all curves in the whole search at the end, where one patient more or less decides.
+FIRM = 5.0
+# Weight of the landmarks; of a small subgroup's curve, which few moves change; of the smaller
+# arm's curves, once they are met; of the patients that clinical benefit needs.
+LANDMARKS, SMALL, SMALLER, NEEDED = 20.0, 60.0, 10.0, 3.0
 FREE = [-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY]
 
 
@@ -53,6 +55,11 @@ class Found:
         """Positions of the goals that are missed."""
         return np.flatnonzero(self.costs[:-1] > 0)
 
+    @property
+    def score(self) -> tuple[int, float]:
+        """How many goals are missed, and by how much in all; less is better."""
+        return len(self.missed), float(self.costs[:-1].sum())
+
 
 def weights(problem: Problem) -> Array:
     """Weight of each goal at the start: more for landmarks and for small subgroups."""
@@ -64,6 +71,7 @@ def weights(problem: Problem) -> Array:
     w[:marks] = np.clip(SMALL / n.ravel(), 1, 10) ** 0.75
     w[ratio:z] = np.clip(2 * SMALL / n.sum(axis=1), 1, 8) ** 0.75
     w[marks : gap + 1] = LANDMARKS
+    w[int(np.argmin(problem.n)) : marks : 2] *= SMALLER
     w[need:middle] = NEEDED
     return w
 
@@ -152,34 +160,41 @@ def attempt(record: Record, problem: Problem, scale: str, horizon: int, seed: in
     goal, w = found.goal, weights(problem)
     table, _ = improve(problem, found.table, with_ratios(goal, strata), found.frozen, w.copy(),
                        *CORE, seed=seed, interactions=True)  # fmt: skip
-    level = table.level.copy()
-    for f in sorted(set(range(len(problem.factors))) - set(strata)):
-        least = np.inf
+    return deal(problem, replace(found, table=table, costs=distances(problem, table, goal)), seed)
+
+
+def deal(problem: Problem, found: Found, seed: int) -> Found:
+    """The levels of each factor outside the adjusted models dealt anew, days held, where it has
+    goals that are missed and fewer can be."""
+    level, w = found.table.level.copy(), weights(problem)
+    for f in np.flatnonzero(~problem.adjusting).tolist():
+        goal = of_factor(found.goal, f)
+        least = replace(found, costs=distances(problem, found.table, goal)).score
         for k, (steps, hot, cold) in enumerate(LEVELS):
-            dealt, costs = improve(
-                problem, table, of_factor(goal, f), found.frozen, w.copy(), steps, hot, cold,
-                10 * seed + k, interactions=True, dealt=(f,), days=False,
-            )  # fmt: skip
-            if costs[:-1].sum() < least:
-                least, level[:, f] = costs[:-1].sum(), dealt.level[:, f]
-            if least <= 0:
+            if not least[0]:
                 break
-    table = replace(table, level=level)
-    return replace(found, table=table, costs=distances(problem, table, goal))
+            dealt, costs = improve(
+                problem, found.table, goal, found.frozen, w.copy(), steps, hot, cold, 10 * seed + k,
+                interactions=True, dealt=(f,), days=False,
+            )  # fmt: skip
+            if (score := replace(found, costs=costs).score) < least:
+                least, level[:, f] = score, dealt.level[:, f]
+    table = replace(found.table, level=level)
+    return replace(found, table=table, costs=distances(problem, table, found.goal))
 
 
 def polish(
     problem: Problem, found: Found, seed: int, effort: tuple[int, float, float] = POLISH
 ) -> Found:
-    """The table improved with all goals at once, or as it was where that fails."""
+    """The table improved with all goals at once, or as it was where no fewer are missed."""
     if not len(found.missed):
         return found
     w = weights(problem)
-    w[found.missed] *= 3
+    w[: parts(len(problem.factors))[0]] *= FIRM
     table, costs = improve(problem, found.table, found.goal, found.frozen, w, *effort, seed=seed,
                            interactions=True)  # fmt: skip
-    better = costs[:-1].sum() < found.costs[:-1].sum()
-    return replace(found, table=table, costs=costs) if better else found
+    other = replace(found, table=table, costs=costs)
+    return min(found, other, key=lambda x: x.score)
 
 
 def benefit_needs(record: Record, problem: Problem, scale: str, table: PatientTable) -> Array:
