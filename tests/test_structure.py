@@ -48,7 +48,7 @@ def test_no_import_runs_in_a_circle(name):
 
 
 def test_what_verifies_a_twin_knows_nothing_of_what_makes_one():
-    beside = ("analysis_set", "attainable", "targets", "verify")
+    beside = ("analysis_set", "attainable", "margins", "targets", "verify")
     known = {m.rpartition(".")[2] for m in reach("palmira.twin.verify") if ".twin." in m}
     assert known and all(m.startswith(beside) for m in known)
     assert all("verify" not in m for m in reach("palmira.twin.pfs"))

@@ -115,8 +115,7 @@ def _miss(twin: str, group: str, part: pd.DataFrame) -> dict[str, str]:
         }  # fmt: skip
     return {
         "Twin": twin, "Check": str(first["check"]), "Printed": str(first["published"]),
-        "Twin gives": str(first["recomputed"]),
-        "Distance": _distance(float(first["beyond"])),
+        "Twin gives": str(first["recomputed"]), "Distance": _distance(float(first["beyond"])),
         "Why": str(first["reason"]),
     }  # fmt: skip
 
@@ -279,10 +278,8 @@ def made(
         lines[f"Orders of events and censorings in the {label} arm"] = [
             str(spread[s].orderings[arm]) for s in TWINS
         ]
-    frame = pd.DataFrame(
-        [{"Fact": k, **dict(zip(TWINS.values(), v, strict=True))} for k, v in lines.items()]
-    )
-    return Table(frame)
+    facts = [{"Fact": k, **dict(zip(TWINS.values(), v, strict=True))} for k, v in lines.items()]
+    return Table(pd.DataFrame(facts))
 
 
 def dictionary(lines: pd.DataFrame, dataset: str) -> Table:
@@ -295,8 +292,8 @@ def dictionary(lines: pd.DataFrame, dataset: str) -> Table:
                 f"{t}: {v}" if v else t for t, v in zip(mine["type"], mine["terms"], strict=True)
             ],
             "Where it comes from": [
-                f"{o}. {d}" if d else f"{o}." for o, d in zip(mine["origin"], mine["derivation"],
-                                                              strict=True)
+                f"{o}. {d}" if d else f"{o}."
+                for o, d in zip(mine["origin"], mine["derivation"], strict=True)
             ],
         }
     )  # fmt: skip

@@ -141,9 +141,8 @@ def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int, rng: 
         row = rng.integers(0, 1 + 2 * factors)
     u = rng.random()
     if (u < 0.5 or not rules.days) and len(rules.dealt):
-        f = (row - 1) // 2
-        if row <= 0 or not (rules.dealt == f).any():
-            f = rules.dealt[rng.integers(0, len(rules.dealt))]
+        own = row > 0 and (rules.dealt == (row - 1) // 2).any()
+        f = (row - 1) // 2 if own else rules.dealt[rng.integers(0, len(rules.dealt))]
         for _ in range(TRIES):
             j = rng.integers(0, n)
             alike = state.arm[j] == state.arm[i] and state.event[j] == state.event[i]
@@ -157,14 +156,12 @@ def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int, rng: 
         j = partner(state, rules, i, True, rng)
         if j >= 0:
             exchange_days(state, i, j)
-            return DAYS, i, j, 0
-        return -1, 0, 0, 0
+        return DAYS if j >= 0 else -1, i, j, 0
     if u > 0.93:
         j = -1 if rules.frozen[state.arm[i]] else partner(state, rules, i, False, rng)
         if j >= 0:
             exchange_days(state, i, j)
-            return STATUS, i, j, 0
-        return -1, 0, 0, 0
+        return STATUS if j >= 0 else -1, i, j, 0
     window = goal.windows[2 * row + state.arm[i]]
     q, w, old = rng.integers(0, 3), rng.random(), state.day[i]
     if w < 0.4 and window[2 * q] > 0:
@@ -173,8 +170,7 @@ def propose(state: State, goal: Goal, rules: Rules, costs: Any, upto: int, rng: 
         reach = 12 if w < 0.85 else 90
         d = old + rng.integers(-reach, reach + 1)
     d = min(rules.last[i], max(rules.first[i], d))
-    frozen = rules.frozen[state.arm[i]]
-    if d == old or (frozen and not keeps_order(state, i, d, goal.mark_days)):
+    if d == old or (rules.frozen[state.arm[i]] and not keeps_order(state, i, d, goal.mark_days)):
         return -1, 0, 0, 0
     state.day[i] = d
     insert(state, i)
@@ -238,8 +234,7 @@ def anneal(
 
     ``costs`` ends as the distances of the last table, ``best`` and ``best_level`` as the days and
     levels of the best. It stops early where nothing is missed. The threshold of acceptance is drawn
-    before the distances are computed, the cheap ones first, so that most moves end early.
-    ``rng``: numpy's generator.
+    first, the cheap distances come first: most moves end early. ``rng``: numpy's generator.
     """
     factors = state.level.shape[1]
     _, _, _, _, ratio, z, push, goals = parts(factors)
