@@ -1,6 +1,6 @@
 """Pooling of trials, against metafor's published results and by its own laws."""
 
-from math import exp, isclose
+from math import exp, isclose, sqrt
 
 import numpy as np
 import pytest
@@ -12,12 +12,13 @@ from palmira.estimates import critical
 from palmira.pooling import (
     ESTIMATORS,
     cochran_q,
+    contrast,
+    contrast_power,
     dersimonian_laird,
     paule_mandel,
     pool,
     q_profile,
     reml,
-    subgroup_difference,
 )
 
 # The 13 trials of BCG vaccine against tuberculosis: cases and others, vaccinated and control.
@@ -218,13 +219,6 @@ def test_one_common_effect_has_no_prediction_interval(bcg):
     assert pool(*bcg, "FE").prediction is None
 
 
-def test_the_difference_of_two_pools_by_hand():
-    one, other = pool([0.0, 0.0], [0.5, 0.5]), pool([0.6, 0.6], [0.5, 0.5])
-    z, p = subgroup_difference(one, other)
-    assert z == pytest.approx(-1.2)
-    assert p == pytest.approx(0.2301, abs=5e-5)
-
-
 @pytest.mark.parametrize(
     ("effects", "errors"), [([0.1], [0.2]), ([0.1, 0.2], [0.1]), ([0.1, 0.2], [0.1, 0.0])]
 )
@@ -241,3 +235,83 @@ def test_an_unknown_method_is_refused():
 
 def test_dersimonian_laird_is_never_negative():
     assert dersimonian_laird(np.array([0.1, 0.1001]), np.array([1.0, 1.0])) == 0
+
+
+# The subgroup test.
+
+
+def test_bcg_trials_by_allocation_contrasted_as_by_metafor(bcg):
+    """Random allocation against the rest: rma(mods = ~random, method = "REML", test = "knha")."""
+    random = np.isin(np.arange(13), [0, 1, 2, 3, 6, 7, 8])
+    c = contrast(*bcg, random)
+    assert c.tau2 == pytest.approx(0.318376694, abs=5e-9)
+    assert c.effect == pytest.approx(-0.489998539, abs=5e-8)
+    assert c.se == pytest.approx(0.347832340, abs=5e-8)
+    assert c.interval.lower == pytest.approx(-1.255572359, abs=2e-7)
+    assert c.p == pytest.approx(0.186551858, abs=1e-7)
+    assert c.df == 11
+
+
+def test_four_trials_contrasted_as_by_metafor():
+    c = contrast(np.log([0.84, 1.11, 0.57, 0.73]), [0.170, 0.2049, 0.19874, 0.13031], [0, 0, 1, 1])
+    assert c.tau2 == pytest.approx(0.002776170, abs=5e-9)
+    assert c.effect == pytest.approx(-0.334659594, abs=5e-9)
+    assert c.se == pytest.approx(0.179060240, abs=5e-9)
+    assert c.interval.upper == pytest.approx(0.435774434, abs=1e-7)
+    assert c.p == pytest.approx(0.202563243, abs=1e-8)
+    assert c.df == 2
+
+
+@given(trials(smallest=3))
+def test_the_groups_of_a_contrast_can_change_places(data):
+    effects, errors = data
+    groups = np.arange(len(effects)) % 2 == 0
+    one, other = contrast(effects, errors, groups), contrast(effects, errors, ~groups)
+    assert other.effect == pytest.approx(-one.effect, rel=1e-6, abs=1e-9)
+    assert other.p == pytest.approx(one.p, rel=1e-6, abs=1e-9)
+    assert one.interval.lower <= one.effect <= one.interval.upper
+
+
+def test_groups_without_a_difference_or_a_spread_by_hand():
+    c = contrast([0.1, 0.1, 0.4, 0.4], [0.2, 0.2, 0.2, 0.2], [1, 1, 0, 0])
+    assert c.effect == pytest.approx(-0.3)
+    assert (c.tau2, c.se) == (0, pytest.approx(0, abs=1e-9))
+
+
+@pytest.mark.parametrize("groups", [[1, 1, 1], [0, 0, 0]])
+def test_a_contrast_needs_two_groups(groups):
+    with pytest.raises(ValueError, match="two groups"):
+        contrast([0.1, 0.2, 0.3], [0.1, 0.1, 0.1], groups)
+
+
+@pytest.mark.parametrize("estimated", [True, False])
+@pytest.mark.parametrize("tau2", [0.0, 0.05])
+def test_without_a_difference_the_power_is_the_level(estimated, tau2):
+    power = contrast_power(0.0, [0.2, 0.3, 0.1, 0.2], [0, 0, 1, 1], tau2, estimated)
+    assert power == pytest.approx(0.05, abs=1e-9)
+
+
+def test_the_power_of_the_wald_contrast_is_80_percent_at_its_detectable_difference():
+    se = sqrt(1 / (2 / 0.04) + 1 / (2 / 0.04))
+    shift = (critical(95) + critical(60)) * se
+    power = contrast_power(shift, [0.2] * 4, [0, 0, 1, 1], 0.0, estimated=False)
+    assert power == pytest.approx(0.8, abs=1e-4)
+
+
+def test_the_power_of_the_t_contrast_is_that_of_simulated_trials():
+    """Equal standard errors and the true variance: the statistic computed trial by trial."""
+    rng = np.random.default_rng(20250428)
+    n, se, tau, shift = 200_000, 0.2, 0.1, 0.9
+    y = rng.normal([0, 0, shift, shift], sqrt(se**2 + tau**2), (n, 4))
+    gap = y[:, 2:].mean(axis=1) - y[:, :2].mean(axis=1)
+    spread = (y[:, :2].var(axis=1) * 2 + y[:, 2:].var(axis=1) * 2) / 2
+    seen = np.mean(np.abs(gap) > 4.302653 * np.sqrt(spread))
+    power = contrast_power(shift, [se] * 4, [0, 0, 1, 1], tau**2)
+    assert seen == pytest.approx(power, abs=0.005)
+
+
+def test_more_heterogeneity_leaves_less_power_and_more_trials_give_more():
+    se, groups = [0.17, 0.2, 0.2, 0.13], [0, 0, 1, 1]
+    powers = [contrast_power(0.4, se, groups, x) for x in (0, 0.02, 0.1)]
+    assert powers == sorted(powers, reverse=True)
+    assert contrast_power(0.4, se * 4, groups * 4, 0.02) > powers[1]

@@ -8,7 +8,7 @@ from math import exp, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.stats import chi2, norm, t
+from scipy.stats import chi2, nct, norm, t
 
 from palmira.estimates import Estimate
 
@@ -90,20 +90,19 @@ def paule_mandel(effects: Array, variances: Array) -> float:
     return _tau2_at(effects, variances, len(effects) - 1)
 
 
-def reml(effects: Array, variances: Array) -> float:
+def reml(effects: Array, variances: Array, groups: NDArray[np.bool_] | None = None) -> float:
     """Between-trial variance by restricted maximum likelihood (Viechtbauer 2005), at least 0.
 
-    Fisher scoring as in metafor; a step that would lead below 0 or back where it came from is
-    halved. Raises ``ArithmeticError`` where it does not settle.
+    With ``groups`` (True and False by trial) each group has a mean of its own and the variance is
+    common to both. Fisher scoring as in metafor; a step that would lead below 0 or back where it
+    came from is halved. Raises ``ArithmeticError`` where it does not settle.
     """
+    parts = [slice(None)] if groups is None else [groups, ~groups]
     tau2, last = dersimonian_laird(effects, variances), 0.0
     small = 1e-10 * float(np.min(variances))
     for _ in range(10_000):
-        w = 1 / (variances + tau2)
-        residual = effects - np.sum(w * effects) / np.sum(w)
-        trace = np.sum(w) - np.sum(w**2) / np.sum(w)
-        information = np.sum(w**2) - 2 * np.sum(w**3) / np.sum(w) + (np.sum(w**2) / np.sum(w)) ** 2
-        step = float((np.sum((w * residual) ** 2) - trace) / information)
+        terms = np.sum([_reml_terms(effects[p], variances[p] + tau2) for p in parts], axis=0)
+        step = float(terms[0] / terms[1])
         if step * last < 0:
             step /= 2
         while tau2 + step < 0 and -step > small:
@@ -113,6 +112,16 @@ def reml(effects: Array, variances: Array) -> float:
             return 0.0 if new <= 10 * small else new
         tau2, last = new, step
     raise ArithmeticError("restricted maximum likelihood did not settle")
+
+
+def _reml_terms(effects: Array, variances: Array) -> tuple[float, float]:
+    """Twice the slope of the restricted log likelihood, and the Fisher information that scales it,
+    for trials of one mean whose ``variances`` hold the between-trial variance already."""
+    w = 1 / variances
+    residual = effects - np.sum(w * effects) / np.sum(w)
+    trace = np.sum(w) - np.sum(w**2) / np.sum(w)
+    information = np.sum(w**2) - 2 * np.sum(w**3) / np.sum(w) + (np.sum(w**2) / np.sum(w)) ** 2
+    return float(np.sum((w * residual) ** 2) - trace), float(information)
 
 
 ESTIMATORS = {"DL": dersimonian_laird, "PM": paule_mandel, "REML": reml}
@@ -170,7 +179,61 @@ def _typical_variance(variances: Array) -> float:
     return float((len(w) - 1) * np.sum(w) / (np.sum(w) ** 2 - np.sum(w**2)))
 
 
-def subgroup_difference(one: Pool, other: Pool) -> tuple[float, float]:
-    """Z and two-sided P value for the difference of two pools."""
-    z = (one.effect - other.effect) / sqrt(one.se**2 + other.se**2)
-    return z, float(2 * norm.sf(abs(z)))
+@dataclass(frozen=True)
+class Contrast:
+    """Difference of two groups' mean effects, with the between-trial variance that they share."""
+
+    effect: float
+    se: float
+    df: int
+    interval: Estimate
+    p: float
+    tau2: float
+
+
+def contrast(effects: ArrayLike, se: ArrayLike, groups: ArrayLike, level: float = 95.0) -> Contrast:
+    """The subgroup test of a meta-analysis: mean effect where ``groups`` is true less the other.
+
+    Mixed-effects meta-regression on one binary moderator: one between-trial variance for both
+    groups by restricted maximum likelihood, Knapp and Hartung's variance (Stat Med 2003;22:2693)
+    and a t distribution on k - 2 degrees of freedom. Raises ``ValueError`` for fewer than three
+    trials or an empty group.
+    """
+    y, v = np.asarray(effects, dtype=float), np.asarray(se, dtype=float) ** 2
+    g = np.asarray(groups, dtype=bool)
+    if len(y) < 3 or g.all() or not g.any():
+        raise ValueError("at least three trials in two groups are needed")
+    tau2, df = reml(y, v, g), len(y) - 2
+    w = 1 / (v + tau2)
+    one, other = (float(np.average(y[x], weights=w[x])) for x in (g, ~g))
+    scale = (cochran_q(y[g], v[g], tau2) + cochran_q(y[~g], v[~g], tau2)) / df
+    effect, error = one - other, sqrt(scale) * _contrast_se(v, g, tau2)
+    reach = float(t.ppf(0.5 + level / 200, df)) * error
+    p = float(2 * t.sf(abs(effect) / error, df)) if error else float(effect == 0)
+    interval = Estimate(effect, effect - reach, effect + reach, level)
+    return Contrast(effect, error, df, interval, p, tau2)
+
+
+def _contrast_se(variances: Array, groups: NDArray[np.bool_], tau2: float) -> float:
+    w = 1 / (variances + tau2)
+    return sqrt(1 / float(np.sum(w[groups])) + 1 / float(np.sum(w[~groups])))
+
+
+def contrast_power(
+    effect: float, se: ArrayLike, groups: ArrayLike, tau2: float, estimated: bool = True,
+    level: float = 95.0,
+) -> float:  # fmt: skip
+    """Power of the two-sided subgroup test for a true difference ``effect``, from 0 to 1.
+
+    ``estimated``: Knapp and Hartung's test on k - 2 degrees of freedom, whose statistic has a
+    noncentral t distribution when the trials are weighted by the true ``tau2``. Else the Wald test
+    that takes ``tau2`` for known.
+    """
+    v, g = np.asarray(se, dtype=float) ** 2, np.asarray(groups, dtype=bool)
+    shift = abs(effect) / _contrast_se(v, g, tau2)
+    if not estimated:
+        z = float(norm.ppf(0.5 + level / 200))
+        return float(norm.sf(z - shift) + norm.cdf(-z - shift))
+    df = len(v) - 2
+    limit = float(t.ppf(0.5 + level / 200, df))
+    return float(nct.sf(limit, df, shift) + nct.cdf(-limit, df, shift))

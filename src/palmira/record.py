@@ -225,7 +225,8 @@ def load(path: str | Path) -> Record:
 
 
 def published(trial: str) -> Record:
-    """A record of the book: ``palmira``, ``pace``, ``maintain`` or ``postmonarch``."""
+    """A record of the book: ``palmira``, ``pace``, ``maintain``, ``postmonarch``, or ``setting``,
+    what was seen of the other studies that PALMIRA's paper names."""
     if not re.fullmatch(r"[a-z]+", trial):
         raise RecordError(f"{trial!r} is not the name of a record that comes with the book.")
     return load(DATA / "published" / f"{trial}.yaml")
