@@ -12,24 +12,31 @@ from palmira.evidence_synthesis import (
     CONTINUED,
     PFS,
     READINGS,
+    SCALES,
     STRATEGY,
     SWITCHED,
+    believed,
     by_strategy,
     choose,
     leave_one_out,
     on_level,
     pooled,
     se_bound,
+    sets_needed,
+    strategy_contrast,
+    strategy_power,
     strategy_ratio,
     trial_effects,
     trial_readings,
     version_checks,
     with_limits,
 )
-from palmira.figures.comparison import absolute_numbers, by_arm, forest_of_trials, sensitivity
+from palmira.figures.comparison import absolute_numbers, by_arm
+from palmira.figures.pooling import contrast_power, forest_of_trials, priors, sensitivity
 from palmira.ledger import ledger
 from palmira.readings import printed_estimate
 from palmira.record import DATA, Record, load, published
+from palmira.tables import context, pooling, setting
 from palmira.tables.comparison import (
     DESIGN,
     NOT_FOUND,
@@ -47,11 +54,8 @@ from palmira.tables.synthesis import (
     compared,
     differing,
     level_arithmetic,
-    pool_frame,
-    pools,
     prose_numbers,
     quotations,
-    strategies,
     versions,
 )
 
@@ -328,7 +332,7 @@ def test_the_abstract_and_the_paper_stand_beside_each_other(records):
 
 
 def test_the_pool_table_has_five_methods_under_three_readings(effects):
-    table, data = pools(effects), pool_frame(effects)
+    table, data = pooling.pools(effects), pooling.pool_frame(effects)
     assert len(table.frame) == len(data) == 15
     assert data.groupby("reading", sort=False).size().to_dict() == dict.fromkeys(READINGS, 5)
     fixed = data["method"] == "FE"
@@ -339,22 +343,139 @@ def test_the_pool_table_has_five_methods_under_three_readings(effects):
 
 
 def test_the_strategy_table_has_a_line_a_reading(effects):
-    table = strategies(effects)
+    table = pooling.strategies(effects)
     assert len(table.frame) == len(READINGS)
-    assert len(table.data) == 3 * len(READINGS)
+    assert len(table.data) == 4 * len(READINGS)
+    ratios = table.data[table.data["quantity"].str.startswith("ratio")]
+    assert (ratios["lower"] < ratios["value"]).all()
+    wald, modified = (ratios[ratios["quantity"].str.endswith(x)] for x in ("Wald", "Hartung"))
+    assert (modified["p"].to_numpy() > wald["p"].to_numpy()).all()
 
 
-def test_the_prose_says_what_the_pools_say(records, effects, entries):
-    told = prose_numbers(records, effects, entries)
-    assert all(key.startswith("comparison_") for key in told)
+def test_the_prose_says_what_the_trials_and_pools_say(records, effects, entries):
+    told = prose_numbers(records, entries, "pooled") | pooling.prose_numbers(effects)
+    told |= context.prose_numbers(records)
+    assert all(key.startswith(("pooled_", "context_")) for key in told)
     assert all(isinstance(text, str) for text in told.values())
-    assert told["comparison_reml_neutral"] == pooled(effects, "neutral").ratio.text()
-    assert told["comparison_pace_on_95"] == "1.11 (0.74 to 1.66)"
-    assert told["comparison_palmira_neutral"] == "0.84 (0.60 to 1.17)"
-    assert int(told["comparison_differing"]) == len(differing(entries))
+    assert told["pooled_reml_neutral"] == pooled(effects, "neutral").ratio.text()
+    assert told["pooled_pace_printed"] == "1.11 (0.74 to 1.66)"
+    assert told["pooled_palmira_neutral"] == "0.84 (0.60 to 1.17)"
+    assert told["pooled_bayes_conditional"] == believed(effects, "conditional").ratio.text()
+    assert int(told["pooled_differing"]) == len(differing(entries))
+    assert told["context_maintain_six_gain"] == "17.3"
 
 
 def test_the_arithmetic_of_a_level_is_written_out(records):
     text = level_arithmetic(records["pace"])
     assert text.startswith("(ln 1.55 − ln 0.79) / (2 × 1.645)")
     assert float(text.split("= ")[1]) == pytest.approx(log(1.55 / 0.79) / 2 / 1.644854, abs=5e-4)
+
+
+# Priors, and the power of the test between the strategies.
+
+
+def test_a_wider_prior_leaves_the_mean_where_it_is_and_widens_its_interval(effects):
+    for reading in READINGS:
+        found = [believed(effects, reading, s) for s in SCALES]
+        widths = [p.ratio.upper / p.ratio.lower for p in found]
+        assert widths == sorted(widths)
+        middle = pooled(effects, reading).effect
+        assert [p.mean.value for p in found] == pytest.approx([middle] * 3, abs=0.02)
+
+
+def test_the_bayesian_interval_includes_1_as_knapp_and_hartungs_does(effects):
+    ratio = believed(effects).ratio
+    assert ratio.lower < 1 < ratio.upper
+    assert pooled(effects, "neutral").ratio.upper < 1
+
+
+def test_the_prior_figure_and_table_hold_every_prior_under_every_reading(effects):
+    picture, table = priors(effects), pooling.priors(effects)
+    assert len(picture.data) == 2 * 4 * len(READINGS)
+    assert len(table.frame) == len(SCALES) * len(READINGS)
+    for scale in SCALES:
+        assert f"{believed(effects, 'neutral', scale).ratio.text()} with scale" in picture.alt
+    below = table.data.groupby("reading")["mean_below_1"].apply(list)
+    assert all(x == sorted(x, reverse=True) for x in below)
+
+
+def test_the_strategies_test_has_two_degrees_of_freedom_and_little_power(effects):
+    test = strategy_contrast(effects)
+    assert test.df == 2
+    seen = exp(test.effect)
+    assert strategy_power(effects, seen, 0.0) < strategy_power(effects, seen, 0.0, False)
+    assert strategy_power(effects, seen, 0.0) < 0.5
+
+
+def test_the_sets_needed_are_the_first_with_the_power(effects):
+    needed = sets_needed(effects, 0.7, 0.1)
+    assert strategy_power(effects, 0.7, 0.1, sets=needed) >= 0.8
+    assert strategy_power(effects, 0.7, 0.1, sets=needed - 1) < 0.8
+    with pytest.raises(ValueError, match="do not reach"):
+        sets_needed(effects, 0.999, 0.5, most=3)
+
+
+def test_the_power_figure_rises_from_the_level_without_a_gap(effects):
+    picture = contrast_power(effects)
+    for _, lines in picture.data.groupby("test"):
+        power = lines.sort_values("true_ratio", ascending=False)["power"].to_numpy()
+        assert power[0] == pytest.approx(0.05, abs=1e-6)
+        assert (power[1:] >= power[:-1] - 1e-9).all()
+    assert f"{exp(strategy_contrast(effects).effect):.2f}" in picture.alt
+
+
+# The setting: absolute effects, control arms, modifiers, the map.
+
+
+@pytest.fixture(scope="module")
+def others():
+    return published("setting")
+
+
+def test_differences_are_those_of_the_printed_values(records):
+    table = context.absolute_and_relative(records)
+    data = table.data.set_index(["trial", "quantity"])
+    year = data.loc[("MAINTAIN", "PFS, 12-month, %")]
+    assert year["difference"] == pytest.approx(24.6 - 7.4)
+    half = ((36.7 - 12.5) ** 2 + (14.3 - 0.4) ** 2) ** 0.5 / 2
+    assert year["upper"] - year["difference"] == pytest.approx(half, abs=0.01)
+    six = data.loc[("PALMIRA", "PFS, 6-month, %")]
+    printed = records["palmira"].cell(records["palmira"]["contrasts.pfs.difference_6.estimate"])
+    for part, ours in (("estimate", "difference"), ("lower", "lower"), ("upper", "upper")):
+        assert six[ours] == pytest.approx(printed[part].value, abs=0.15)
+
+
+def test_palmiras_hazard_ratio_stands_in_three_readings_beside_the_absolute_effects(records):
+    cell = context.absolute_and_relative(records).frame.set_index("Trial")["HR (95% CI)"]
+    for text in ("0.84 (0.66 to 1.07) as printed", "0.84 (0.60 to 1.17) neutral", "full scale"):
+        assert text in cell["PALMIRA"]
+    assert ";" not in cell["MAINTAIN"]
+
+
+def test_the_control_arms_are_the_printed_ones(records, others):
+    frame = context.control_arms(records, others).frame
+    own = frame[frame["Group"] == "The four trials"]["Median PFS, months"]
+    assert [x.split()[0] for x in own] == ["3.6", "4.8", "2.76", "5.3"]
+    assert all(x.startswith("[") for x in frame["Source"])
+
+
+def test_every_subgroup_of_palmira_has_three_readings_and_no_other_has(records):
+    frame = context.modifiers(records).frame
+    own = frame["Subgroup"].str.startswith("PALMIRA")
+    assert (frame.loc[own, ["Neutral", "Full scale"]] != "–").all().all()
+    assert (frame.loc[~own, ["Neutral", "Full scale"]] == "–").all().all()
+    pace = frame[frame["Subgroup"].str.startswith("PACE")]
+    assert pace["As printed"].str.endswith("90% interval").all()
+    assert (pace["On the 95% scale"] != "–").all()
+
+
+def test_the_map_names_what_the_paper_names_and_takes_its_numbers_from_the_records(records, others):
+    frame = setting.setting_map(records, others).frame
+    text = " ".join(frame["Study"])
+    for name in ("BioPER", "EMBER-3", "PARSIFAL-Long", "EMERALD", "VERONICA", "alpelisib",
+                 "capivasertib"):  # fmt: skip
+        assert name in text
+    assert frame["Numbers seen"].str.contains(r"\[").all()
+    assert not frame.apply(lambda c: c.str.contains("{", regex=False)).any().any()
+    bioper = frame.set_index("Study").loc["BioPER", "Numbers seen"]
+    assert "33 patients in the abstract, 36 in the Discussion" in bioper

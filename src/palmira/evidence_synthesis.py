@@ -9,15 +9,17 @@ from math import exp, log, sqrt
 import pandas as pd
 
 from palmira.audit.ratios import events_of
+from palmira.bayesian import Posterior, posterior
 from palmira.entries import Entry
 from palmira.estimates import Estimate, critical, log_se, ratio
 from palmira.hazard_ratios import interaction, wald_p
-from palmira.pooling import Pool, pool
+from palmira.pooling import Contrast, Pool, contrast, contrast_power, pool
 from palmira.readings import printed_estimate, reading, widest_se
 from palmira.record import Record
 
 PFS = "contrasts.pfs.hazard_ratio"
 READINGS = ("neutral", "printed", "conditional")
+SCALES = (0.25, 0.5, 1.0)  # of the half-normal prior on tau; the middle one is the default
 METHODS = (("FE", False), ("DL", False), ("PM", False), ("REML", False), ("REML", True))
 
 CONTINUED, SWITCHED = "Same agent continued", "Agent switched"
@@ -125,6 +127,46 @@ def strategy_ratio(
     estimate, p = interaction(exp(one.effect), one.se, exp(other.effect), other.se)
     reach = critical(95) + critical(100 * (2 * power - 1))
     return estimate, p, exp(-reach * sqrt(one.se**2 + other.se**2))
+
+
+def believed(effects: pd.DataFrame, reading: str = "neutral", scale: float = 0.5) -> Posterior:
+    """The Bayesian pool under one reading, with a half-normal prior of ``scale`` on tau."""
+    lines = choose(effects, reading)
+    return posterior(lines["log_hazard_ratio"], lines["se"], scale)
+
+
+def strategy_contrast(effects: pd.DataFrame, reading: str = "neutral") -> Contrast:
+    """Log ratio of the strategies' hazard ratios (switched to continued) by the subgroup test with
+    one between-trial variance for both."""
+    lines = choose(effects, reading)
+    return contrast(lines["log_hazard_ratio"], lines["se"], lines["strategy"] == SWITCHED)
+
+
+def strategy_power(
+    effects: pd.DataFrame, true_ratio: float, tau: float, estimated: bool = True, sets: int = 1
+) -> float:
+    """Power of the subgroup test for a true ratio of the strategies' hazard ratios (two-sided 5%).
+
+    ``sets`` repeats the trials at hand, neutral standard errors and all: 2 is eight trials.
+    """
+    lines = choose(effects, "neutral")
+    groups = lines["strategy"] == SWITCHED
+    return contrast_power(
+        log(true_ratio), list(lines["se"]) * sets, list(groups) * sets, tau**2, estimated
+    )
+
+
+def sets_needed(
+    effects: pd.DataFrame, true_ratio: float, tau: float, power: float = 0.8, most: int = 1000
+) -> int:
+    """How many times the trials at hand would be needed for the test to have ``power``.
+
+    Raises ``ValueError`` where ``most`` times are not enough.
+    """
+    for sets in range(1, most + 1):
+        if strategy_power(effects, true_ratio, tau, sets=sets) >= power:
+            return sets
+    raise ValueError(f"{most} times the trials do not reach the power")
 
 
 def version_checks(record: Record, row: str = PFS) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Figures that set the trials side by side: absolute numbers, hazard ratios and their pools."""
+"""Figures that set the trials side by side: absolute numbers by arm."""
 
 from __future__ import annotations
 
@@ -8,28 +8,10 @@ from math import isnan
 import pandas as pd
 from matplotlib.axes import Axes
 
-from palmira.estimates import Estimate
-from palmira.evidence_synthesis import (
-    CONTINUED,
-    READINGS,
-    SWITCHED,
-    choose,
-    leave_one_out,
-    pooled,
-    with_limits,
-)
 from palmira.exhibits import Picture
-from palmira.figures.forest import ForestRow, forest
 from palmira.figures.style import ARM_COLORS, MUTED, canvas, spell
-from palmira.pooling import Pool
 from palmira.record import Record
 
-READING_NAMES = {
-    "printed": "as printed",
-    "neutral": "PALMIRA neutral (derived)",
-    "conditional": "PALMIRA, full scale (conditional)",
-}
-SIDES = ("favors CDK4/6 inhibitor", "favors control")
 ARM_NAMES = {"experimental": "with CDK4/6 inhibitor", "control": "control"}
 QUANTITIES = {"median": "Median PFS (months)", "rate": "6-month PFS (%)"}
 
@@ -113,121 +95,3 @@ def _absolute_alt(data: pd.DataFrame) -> str:
         + f" The control medians run from {low.printed} ({low.trial}) to {high.printed} "
         + f"({high.trial})."
     )
-
-
-def _text(e: Estimate) -> str:
-    return e.text(2)
-
-
-def forest_of_trials(effects: pd.DataFrame) -> Picture:
-    """Each trial's hazard ratio on the 95% scale, and three REML summaries under each reading."""
-    rows: list[ForestRow] = []
-    data = effects.assign(row="trial").rename(columns={"trial": "label"})
-    neutral = choose(effects, "neutral").set_index("trial")
-    for strategy in (CONTINUED, SWITCHED):
-        rows.append(ForestRow(strategy, heading=True))
-        for name in effects.loc[effects["strategy"] == strategy, "trial"].unique():
-            lines = effects[effects["trial"] == name].set_index("reading")
-            shown = {
-                r: Estimate(*lines.loc[r, ["hazard_ratio", "lower", "upper"]])
-                for r in ("printed", "neutral", "conditional")
-                if r in lines.index
-            }
-            text = _text(Estimate(*neutral.loc[name, ["hazard_ratio", "lower", "upper"]]))
-            rows.append(ForestRow(f"  {name}", (text,), shown))
-    rows.append(ForestRow("All trials, random effects (REML)", heading=True))
-    plain = {r: pooled(effects, r) for r in READINGS}
-    modified = {r: pooled(effects, r, knapp_hartung=True) for r in READINGS}
-    for label, shown in (
-        ("  Wald interval", {r: p.ratio for r, p in plain.items()}),
-        ("  Knapp-Hartung interval", {r: p.ratio for r, p in modified.items()}),
-        ("  Prediction interval", {r: _prediction(p) for r, p in modified.items()}),
-    ):
-        shown = {r: shown[r] for r in ("printed", "neutral", "conditional")}
-        rows.append(ForestRow(label, (_text(shown["neutral"]),), shown, summary=True))
-        extra = [
-            {"label": label.strip(), "row": "pool", "reading": r, "hazard_ratio": e.value,
-             "lower": e.lower, "upper": e.upper}
-            for r, e in shown.items()
-        ]  # fmt: skip
-        data = pd.concat([data, pd.DataFrame(extra)], ignore_index=True)
-    return forest(
-        rows, headers=("HR (95% CI), neutral",), column_x=(0.315,), ticks=(0.25, 0.5, 1, 2),
-        sides=SIDES, reading_names=READING_NAMES, share=0.46, row_height=0.4,
-        alt=_forest_alt(effects, plain["neutral"], modified["neutral"]), data=data,
-    )  # fmt: skip
-
-
-def _prediction(p: Pool) -> Estimate:
-    found = p.prediction_ratio
-    if found is None:
-        raise ValueError("a prediction interval needs more trials")
-    return found
-
-
-def _forest_alt(effects: pd.DataFrame, plain: Pool, modified: Pool) -> str:
-    lines = choose(effects, "neutral")
-    trials = spell(
-        [
-            f"{e.trial} {_text(Estimate(e.hazard_ratio, e.lower, e.upper))}"
-            for e in lines.itertuples()
-        ]
-    )
-    above = [e.trial for e in lines.itertuples() if e.hazard_ratio > 1]
-    return (
-        f"Hazard ratios with 95% intervals, PALMIRA neutral: {trials}; above 1: "
-        f"{spell(above) if above else 'none'}. Pooled {_text(plain.ratio)} with the Wald interval "
-        f"and {_text(modified.ratio)} with Knapp and Hartung's; the prediction interval runs from "
-        f"{_prediction(modified).lower:.2f} to {_prediction(modified).upper:.2f}."
-    )
-
-
-def sensitivity(effects: pd.DataFrame, versions: Mapping[str, list[Estimate]]) -> Picture:
-    """The neutral REML pool without each trial, and with other printed limits of a trial.
-
-    ``versions`` holds the other versions by trial; only their limits are used.
-    """
-    pools: list[tuple[str, Pool, Pool]] = [("All trials", *_both(effects))]
-    left = leave_one_out(effects), leave_one_out(effects, knapp_hartung=True)
-    pools += [(f"Without {name}", p, left[1][name]) for name, p in left[0].items()]
-    for name, others in versions.items():
-        for e in others:
-            changed = with_limits(effects, name, e.lower, e.upper, e.level)
-            pools.append((f"{name}, {e.lower:.2f} to {e.upper:.2f}", *_both(changed)))
-    rows = [
-        ForestRow(
-            label if name == "Wald" else "",
-            (name, _text(x.ratio)),
-            {"neutral": x.ratio},
-        )
-        for label, p, kh in pools
-        for name, x in (("Wald", p), ("Knapp-Hartung", kh))
-    ]
-    data = pd.DataFrame(
-        [
-            {"trials": label, "interval": name, "hazard_ratio": x.ratio.value,
-             "lower": x.ratio.lower, "upper": x.ratio.upper, "tau2": x.tau2, "i2": x.i2}
-            for label, p, kh in pools
-            for name, x in (("Wald", p), ("Knapp-Hartung", kh))
-        ]
-    )  # fmt: skip
-    values = [p.ratio for _, p, _ in pools]
-    low, high = min(values, key=lambda e: e.value), max(values, key=lambda e: e.value)
-    names = {p.ratio.value: label for label, p, _ in pools}
-    below = [label for label, p, _ in pools if p.ratio.upper < 1]
-    never = all(kh.ratio.lower < 1 < kh.ratio.upper for _, _, kh in pools)
-    alt = (
-        f"The pooled hazard ratio runs from {low.value:.2f} ({names[low.value]}) to "
-        f"{high.value:.2f} ({names[high.value]}); all trials give {_text(values[0])}. The Wald "
-        f"interval lies below 1 in {len(below)} of {len(pools)} rows; the Knapp-Hartung interval "
-        f"{'contains 1 in every row' if never else 'does not contain 1 in every row'}."
-    )
-    return forest(
-        rows, headers=("Interval", "HR (95% CI)"), column_x=(0.255, 0.405),
-        ticks=(0.25, 0.5, 1, 2), sides=(SIDES[0], "control"), share=0.4,
-        row_height=0.27, alt=alt, data=data,
-    )  # fmt: skip
-
-
-def _both(effects: pd.DataFrame) -> tuple[Pool, Pool]:
-    return pooled(effects, "neutral"), pooled(effects, "neutral", knapp_hartung=True)

@@ -134,6 +134,12 @@ def sources(records: Mapping[str, Record]) -> pd.DataFrame:
     return frame.assign(number=first.map(ranks)).drop(columns="same")
 
 
+def numbering(records: Mapping[str, Record]) -> dict[str, int]:
+    """Source numbers by key, as in the list of sources."""
+    listed = sources(records)
+    return dict(zip(listed["key"], listed["number"], strict=True))
+
+
 def source_table(records: Mapping[str, Record]) -> Table:
     """The list of sources to read."""
     frame = sources(records).drop_duplicates("number")
@@ -162,8 +168,7 @@ def side_by_side(records: Mapping[str, Record], lines: tuple[Line, ...]) -> Tabl
 
     The data have a line a fact and trial: what is printed, how surely it was seen, and where.
     """
-    listed = sources(records)
-    numbers = dict(zip(listed["key"], listed["number"], strict=True))
+    numbers = numbering(records)
     shown: list[dict[str, str]] = []
     data: list[dict[str, str]] = []
     for label, own, other in lines:

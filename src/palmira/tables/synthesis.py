@@ -1,4 +1,4 @@
-"""Tables of the evidence synthesis: versions of one result, quotations, pools and strategies."""
+"""Tables of the sources of a synthesis: versions of one result, quotations, two reports."""
 
 from __future__ import annotations
 
@@ -6,47 +6,20 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from palmira.estimates import Estimate, critical, log_se
+from palmira.estimates import critical, log_se
 from palmira.evidence_synthesis import (
-    CONTINUED,
     PFS,
-    READINGS,
-    SWITCHED,
-    all_pools,
-    by_strategy,
-    leave_one_out,
-    pooled,
     se_bound,
-    strategy_ratio,
     trial_readings,
     version_checks,
 )
 from palmira.exhibits import Table
 from palmira.ledger import LedgerEntry
-from palmira.pooling import Pool
-from palmira.readings import p_text, printed_estimate
+from palmira.readings import printed_estimate
 from palmira.record import Record
-from palmira.tables.comparison import mark, printed_cell, sources
+from palmira.tables.comparison import mark, numbering, printed_cell
 
-READING_LABELS = {
-    "neutral": "PALMIRA neutral (the book's default)",
-    "printed": "PALMIRA as printed",
-    "conditional": "PALMIRA on the full scale (conditional)",
-}
 NBSP = "\u00a0"  # keeps an estimate and its interval on one line
-METHOD_LABELS = {
-    "FE": "Fixed effect",
-    "DL": "DerSimonian-Laird",
-    "PM": "Paule-Mandel",
-    "REML": "REML",
-    "REML + Knapp-Hartung": "REML + Knapp-Hartung",
-}
-
-
-def numbering(records: Mapping[str, Record]) -> dict[str, int]:
-    """Source numbers by key, as in the list of sources."""
-    listed = sources(records)
-    return dict(zip(listed["key"], listed["number"], strict=True))
 
 
 def version_frame(
@@ -170,108 +143,22 @@ def differing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
     return [e for e in compared(entries) if e.verdict != "reproduced"]
 
 
-def pool_frame(effects: pd.DataFrame) -> pd.DataFrame:
-    """Every method under every reading, one line each, as ratios with 95% limits."""
-    lines = []
-    for reading, pools in all_pools(effects).items():
-        for p in pools:
-            ahead = p.prediction_ratio
-            lines.append(
-                {"reading": reading, "method": p.method, "hazard_ratio": p.ratio.value,
-                 "lower": p.ratio.lower, "upper": p.ratio.upper,
-                 "prediction_lower": ahead.lower if ahead else None,
-                 "prediction_upper": ahead.upper if ahead else None, "tau2": p.tau2,
-                 "tau2_lower": p.tau2_interval[0], "tau2_upper": p.tau2_interval[1],
-                 "i2": p.i2, "q": p.q, "q_p": p.q_p, "trials": p.trials}
-            )  # fmt: skip
-    return pd.DataFrame(lines)
-
-
-def pools(effects: pd.DataFrame) -> Table:
-    """Pooled hazard ratios by method, under each reading of a trial that has more than one."""
-    shown = [
-        _pool_line(p) | {"Reading": READING_LABELS[reading]}
-        for reading, found in all_pools(effects).items()
-        for p in found
-    ]
-    notes = (
-        "Prediction intervals: Higgins, Thompson and Spiegelhalter's with k − 2 degrees of "
-        "freedom; with Knapp-Hartung, k − 1. Intervals of τ² by the Q-profile method, the same for "
-        "every method. I² of the fixed-effect model from Q, of the others from τ².",
-    )
-    return Table(pd.DataFrame(shown), pool_frame(effects), group="Reading", notes=notes)
-
-
-def _pool_line(p: Pool) -> dict[str, str]:
-    ahead = p.prediction_ratio
-    tau2 = "0 by definition" if p.method == "FE" else f"{p.tau2:.3f}"
-    low, high = p.tau2_interval
-    return {
-        "Method": METHOD_LABELS[p.method],
-        "HR (95% CI)": p.ratio.text(3).replace(" ", NBSP),
-        "95% prediction interval": f"{ahead.lower:.2f} to {ahead.upper:.2f}" if ahead else "–",
-        "τ² (95% CI)": tau2 if p.method == "FE" else f"{tau2} ({low:.2f} to {high:.2f})",
-        "I²": f"{p.i2:.0f}%",
-        "Q (P)": f"{p.q:.2f} ({p_text(p.q_p)})",
-    }
-
-
-def strategies(effects: pd.DataFrame) -> Table:
-    """REML pools of the two strategies and their ratio, under each reading."""
-    shown, data = [], []
-    for reading in READINGS:
-        found = by_strategy(effects, reading)
-        estimate, p, detectable = strategy_ratio(effects, reading)
-        shown.append(
-            {"Reading": READING_LABELS[reading]}
-            | {f"{name}, HR (95% CI)": x.ratio.text() for name, x in found.items()}
-            | {"Ratio, switched to continued": estimate.text(), "P": p_text(p)}
-        )
-        for name, x in (*((k, v.ratio) for k, v in found.items()), ("ratio", estimate)):
-            data.append(_line(reading, name, x, p, detectable))
-    return Table(pd.DataFrame(shown), pd.DataFrame(data))
-
-
-def _line(reading: str, name: str, e: Estimate, p: float, detectable: float) -> dict[str, object]:
-    own = name not in (CONTINUED, SWITCHED)
-    return {
-        "reading": reading, "quantity": name, "value": e.value, "lower": e.lower, "upper": e.upper,
-        "p": p if own else None, "detectable_80_percent": detectable if own else None,
-    }  # fmt: skip
-
-
 def prose_numbers(
-    records: Mapping[str, Record], effects: pd.DataFrame, entries: Iterable[LedgerEntry]
+    records: Mapping[str, Record], entries: Iterable[LedgerEntry], prefix: str
 ) -> dict[str, str]:
-    """What the chapter says of the trials and their pools, as text by key."""
+    """What a chapter says of the trials' printed numbers, as text by key that begins ``prefix``."""
     entries = list(entries)
-    text: dict[str, str] = {"quoted": str(len(compared(entries)))}
-    text["differing"] = str(len(differing(entries)))
-    for key in READINGS:
-        text[f"reml_{key}"] = pooled(effects, key).ratio.text()
-        text[f"kh_{key}"] = pooled(effects, key, knapp_hartung=True).ratio.text()
-    for line in effects[effects["reading"] != "printed"].itertuples():
-        e = Estimate(line.hazard_ratio, line.lower, line.upper)
-        text[f"{line.trial.lower()}_{line.reading}"] = e.text()
-    main = pooled(effects, "neutral", knapp_hartung=True)
-    ahead, (low, high) = main.prediction_ratio, main.tau2_interval
-    assert ahead is not None
-    text |= {"prediction": f"{ahead.lower:.2f} to {ahead.upper:.2f}", "tau2": f"{main.tau2:.3f}",
-             "tau2_interval": f"{low:.2f} to {high:.2f}"}  # fmt: skip
-    estimate, p, detectable = strategy_ratio(effects)
-    text |= {"ratio": estimate.text(), "ratio_p": p_text(p), "detectable": f"{detectable:.2f}"}
-    for name, left in leave_one_out(effects).items():
-        text[f"without_{name.lower()}"] = left.ratio.text()
+    text = {"quoted": str(len(compared(entries))), "differing": str(len(differing(entries)))}
     for key, record in records.items():
         for name, path in PROSE.items():
             if (found := printed_cell(record, path)) is not None:
                 text[f"{key}_{name}"] = found.split(";")[0]
-        text[f"{key}_on_95"] = trial_readings(record)["printed"].text()
-        bound = se_bound(record)
-        if bound:
+        found_readings = trial_readings(record)
+        text |= {f"{key}_{name}": e.text() for name, e in found_readings.items()}
+        if bound := se_bound(record):
             text[f"{key}_bound"] = f"{bound:.3f}"
         text[f"{key}_se"] = f"{log_se(*_limits(record)):.3f}"
-    return {f"comparison_{k}": v for k, v in text.items()}
+    return {f"{prefix}_{k}": v for k, v in text.items()}
 
 
 PROSE = {
