@@ -16,6 +16,7 @@ PAGES = sorted((ROOT / "book").glob("*.md"))
 ALLOWED = re.compile(
     r"""
     CDK4/6|HER2|PIK3CA|ESR1|AKT1|CYP3A4|RoB\ 2|RECIST\ 1\.1|CONSORT\ 2025|ICH\ E9\(R1\)|CTCAE\ 5\.0
+    |EMBER-3|SOLAR-1|CAPItello-291
     |phase\ [23]\b|\bP\ ?[<=]\ ?0?\.05
     |(?:9[05]|80)%(?=\ (?:CI|confidence|interval|limit|prediction|scale|level|power|range)\w*)
     |(?:two-sided|one-sided)\ (?:5|2\.5)%|5%(?=\ level)

@@ -353,7 +353,7 @@ def test_the_strategy_table_has_a_line_a_reading(effects):
 
 
 def test_the_prose_says_what_the_trials_and_pools_say(records, effects, entries):
-    told = prose_numbers(records, entries, "pooled") | pooling.prose_numbers(effects)
+    told = prose_numbers(records, "pooled", entries) | pooling.prose_numbers(effects)
     told |= context.prose_numbers(records)
     assert all(key.startswith(("pooled_", "context_")) for key in told)
     assert all(isinstance(text, str) for text in told.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from math import exp, log, sqrt
 
@@ -132,7 +133,10 @@ def strategy_ratio(
 def believed(effects: pd.DataFrame, reading: str = "neutral", scale: float = 0.5) -> Posterior:
     """The Bayesian pool under one reading, with a half-normal prior of ``scale`` on tau."""
     lines = choose(effects, reading)
-    return posterior(lines["log_hazard_ratio"], lines["se"], scale)
+    return _posterior(tuple(lines["log_hazard_ratio"]), tuple(lines["se"]), scale)
+
+
+_posterior = lru_cache(posterior)  # a chapter asks for each several times
 
 
 def strategy_contrast(effects: pd.DataFrame, reading: str = "neutral") -> Contrast:

@@ -13,6 +13,7 @@ from scipy.stats import chi, chi2, norm, t
 from palmira.estimates import Estimate
 
 Array = NDArray[np.float64]
+POINTS, WEIGHTS = np.polynomial.legendre.leggauss(200)
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,6 @@ def contrast_power(
     limit = float(t.ppf(0.5 + level / 200, df)) / sqrt(df)
     # Over the residual deviation, a chi: scipy's own noncentral t fails where the shift is large.
     top = float(chi.isf(1e-15, df))
-    points, weights = np.polynomial.legendre.leggauss(200)
-    s = top * (points + 1) / 2
+    s = top * (POINTS + 1) / 2
     beyond = norm.sf(limit * s - shift) + norm.cdf(-limit * s - shift)
-    return float(np.sum(weights * top / 2 * chi.pdf(s, df) * beyond))
+    return float(np.sum(WEIGHTS * top / 2 * chi.pdf(s, df) * beyond))

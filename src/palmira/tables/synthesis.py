@@ -144,11 +144,13 @@ def differing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
 
 
 def prose_numbers(
-    records: Mapping[str, Record], entries: Iterable[LedgerEntry], prefix: str
+    records: Mapping[str, Record], prefix: str, entries: Iterable[LedgerEntry] = ()
 ) -> dict[str, str]:
     """What a chapter says of the trials' printed numbers, as text by key that begins ``prefix``."""
     entries = list(entries)
-    text = {"quoted": str(len(compared(entries))), "differing": str(len(differing(entries)))}
+    text: dict[str, str] = {}
+    if entries:
+        text = {"quoted": str(len(compared(entries))), "differing": str(len(differing(entries)))}
     for key, record in records.items():
         for name, path in PROSE.items():
             if (found := printed_cell(record, path)) is not None:
