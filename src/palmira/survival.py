@@ -1,4 +1,4 @@
-"""Cox models on patient-level data, with the settings that agree with R."""
+"""Cox models and log-rank tests on patient-level data, with the settings that agree with R."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from lifelines import CoxPHFitter
 from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.duration.survfunc import survdiff
 
 # lifelines' default stopping rule ends 7e-5 away from R's estimate.
 PRECISE = {"precision": 1e-12}
@@ -21,23 +22,46 @@ class CoxFit:
     se: pd.Series
 
 
-def cox(frame: pd.DataFrame, time: str, event: str, covariates: list[str], ties: str) -> CoxFit:
+def cox(
+    frame: pd.DataFrame, time: str, event: str, covariates: list[str], ties: str,
+    strata: str | None = None,
+) -> CoxFit:  # fmt: skip
     """Fit a Cox model; ``event`` is 1 for an event, ``ties`` "efron" or "breslow".
 
-    Raises ``ValueError`` for another rule of ties, or where a column is missing.
+    ``strata`` names a column with a baseline hazard for each of its values. Raises ``ValueError``
+    for another rule of ties, or where a column is missing.
     """
-    if lost := {time, event, *covariates} - set(frame.columns):
+    columns = [time, event, *covariates, *([strata] if strata else [])]
+    if lost := set(columns) - set(frame.columns):
         raise ValueError(f"the frame lacks {sorted(lost)}")
     if ties == "efron":
         model = CoxPHFitter().fit(
-            frame[[time, event, *covariates]], time, event_col=event, fit_options=PRECISE
+            frame[columns], time, event_col=event, strata=strata, fit_options=PRECISE
         )
         return CoxFit(model.params_, model.standard_errors_)
     if ties == "breslow":
         design = frame[covariates].to_numpy(dtype=float)
-        fit = PHReg(frame[time], design, status=frame[event], ties="breslow").fit(tol=1e-12)
+        groups = frame[strata] if strata else None
+        fit = PHReg(frame[time], design, status=frame[event], strata=groups, ties="breslow")
+        found = fit.fit(tol=1e-12)
         return CoxFit(
-            pd.Series(np.asarray(fit.params), covariates),
-            pd.Series(np.asarray(fit.bse), covariates),
+            pd.Series(np.asarray(found.params), covariates),
+            pd.Series(np.asarray(found.bse), covariates),
         )
     raise ValueError(f"unknown rule of ties {ties!r}: use efron or breslow")
+
+
+def log_rank(
+    frame: pd.DataFrame, time: str, event: str, group: str, strata: str | None = None
+) -> tuple[float, float]:
+    """Chi-square of the log-rank test of ``group`` and its P value, by statsmodels.
+
+    With ``strata`` observed and expected events are compared within each of its values and then
+    added up (Mantel 1966). Raises ``ValueError`` where a column is missing.
+    """
+    if lost := {time, event, group, *([strata] if strata else [])} - set(frame.columns):
+        raise ValueError(f"the frame lacks {sorted(lost)}")
+    chi_square, p = survdiff(
+        frame[time], frame[event], frame[group], strata=frame[strata] if strata else None
+    )
+    return float(chi_square), float(p)

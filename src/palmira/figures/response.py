@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from palmira.exhibits import Picture
+from palmira.figures.analyses import ORDER
 from palmira.figures.efficacy import MARKERS
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import ARM_COLORS, MUTED, canvas, spell
+from palmira.figures.style import ARM_COLORS, INK, MUTED, canvas, spell
+from palmira.figures.twin import TWINS
 from palmira.readings import p_text, printed_estimate, printed_text
 from palmira.record import Record
 from palmira.response import ARMS, odds_ratio_readings, response_rates
+from palmira.schedule import DAYS_PER_MONTH
+from palmira.twin.analysis_set import ROLES
 
 
 def response_picture(record: Record) -> Picture:
@@ -111,3 +120,76 @@ def survival_medians(record: Record) -> Picture:
     )
     rows.append({"quantity": "median follow-up, months", "arm": "total", "estimate": follow_up})
     return Picture(figure, alt, pd.DataFrame(rows))
+
+
+def swimmers(frames: Mapping[str, Mapping[str, pd.DataFrame]], record: Record) -> Picture:
+    """Time on treatment, response and end of some invented patients of both twins: of each arm
+    every responder and those who were longest on treatment. How long is our invention."""
+    lanes = {scale: swimmer_lanes(frames[scale], record) for scale in ORDER}
+    tall = max(len(x) for x in lanes.values())
+    words = []
+    with canvas(0.19 * tall + 1.7, tight=False, ncols=2, sharex=True) as (figure, axes):
+        for scale, ax in zip(ORDER, axes, strict=True):
+            for y, lane in enumerate(lanes[scale].itertuples()):
+                _lane(ax, y, lane)
+            ax.set(ylim=(tall - 0.4, -0.8), yticks=[], xlabel="Months from the first dose")
+            ax.spines["left"].set_visible(False)
+            ax.set_title(f"{TWINS[scale]}: invented", fontsize=10, loc="left", weight="bold")
+            going, found = lanes[scale]["ongoing"].sum(), lanes[scale]["response"].notna().sum()
+            words.append(
+                f"{TWINS[scale].lower()} {len(lanes[scale])} patients, {found} with a response, "
+                f"{going} still on treatment"
+            )
+        axes[0].set_xlim(0, 1.04 * max(x["treated"].max() for x in lanes.values()))
+        handles = [
+            Line2D([], [], color=ARM_COLORS[arm], lw=5, alpha=0.45,
+                   label=record.sheet.arms[arm].label) for arm in ARMS
+        ]  # fmt: skip
+        handles += [Line2D([], [], color=INK, ls=ls, marker=m, ms=5, lw=2.4, label=words)
+                    for ls, m, words in (("-", "", "in response"), ("", "x", "progression, death"),
+                                         ("", ">", "treatment goes on"))]  # fmt: skip
+        figure.legend(handles=handles, loc="upper center", ncols=5, frameon=False, fontsize=9,
+                      columnspacing=1.0, handletextpad=0.5, borderaxespad=0.2)  # fmt: skip
+        figure.tight_layout(rect=(0, 0.05, 1, 0.94))
+    alt = f"Swimmer plot, durations made up: {'; '.join(words)}."
+    data = pd.concat([x.assign(twin=scale) for scale, x in lanes.items()], ignore_index=True)
+    return Picture(figure, alt, data)
+
+
+def _lane(ax: Axes, y: int, lane: Any) -> None:
+    ax.barh(y, lane.treated, height=0.62, color=ARM_COLORS[lane.arm], alpha=0.45, lw=0)
+    if lane.response == lane.response:
+        ax.plot([lane.response, lane.response_end], [y, y], color=INK, lw=2.4,
+                solid_capstyle="butt")  # fmt: skip
+    if lane.progressed:
+        ax.plot(lane.pfs, y, "x", color=INK, ms=5, mew=1.4)
+    if lane.ongoing:
+        ax.plot(lane.treated, y, ">", color=INK, ms=5)
+
+
+def swimmer_lanes(
+    frames: Mapping[str, pd.DataFrame], record: Record, longest: int = 8
+) -> pd.DataFrame:
+    """One line a patient, arm by arm and the longest first, times in months: USUBJID, arm,
+    treated, ongoing, response, response_end (NaN without a response), pfs, progressed."""
+    lines = frames["adtte"]
+    by_code = {code: mine.set_index("USUBJID") for code, mine in lines.groupby("PARAMCD")}
+    treated, pfs = by_code["TRTDUR"], by_code["PFS"]
+    months = {code: mine["AVAL"] / DAYS_PER_MONTH for code, mine in by_code.items()}
+    keys = {ROLES[str(a.role)]: k for k, a in record.sheet.arms.items() if a.role in ROLES}
+    nobody = pd.Series(dtype=float)
+    start = months.get("TTR", nobody).reindex(treated.index)
+    length = months.get("DOR", nobody).reindex(treated.index)
+    table = pd.DataFrame(
+        {
+            "arm": treated["TRT01PN"].map(keys), "treated": months["TRTDUR"],
+            "ongoing": treated["CNSR"] == 1, "response": start, "response_end": start + length,
+            "pfs": months["PFS"].reindex(treated.index),
+            "progressed": (pfs["CNSR"] == 0).reindex(treated.index),
+        }
+    )  # fmt: skip
+    table = table.sort_values("treated", ascending=False, kind="stable")
+    others = table[table["response"].isna()].groupby("arm", sort=False).head(longest)
+    shown = table[table["response"].notna() | table.index.isin(others.index)]
+    order = {key: i for i, key in enumerate(keys.values())}
+    return shown.sort_values("arm", key=lambda a: a.map(order), kind="stable").reset_index()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 
 import pandas as pd
@@ -10,6 +11,7 @@ from palmira.estimates import Estimate
 from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
 from palmira.figures.style import INK, MUTED, READING_COLORS, RULE, canvas, spell
+from palmira.figures.twin import cox_result
 from palmira.record import Record
 from palmira.subgroups import (
     FEW_EVENTS,
@@ -61,6 +63,53 @@ def subgroup_forest(record: Record) -> Picture:
 def _row(line: Subgroup, label: str) -> ForestRow:
     columns = tuple(f"{d} / {n}" for d, n in zip(line.events, line.n, strict=True))
     return ForestRow(label, columns, line.readings, summary=line.factor is None)
+
+
+def twin_forest(record: Record, verified: Mapping[str, pd.DataFrame]) -> Picture:
+    """The same lines as Cox models of the two twins give them, beside the printed ones.
+
+    ``verified`` holds the checked rows of each twin by scale ("neutral", "full").
+    """
+    lines, rows, data = subgroups(record), [], []
+    factor = None
+    for line in lines:
+        cell = _checked(f"figure3.{line.row}.hazard_ratio", record, verified["neutral"])
+        shown = {"printed": line.ways.printed} | {
+            name: cox_result(verified[scale], cell)[0]
+            for name, scale in (("neutral", "neutral"), ("conditional", "full"))
+        }
+        if line.factor not in (None, factor):
+            factor = line.factor
+            rows.append(ForestRow(str(factor), heading=True))
+        label = f"   {line.label}{' *' if line.few else ''}" if line.factor else line.label
+        texts = tuple(shown[k].text() for k in ("neutral", "conditional"))
+        rows.append(ForestRow(label, texts, shown, summary=line.factor is None))
+        data += [
+            {"evidence": "published" if k == "printed" else "synthetic", "factor": line.factor,
+             "level": line.label, "which": k, "hazard_ratio": e.value, "lower": e.lower,
+             "upper": e.upper}
+            for k, e in shown.items()
+        ]  # fmt: skip
+    frame = pd.DataFrame(data)
+    out = frame[(frame["upper"] < 1) | (frame["lower"] > 1)].groupby("which", sort=False).size()
+    words = [f"{k} {out.get(k, 0)}" for k in READINGS]
+    alt = (
+        f"{len(lines)} hazard ratios in print and from Cox models of the invented patients of both "
+        f"twins. Intervals that exclude 1: {spell(words)}."
+    )
+    return forest(
+        rows, headers=("Neutral twin", "Conditional twin"), column_x=(0.22, 0.4),
+        ticks=(0.25, 0.5, 1, 2, 3), share=0.415, row_height=0.36,
+        sides=("favors palbociclib", "favors ET"),
+        reading_names={"printed": "printed", "neutral": "neutral twin",
+                       "conditional": "conditional twin"}, alt=alt, data=frame,
+    )  # fmt: skip
+
+
+def _checked(cell: str, record: Record, rows: pd.DataFrame) -> str:
+    """The cell under which a twin is held against a hazard ratio that is printed twice."""
+    same = [cell, *record[f"{cell}.estimate"].same_as]
+    return next(c for c in same if (rows["id"] == f"{c}.estimate").any() and "ratio" in c)
 
 
 def _lower(label: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ from palmira.twin.verify_survival import Curve
 
 MONTHS = list(range(0, 25, 3))
 # At these months the words compare the two kinds of uncertainty.
-LANDMARKS = (6, 9, 12)
+LANDMARKS, LATE_LANDMARKS = (6, 9, 12), (12, 24)
 ROWS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
 TWINS = {"full": "Conditional twin", "neutral": "Neutral twin"}
 STYLES = ("-", (0, (5, 1.2)))
@@ -39,9 +40,28 @@ def progression_free(
     ``patients`` has columns arm, time (days), event. The inner band is the range over the
     ensemble's members, the outer the 95% sampling interval; neither is drawn without the other.
     """
+    words = ("Free of progression and alive, %", "Months from random assignment")
+    return _survival(patients, record, scale, spread, MONTHS, LANDMARKS, words)
+
+
+def overall_survival(patients: pd.DataFrame, record: Record, scale: str) -> Picture:
+    """Kaplan-Meier curves of overall survival of a twin with their sampling intervals, and what
+    stands below. No ensemble was made of deaths, so there is no range over twins."""
+    last = patients["time"].max() / DAYS_PER_MONTH
+    months = list(range(0, int(last) + 6, 6))
+    words = ("Alive, %", "Months from the first dose (or random assignment)")
+    landmarks = tuple(m for m in LATE_LANDMARKS if m in months) or (months[-1],)
+    return _survival(patients, record, scale, None, months, landmarks, words)
+
+
+def _survival(
+    patients: pd.DataFrame, record: Record, scale: str, spread: Spread | None, months: list[int],
+    landmarks: tuple[int, ...], words: tuple[str, str],
+) -> Picture:  # fmt: skip
     arms = list(arms_of(record).values())
     curves = {arm: of_arm(patients, arm) for arm in arms}
-    counts = below(patients, [float(m) for m in MONTHS])
+    counts = below(patients, [float(m) for m in months])
+    end = 1.025 * months[-1]
     rows = []
     with canvas(6.6, nrows=2, gridspec_kw={"height_ratios": [3.4, 1.7]}) as (figure, (ax, under)):
         for arm, style in zip(arms, STYLES, strict=True):
@@ -50,30 +70,28 @@ def progression_free(
             days = sorted(set(mine["time"]))
             ax.plot([d / DAYS_PER_MONTH for d in days], [100 * curves[arm].at(d) for d in days],
                     "|", color=ARM_COLORS[arm], ms=6, mew=0.9, zorder=4)  # fmt: skip
-        _legend(ax, record, arms)
-        ax.set(xlim=(0, 24.6), ylim=(0, 101), xticks=MONTHS, yticks=range(0, 101, 25))
-        ax.set_ylabel("Free of progression and alive, %")
-        ax.set_xlabel("Months from random assignment")
+        _legend(ax, record, arms, spread is not None)
+        ax.set(xlim=(0, end), ylim=(0, 101), xticks=months, yticks=range(0, 101, 25))
+        ax.set_ylabel(words[0])
+        ax.set_xlabel(words[1])
         # In the corner that a phone shows before the picture is moved.
         ax.text(0.015, 0.025, f"{TWINS[scale]}: invented\npatients, not those of the trial",
                 transform=ax.transAxes, color=MUTED, style="italic", fontsize=9)  # fmt: skip
-        _beneath(under, counts, record, arms)
+        _beneath(under, counts, record, arms, end)
     data = pd.concat([pd.DataFrame(rows), _long(counts)], ignore_index=True)
-    return Picture(figure, _said(curves, counts, record, spread, scale), data.assign(scale=scale))
+    alt = _said(curves, counts, record, spread, scale, landmarks)
+    return Picture(figure, alt, data.assign(scale=scale))
 
 
 def _curve(
-    ax: Axes, arm: str, curve: Curve, spread: Spread, style: object
+    ax: Axes, arm: str, curve: Curve, spread: Spread | None, style: object
 ) -> list[dict[str, float | str]]:
-    color, band = ARM_COLORS[arm], spread.bands[arm]
+    color = ARM_COLORS[arm]
     months = curve.days / DAYS_PER_MONTH
     ax.fill_between(months, 100 * curve.lower, 100 * curve.upper, step="post", color=color,
                     alpha=0.11, lw=0)  # fmt: skip
     for limit in (curve.lower, curve.upper):
         ax.plot(months, 100 * limit, drawstyle="steps-post", color=color, lw=0.6, alpha=0.6)
-    ax.fill_between(band.months, 100 * band.low, 100 * band.high, color=color, alpha=0.4, lw=0)
-    for pushed in (band.pushed_low, band.pushed_high):
-        ax.plot(band.months, 100 * pushed, ":", color=color, lw=1)
     ax.plot(months, 100 * curve.survival, drawstyle="steps-post", color=color, lw=1.8, ls=style,
             zorder=3)  # fmt: skip
     steps: list[dict[str, float | str]] = [
@@ -81,7 +99,16 @@ def _curve(
          "upper": 100 * up}
         for m, s, low, up in zip(months, curve.survival, curve.lower, curve.upper, strict=True)
     ]  # fmt: skip
-    ranges: list[dict[str, float | str]] = [
+    return steps + (_ranges(ax, arm, spread) if spread else [])
+
+
+def _ranges(ax: Axes, arm: str, spread: Spread) -> list[dict[str, float | str]]:
+    """What publication leaves open of an arm's curve."""
+    color, band = ARM_COLORS[arm], spread.bands[arm]
+    ax.fill_between(band.months, 100 * band.low, 100 * band.high, color=color, alpha=0.4, lw=0)
+    for pushed in (band.pushed_low, band.pushed_high):
+        ax.plot(band.months, 100 * pushed, ":", color=color, lw=1)
+    return [
         {"arm": arm, "what": what, "month": m, "lower": 100 * low, "upper": 100 * up}
         for what, lows, ups in (
             ("range over twins", band.low, band.high),
@@ -89,52 +116,48 @@ def _curve(
         )
         for m, low, up in zip(band.months, lows, ups, strict=True)
     ]
-    return steps + ranges
 
 
-def _legend(ax: Axes, record: Record, arms: list[str]) -> None:
-    """Names beside a line each; what the shades and dots mean, once, in words."""
-    y = 0.95
+def _legend(ax: Axes, record: Record, arms: list[str], ranges: bool) -> None:
+    """Names beside a line each; what the shades and dots mean, once, in words. Where the curves
+    stay high the lower corner is free."""
+    x, y = (0.47, 0.95) if ranges else (0.03, 0.37)
     for arm, style in zip(arms, STYLES, strict=True):
-        ax.plot([0.47, 0.53], [y, y], transform=ax.transAxes, color=ARM_COLORS[arm], lw=1.8,
+        ax.plot([x, x + 0.06], [y, y], transform=ax.transAxes, color=ARM_COLORS[arm], lw=1.8,
                 ls=style)  # fmt: skip
-        ax.text(0.545, y, record.sheet.arms[arm].label, transform=ax.transAxes, va="center",
+        ax.text(x + 0.075, y, record.sheet.arms[arm].label, transform=ax.transAxes, va="center",
                 color=ARM_COLORS[arm], weight="bold")  # fmt: skip
         y -= 0.075
-    for alpha, words in (
-        (0.4, "range over twins, an inner bound"), (0.11, "95% sampling interval"),
-    ):  # fmt: skip
-        ax.fill_between([0.47, 0.53], y - 0.025, y + 0.025, transform=ax.transAxes, color=INK,
+    shades = [(0.4, "range over twins, an inner bound"), (0.11, "95% sampling interval")]
+    for alpha, words in shades if ranges else shades[1:]:
+        ax.fill_between([x, x + 0.06], y - 0.025, y + 0.025, transform=ax.transAxes, color=INK,
                         alpha=alpha, lw=0)  # fmt: skip
-        ax.text(0.545, y, words, transform=ax.transAxes, va="center", fontsize=9.5)
+        ax.text(x + 0.075, y, words, transform=ax.transAxes, va="center", fontsize=9.5)
         y -= 0.07
-    ax.plot([0.47, 0.53], [y, y], ":", transform=ax.transAxes, color=INK, lw=1)
-    ax.text(
-        0.545,
-        y,
-        "the range with directed search",
-        transform=ax.transAxes,
-        va="center",
-        fontsize=9.5,
-    )
+    if ranges:
+        ax.plot([x, x + 0.06], [y, y], ":", transform=ax.transAxes, color=INK, lw=1)
+        ax.text(x + 0.075, y, "the range with directed search", transform=ax.transAxes, va="center",
+                fontsize=9.5)  # fmt: skip
 
 
-def _beneath(ax: Axes, counts: pd.DataFrame, record: Record, arms: list[str]) -> None:
+def _beneath(
+    ax: Axes, counts: pd.DataFrame, record: Record, arms: list[str], end: float
+) -> None:  # fmt: skip
     """Numbers at risk, events and censored, each below its month."""
-    ax.set(xlim=(0, 24.6), ylim=(2 * len(ROWS) + 2.1, 0))
+    ax.set(xlim=(0, end), ylim=(2 * len(ROWS) + 2.1, 0))
     ax.axis("off")
     y = 0.6
     for arm in arms:
-        ax.text(-2.6, y, record.sheet.arms[arm].label, color=ARM_COLORS[arm], weight="bold",
+        ax.text(-0.106 * end, y, record.sheet.arms[arm].label, color=ARM_COLORS[arm], weight="bold",
                 va="center", fontsize=9.5)  # fmt: skip
         for name, label in ROWS.items():
             y += 1
-            ax.text(-0.95, y, label, va="center", ha="right", fontsize=9)
+            ax.text(-0.039 * end, y, label, va="center", ha="right", fontsize=9)
             for line in counts[counts["arm"] == arm].itertuples():
                 ax.text(line.month, y, str(getattr(line, name)), ha="center", va="center",
                         fontsize=9.5)  # fmt: skip
         y += 1.1
-        ax.plot([-2.6, 24.6], [y - 0.55] * 2, color=RULE, lw=0.6, clip_on=False)
+        ax.plot([-0.106 * end, end], [y - 0.55] * 2, color=RULE, lw=0.6, clip_on=False)
 
 
 def _long(counts: pd.DataFrame) -> pd.DataFrame:
@@ -143,22 +166,27 @@ def _long(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _said(
-    curves: Mapping[str, Curve], counts: pd.DataFrame, record: Record, spread: Spread, scale: str
-) -> str:
+    curves: Mapping[str, Curve], counts: pd.DataFrame, record: Record, spread: Spread | None,
+    scale: str, landmarks: tuple[int, ...],
+) -> str:  # fmt: skip
     parts = []
     for arm, curve in curves.items():
-        at = counts[(counts["arm"] == arm) & (counts["month"] == LANDMARKS[-1])].iloc[0]
+        at = counts[(counts["arm"] == arm) & (counts["month"] == landmarks[-1])].iloc[0]
         words = []
-        for month in LANDMARKS:
-            point, band = survival_at(curve, month), spread.bands[arm].at(month)
+        for month in landmarks:
+            point, over = survival_at(curve, month), ""
+            if spread:
+                band = spread.bands[arm].at(month)
+                over = f"over twins {100 * band['low']:.1f} to {100 * band['high']:.1f}, "
             words.append(
-                f"{100 * point.value:.1f}% at {month} months (over twins {100 * band['low']:.1f} "
-                f"to {100 * band['high']:.1f}, sampling {100 * point.lower:.1f} to "
-                f"{100 * point.upper:.1f})"
+                f"{100 * point.value:.1f}% at {month} months ({over}sampling "
+                f"{100 * point.lower:.1f} to {100 * point.upper:.1f})"
             )
+        median = curve.median("") / DAYS_PER_MONTH
         parts.append(
-            f"{record.sheet.arms[arm].label}: median {curve.median('') / DAYS_PER_MONTH:.1f} "
-            f"months, {spell(words)}, {at['at_risk']} at risk at {LANDMARKS[-1]} months"
+            f"{record.sheet.arms[arm].label}: median "
+            f"{f'{median:.1f} months' if isfinite(median) else 'not reached'}, {spell(words)}, "
+            f"{at['at_risk']} at risk at {landmarks[-1]} months"
         )
     return f"{TWINS[scale]}, invented patients. {'; '.join(parts)}."
 
@@ -194,6 +222,7 @@ def ratio_forest(verified: Mapping[str, pd.DataFrame], record: Record, cell: str
                          "hazard_ratio": e.value, "lower": e.lower, "upper": e.upper,
                          "p": p})  # fmt: skip
     ordinary = {s: cox_result(verified[s], cell)[0] for s in TWINS}
+    wide = max(e.upper for entries in blocks.values() for _, _, e, _ in entries)
     crossing = all(e.lower < 1 < e.upper for e in ordinary.values())
     alt = (
         f"Hazard ratio, printed {r.texts['printed']}. An ordinary Cox model gives "
@@ -205,7 +234,8 @@ def ratio_forest(verified: Mapping[str, pd.DataFrame], record: Record, cell: str
     )
     return forest(
         rows, headers=("HR (95% CI)", "P"), column_x=(0.325, 0.535),
-        ticks=(0.5, 0.7, 1, 1.5), share=0.38, row_height=0.32, alt=alt, data=pd.DataFrame(data),
+        ticks=(0.5, 0.7, 1, 1.5) if wide <= 1.5 else (0.5, 1, 2), share=0.38, row_height=0.32,
+        alt=alt, data=pd.DataFrame(data),
     )  # fmt: skip
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from palmira.exhibits import Table
+from palmira.figures.analyses import ORDER
+from palmira.figures.twin import TWINS
 from palmira.record import Record
 from palmira.response import OUTCOMES, comparison, response_rates
+from palmira.tables.analyses import fitted
+from palmira.twin.analysis_set import ROLES, Frames
+from palmira.twin.curves import arms_of
 
 
 def counts_table(record: Record) -> Table:
@@ -67,3 +74,66 @@ def comparisons_table(record: Record) -> Table:
         "open-label trial.",
     )
     return Table(pd.DataFrame(rows), pd.DataFrame(data), notes=notes)
+
+
+BEST = {"CR": "Complete response", "PR": "Partial response", "SD": "Stable disease",
+        "PD": "Progressive disease", "NE": "Not evaluable"}  # fmt: skip
+
+
+def best_responses(frames: Mapping[str, Frames], record: Record) -> Table:
+    """Best confirmed response by arm on both twins, beside what is printed of it."""
+    arms = arms_of(record)
+    rows, data = [], []
+    for code, label in BEST.items():
+        row = {"Best response": label}
+        for role, arm in arms.items():
+            name = record.sheet.arms[arm].label
+            row[f"{name}: printed"] = _best_printed(record, arm, code)
+            for scale in ORDER:
+                lines = frames[scale]["adrs"].query("PARAMCD == 'BOR'")
+                mine = lines[lines["TRT01PN"] == ROLES[role]]
+                count = int((mine["AVALC"] == code).sum())
+                row[f"{name}: {TWINS[scale].lower()}"] = f"{count} of {len(mine)}"
+                data.append({"response": code, "arm": arm, "twin": scale, "patients": count,
+                             "of": len(mine)})  # fmt: skip
+        rows.append(row)
+    notes = (
+        "Printed: counts that the printed response rates imply, all responses partial. How the "
+        "others divide is not printed beyond clinical benefit.",
+    )
+    return Table(pd.DataFrame(rows), pd.DataFrame(data), notes=notes)
+
+
+def _best_printed(record: Record, arm: str, code: str) -> str:
+    """All responses were partial, so the printed rate is that of the partial ones."""
+    if code != "PR":
+        return "none" if code == "CR" else "not given"
+    rates = {r.arm: r for r in response_rates(record) if r.outcome == OUTCOMES["orr"]}
+    return f"{rates[arm].count} of {rates[arm].n}"
+
+
+def clocks(
+    times: Mapping[str, Mapping[str, pd.DataFrame]], record: Record
+) -> Table:  # fmt: skip
+    """Hazard ratios of the arm alone by end point and by who is in, on both twins.
+
+    ``times`` holds for each end point the frames of ``arm_comparisons.stratified`` by twin.
+    """
+    experimental = arms_of(record)["experimental"]
+    rows, data = [], []
+    for endpoint, patients in times.items():
+        for who in ("All patients", "Patients ever treated"):
+            row = {"End point": endpoint, "Who": who}
+            for scale in ORDER:
+                frame = patients[scale]
+                mine = frame if who == "All patients" else frame[frame["treated"]]
+                e = fitted(mine, experimental)
+                row[TWINS[scale]] = f"{e.text(3)}; {int(mine['event'].sum())} of {len(mine)}"
+                data.append({"endpoint": endpoint, "who": who, "twin": scale, "patients": len(mine),
+                             "events": int(mine["event"].sum()), "hazard_ratio": e.value,
+                             "lower": e.lower, "upper": e.upper})  # fmt: skip
+            rows.append(row)
+    notes = (
+        "Hazard ratio (95% CI); events of patients. Three decimals, to show how little moves.",
+    )
+    return Table(pd.DataFrame(rows), pd.DataFrame(data), group="End point", notes=notes)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from palmira.entries import Entry
+from palmira.estimates import log_se
 from palmira.exhibits import Table
+from palmira.figures.analyses import ORDER
 from palmira.figures.subgroups import few_events_note
+from palmira.figures.twin import TWINS, cox_result
+from palmira.hazard_ratios import interaction
 from palmira.record import Record
 from palmira.subgroups import (
     READINGS,
@@ -153,6 +159,33 @@ def interaction_tests(record: Record) -> Table:
         ]
     )  # fmt: skip
     return Table(_tied(frame), data)
+
+
+def twin_interactions(record: Record, verified: Mapping[str, pd.DataFrame]) -> Table:
+    """P of interaction by a joint Cox model of all invented patients, and from the two levels'
+    separate models, on both twins; beside the printed P.
+
+    ``verified`` holds the checked rows of each twin by scale ("neutral", "full").
+    """
+    rows, data = [], []
+    for t in interactions(subgroups(record)):
+        row = {"Factor": t.factor, "P printed": "" if t.printed is None else t.printed.text}
+        for scale in ORDER:
+            found = verified[scale].set_index("id")["recomputed"]
+            joint = float(found[t.printed.id]) if t.printed else float("nan")
+            e = [cox_result(verified[scale], f"figure3.{x.row}.hazard_ratio")[0] for x in t.levels]
+            errors = [log_se(x.lower, x.upper, x.level) for x in e]
+            separate = interaction(e[0].value, errors[0], e[1].value, errors[1])[1]
+            row[f"{TWINS[scale]}: joint model"] = p_text(joint)
+            row[f"{TWINS[scale]}: two models"] = p_text(separate)
+            data.append({"factor": t.factor, "twin": scale, "p_joint": joint,
+                         "p_separate": separate})  # fmt: skip
+        rows.append(row)
+    notes = (
+        "Joint model: Cox, arm, factor and their product beside the factors of stratification. Two "
+        "models: one a level, compared as independent estimates.",
+    )
+    return Table(_tied(pd.DataFrame(rows)), pd.DataFrame(data), notes=notes)
 
 
 def covers(test: Interaction) -> bool:
