@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import exp, isfinite, isnan
+from math import isfinite, isnan
 
 import numpy as np
 import pandas as pd
 
 from palmira import landmarks
 from palmira.entries import Entry
-from palmira.estimates import Estimate, ratio
 from palmira.exhibits import Table
 from palmira.figures.analyses import ORDER, Patients
 from palmira.figures.twin import TWINS
@@ -23,7 +22,6 @@ from palmira.twin.curves import (
     Quantity,
     arms_of,
     of_arm,
-    period_ratio,
     restricted_mean,
     survival_at,
 )
@@ -136,8 +134,8 @@ def ten_ways(
     notes = (
         "Effect with 95% interval. HR: palbociclib + ET to ET alone; points and months: "
         "palbociclib + ET less ET alone. P values are two-sided, Wald's but for the log-rank "
-        "tests, and not adjusted for multiplicity. Models: Efron's ties; adjusted or stratified for previous "
-        "endocrine therapy and visceral involvement.",
+        "tests, and not adjusted for multiplicity. Models: Efron's ties; adjusted or stratified "
+        "for previous endocrine therapy and visceral involvement.",
         f"The printed hazard ratio in three readings: printed {main.texts['printed']}, neutral "
         f"{main.texts['neutral']}, conditional (full scale) {main.texts['conditional']}. An "
         "ordinary model and the orthonormal contrast fit the same patients; which of the two was "
@@ -296,9 +294,3 @@ def residual_p_values(
     data = pd.DataFrame([{"twin": s, "time": k, "p": p} for s in ORDER for k, p in
                          tests[s].items()])  # fmt: skip
     return Table(pd.DataFrame(rows), data)
-
-
-def fitted(patients: pd.DataFrame, experimental: str) -> Estimate:
-    """Hazard ratio of the arm alone over all of follow-up."""
-    beta, se = period_ratio(patients, experimental, 0, patients["time"].max())
-    return ratio(exp(beta), se)

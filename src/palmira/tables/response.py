@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import exp
 
 import pandas as pd
 
+from palmira.estimates import Estimate, ratio
 from palmira.exhibits import Table
 from palmira.figures.analyses import ORDER
 from palmira.figures.twin import TWINS
 from palmira.record import Record
 from palmira.response import OUTCOMES, comparison, response_rates
-from palmira.tables.analyses import fitted
 from palmira.twin.analysis_set import ROLES, Frames
-from palmira.twin.curves import arms_of
+from palmira.twin.curves import arms_of, period_ratio
 
 
 def counts_table(record: Record) -> Table:
@@ -127,7 +128,7 @@ def clocks(
             for scale in ORDER:
                 frame = patients[scale]
                 mine = frame if who == "All patients" else frame[frame["treated"]]
-                e = fitted(mine, experimental)
+                e = _ratio(mine, experimental)
                 row[TWINS[scale]] = f"{e.text(3)}; {int(mine['event'].sum())} of {len(mine)}"
                 data.append({"endpoint": endpoint, "who": who, "twin": scale, "patients": len(mine),
                              "events": int(mine["event"].sum()), "hazard_ratio": e.value,
@@ -137,3 +138,9 @@ def clocks(
         "Hazard ratio (95% CI); events of patients. Three decimals, to show how little moves.",
     )
     return Table(pd.DataFrame(rows), pd.DataFrame(data), group="End point", notes=notes)
+
+
+def _ratio(patients: pd.DataFrame, experimental: str) -> Estimate:
+    """Hazard ratio of the arm alone over all of follow-up."""
+    beta, se = period_ratio(patients, experimental, 0, patients["time"].max())
+    return ratio(exp(beta), se)
