@@ -19,6 +19,7 @@ from palmira.audit import NAMES, WEIGHT, Check, Verdict, audit
 from palmira.ledger import MEANINGS, LedgerEntry, ledger
 from palmira.record import comparators, load, published
 from palmira.schema import RecordError
+from palmira.twin.store import committed
 
 BAD_INPUT = 2
 STOPPED = 130
@@ -130,7 +131,8 @@ def _twin(options: argparse.Namespace) -> int:
 
 def _ledger(options: argparse.Namespace) -> int:
     record = load(options.record) if options.record else published("palmira")
-    entries = [e for e in ledger(record, comparators()) if options.verdict in (None, e.verdict)]
+    entries = ledger(record, comparators(), committed(record.trial))
+    entries = [e for e in entries if options.verdict in (None, e.verdict)]
     if options.json:
         json.dump({"entries": [vars(e) for e in entries]}, sys.stdout, ensure_ascii=False, indent=1)
         print()

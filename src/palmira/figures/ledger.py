@@ -12,7 +12,8 @@ from palmira.tables.ledger import chapter_name
 
 COLORS = {
     "reproduced": "#0072B2", "rounding": "#56B4E9", "conditional": "#A3457C",
-    "unsettled": "#E8B33D", "inconsistent": "#D55E00", "not recomputable": "#D9D9D9",
+    "unsettled": "#000000", "inconsistent": "#D55E00", "reproduced on the twin": "#E8B33D",
+    "stated": "#A9C4B4", "not recomputable": "#D9D9D9",
 }  # fmt: skip
 
 

@@ -36,7 +36,14 @@ def findings(entries: list[LedgerEntry], verdicts: tuple[str, ...]) -> Table:
     columns = ["Place", *SHOWN.values(), "How, or why not"]
     if len(verdicts) == 1:
         columns.remove("Verdict")
-    return Table(shown[columns].sort_values("Place", kind="stable"), data, group="Place")
+    notes = (
+        "Reproduced on the twin: synthetic, from invented patients that were made to fit the "
+        "print. Each line of the data has its own evidence class.",
+    )
+    return Table(
+        shown[columns].sort_values("Place", kind="stable"), data, group="Place",
+        notes=notes if "synthetic" in set(data["evidence"]) else (),
+    )  # fmt: skip
 
 
 def whole(entries: list[LedgerEntry], chapter: str) -> Table:

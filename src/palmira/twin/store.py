@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from palmira.record import DATA
 from palmira.schema import RecordError
 from palmira.twin.dictionary import SYNTHETIC, Dataset, datasets
 
@@ -58,6 +59,17 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     too few or too many, a value of another type, a line that is not marked synthetic.
     """
     return {name: _read(folder / f"{name}.csv", d) for name, d in datasets().items()}
+
+
+def committed(trial: str, folder: Path = DATA / "twin") -> dict[str, dict[str, pd.DataFrame]]:
+    """The data sets of the twins in ``folder`` by scale, where they are twins of ``trial``; none
+    for another trial. Raises ``RecordError`` as ``read`` does."""
+    twins = {path.parent.name: read(path.parent) for path in sorted(folder.glob("*/adsl.csv"))}
+    return {
+        scale: frames
+        for scale, frames in twins.items()
+        if frames["adsl"]["STUDYID"].iloc[0].startswith(f"{trial.upper()}-TWIN-")
+    }
 
 
 def _read(path: Path, dataset: Dataset) -> pd.DataFrame:
