@@ -2,6 +2,7 @@
 
 from math import comb, inf, isinf
 
+import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -11,6 +12,14 @@ from palmira.audit import audit
 from palmira.figures import baseline as figures
 from palmira.proportions import clopper_pearson, count_from_percent
 from palmira.tables import baseline as tables
+from palmira.tables import computed
+from palmira.twin.store import committed
+from palmira.twin.verify import verify
+
+
+@pytest.fixture(scope="module")
+def twins(palmira):
+    return committed(palmira.trial)
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +204,38 @@ def test_the_curves_fall_and_a_larger_trial_lies_below():
     assert (by_size[198] >= by_size[792]).all()
     assert "51.4% with 198 patients" in picture.alt
     assert not any(isinf(x) for x in picture.data.percent)
+
+
+def test_the_standardized_difference_of_means_equals_its_definition():
+    patients = pd.DataFrame({"TRT01PN": [1, 1, 1, 2, 2, 2], "X": [1, 2, 3, 3, 5, 7]})
+    assert balance.smd_of_means(patients, "X") == pytest.approx(-3 / ((1 + 4) / 2) ** 0.5)
+    with pytest.raises(ValueError, match="X: no spread"):
+        balance.smd_of_means(patients.assign(X=1), "X")
+
+
+def test_the_table_from_adsl_counts_the_patients_of_each_cell_and_stands_beside_the_print(
+    palmira, twins
+):
+    verified = {s: verify(f, palmira, s, ["Baseline"]) for s, f in twins.items()}
+    table = computed.characteristics(verified, palmira)
+    assert len(table.frame) == len(palmira.block("table1").rows)
+    cell = table.data.set_index(["row", "column"]).loc[("ecog.ge1", "et")]
+    mine = twins["neutral"]["adsl"].query("TRT01PN == 2").ECOGBL
+    assert cell.neutral == f"{(mine >= 1).sum()}\u00a0({100 * (mine >= 1).mean():.1f})"
+    age = table.data.set_index(["row", "column"]).loc[("age", "et")]
+    years = twins["full"]["adsl"].query("TRT01PN == 2").AGE
+    assert age.full == f"{years.median():.0f} ({years.min()} to {years.max()})"
+    differs = set(table.data[table.data.differs == "yes"].row)
+    assert {"receptor.pgr_negative", "last_dose.75"} <= differs  # no patients can have these
+    marked = table.frame.apply(lambda c: c.str.contains("≠")).sum().sum()
+    assert marked == (table.data.differs == "yes").sum()
+
+
+def test_a_cell_that_only_one_twin_prints_is_marked_and_both_are_shown(palmira, twins):
+    adsl = twins["full"]["adsl"].copy()
+    adsl.loc[adsl.index[adsl.ECOGBL == 0][0], "ECOGBL"] = 1
+    changed = {**twins, "full": {**twins["full"], "adsl": adsl}}
+    verified = {s: verify(f, palmira, s, ["Baseline"]) for s, f in changed.items()}
+    frame = computed.characteristics(verified, palmira).frame
+    cell = frame.loc[frame.Characteristic == "≥1", "All patients, ADSL"].item()
+    assert cell == "77\u00a0(38.9) | 78\u00a0(39.4) ≠"

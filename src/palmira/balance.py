@@ -30,6 +30,19 @@ def standardized_difference(count: int, n: int, control_count: int, control_n: i
     return (p - q) / sqrt(spread) if spread > 0 else inf * (p - q)
 
 
+def smd_of_means(patients: pd.DataFrame, variable: str) -> float:
+    """Standardized difference of two means (Austin, Stat Med 2009;28:3083) of a variable of ADSL.
+
+    Positive where the mean is larger in the experimental arm (TRT01PN 1). Raises ``ValueError``
+    where the values do not vary within the arms.
+    """
+    one, other = (patients.loc[patients["TRT01PN"] == n, variable].astype(float) for n in (1, 2))
+    spread = sqrt((one.var() + other.var()) / 2)
+    if not spread > 0:
+        raise ValueError(f"{variable}: no spread within the arms")
+    return float(one.mean() - other.mean()) / spread
+
+
 def chance_limit(n: float, control_n: float, level: float = 95.0) -> float:
     """Half-width of the range in which randomization alone keeps a standardized difference.
 

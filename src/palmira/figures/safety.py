@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from palmira.exhibits import Picture
-from palmira.figures.style import GRADE_COLORS, INK, MUTED, canvas, spell
+from palmira.figures.style import ARM_COLORS, GRADE_COLORS, INK, MUTED, RULE, canvas, spell
 from palmira.record import Record
-from palmira.safety import CLASSES, GRADES, SEVERE, adverse_events, arms, benefit_and_harm, by_span
+from palmira.safety import (
+    CLASSES,
+    GRADES,
+    SEVERE,
+    adverse_events,
+    arms,
+    benefit_and_harm,
+    by_span,
+    comparisons,
+)
 
 KINDS = {"benefit": ("#00735A", "o"), "harm": ("#8C3B00", "s")}
+MARKS = {"experimental": "o", "control": "s"}
+SPANS = {"any": "Any grade", SEVERE: "Grade 3 or higher"}
 HEADINGS = {
     "benefit": "Benefit, all randomized: to the right is better with palbociclib",
     "harm": "Harm, all treated: to the right is worse with palbociclib",
@@ -133,3 +145,95 @@ def _balance_alt(data: pd.DataFrame) -> str:
         "Palbociclib + ET less ET alone, per 100 patients. Benefits: "
         f"{words['benefit']}. Harms: {words['harm']}."
     ).replace("-", "−")
+
+
+def risks_and_differences(record: Record) -> Picture:
+    """Two panels with the same lines: each arm's risk, and the difference with its 95% interval.
+
+    Events of any grade and of grade 3 or higher, the largest difference first; events of a single
+    patient are left out.
+    """
+    frame = comparisons(by_span(adverse_events(record)))
+    frame = frame[frame["span"].isin(list(SPANS)) & (frame["count"] + frame["control_count"] > 1)]
+    lines: list[tuple[str, pd.Series | None]] = []
+    for span, heading in SPANS.items():
+        lines.append((heading, None))
+        mine = frame[frame["span"] == span].sort_values("difference", ascending=False)
+        lines += [(_name(r["term"]).replace("\n", " "), r) for _, r in mine.iterrows()]
+    height = 0.29 * len(lines) + 1.35
+    with canvas(height, tight=False, ncols=2, sharey=True) as (figure, (ax, beside)):
+        for y, (_, row) in enumerate(lines):
+            if row is not None:
+                _risks(ax, beside, y, row)
+        for panel in (ax, beside):
+            panel.set_ylim(len(lines) - 0.4, -0.7)
+            panel.tick_params(axis="y", length=0)
+            panel.spines["left"].set_visible(False)
+        ax.set(xlim=(-2, 100), xticks=range(0, 101, 25), xlabel="Patients with the event, %")
+        ax.set_yticks(range(len(lines)), [text for text, _ in lines], fontsize=9.5)
+        for tick, (_, row) in zip(ax.get_yticklabels(), lines, strict=True):
+            tick.set_weight("bold" if row is None else "normal")
+        beside.axvline(0, color=MUTED, lw=1, zorder=0)
+        beside.xaxis.set_major_formatter(lambda v, _: f"{v:+g}".replace("-", "−") if v else "0")
+        beside.set_xlabel("Difference per 100 (95% CI)")
+        handles = [
+            Line2D([], [], color=ARM_COLORS[role], marker=mark, ls="", label=_arm(record, role))
+            for role, mark in MARKS.items()
+        ]
+        figure.legend(handles=handles, loc="upper center", ncols=2, frameon=False)
+    figure.subplots_adjust(
+        left=0.3, right=0.985, wspace=0.07, bottom=0.78 / height, top=1 - 0.3 / height
+    )
+    return Picture(figure, _risks_alt(frame, record), frame)
+
+
+def _arm(record: Record, role: str) -> str:
+    return record.sheet.arms[arms(record)[role]].label
+
+
+def _risks(ax: Axes, beside: Axes, y: int, row: pd.Series) -> None:
+    """One event: the arms' risks on a line between them, and their difference."""
+    shares = {
+        "experimental": 100 * row["count"] / row["n"],
+        "control": 100 * row["control_count"] / row["control_n"],
+    }
+    ax.plot(list(shares.values()), [y, y], color=RULE, lw=1.2, zorder=1)
+    for role, share in shares.items():
+        # A little apart, so that neither hides the other.
+        ax.plot(
+            share,
+            y + (0.11 if role == "control" else -0.11),
+            MARKS[role],
+            color=ARM_COLORS[role],
+            ms=6.5,
+            zorder=2,
+            clip_on=False,
+        )
+    low, high = 100 * row["difference_lower"], 100 * row["difference_upper"]
+    clear = low > 0 or high < 0
+    beside.plot([low, high], [y, y], color=INK, lw=1.8, solid_capstyle="butt")
+    beside.plot(100 * row["difference"], y, "D", color=INK, ms=5.5,
+                markerfacecolor=INK if clear else "white")  # fmt: skip
+
+
+def _risks_alt(frame: pd.DataFrame, record: Record) -> str:
+    parts = []
+    for span, heading in SPANS.items():
+        mine = frame[frame["span"] == span].sort_values("difference", ascending=False)
+        clear = mine[(mine["difference_lower"] > 0) | (mine["difference_upper"] < 0)]
+        words = [
+            f"{_name(r.term).lower()} {100 * r.count / r.n:.1f}% against "
+            f"{100 * r.control_count / r.control_n:.1f}%, {100 * r.difference:+.1f} "
+            f"({100 * r.difference_lower:.1f} to {100 * r.difference_upper:.1f})"
+            for r in clear.itertuples(index=False)
+        ]
+        said = spell(words) if words else "none"
+        parts.append(f"{heading}, {len(clear)} of {len(mine)} intervals exclude zero: {said}")
+    return (
+        (
+            f"Risks with {_arm(record, 'experimental')} against {_arm(record, 'control')}, and "
+            f"differences per 100 patients. {'. '.join(parts)}."
+        )
+        .replace("-", "−")
+        .replace("\n", " ")
+    )

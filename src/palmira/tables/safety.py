@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isinf, isnan
 
 import pandas as pd
 
+from palmira.estimates import Estimate
 from palmira.exhibits import Table
+from palmira.exposure import DAYS_PER_YEAR, WINDOW, first_events, rates
+from palmira.figures.twin import TWINS
 from palmira.record import Record
 from palmira.safety import CLASSES, SEVERE, adverse_events, arms, by_span, classes, comparisons
 
 SPAN_NAMES = {"any": "Any grade", SEVERE: "Grade 3 or higher", "4-5": "Grade 4 or 5"}
+# Events whose rates are shown: label, lowest grade, class or term.
+RATES = (
+    ("Any adverse event, any grade", 1, None),
+    ("Any adverse event, grade 3 or higher", 3, None),
+    ("Neutropenia, grade 3 or higher", 3, "Neutropenia"),
+    ("Nonhematologic, grade 3 or higher", 3, CLASSES[1]),
+    ("Fatigue, any grade", 1, "Fatigue"),
+)
 GRADE_NAMES = {"any": "any grade", "3": "grade 3", "4": "grade 4", "5": "grade 5"}
 
 
@@ -139,3 +151,43 @@ def exposure(record: Record) -> Table:
         f"Deaths judged related to treatment, both arms: {related}.",
     )
     return Table(pd.DataFrame(lines), pd.DataFrame(data), group="Subject", notes=notes)
+
+
+def exposure_adjusted(twins: Mapping[str, Mapping[str, pd.DataFrame]], record: Record) -> Table:
+    """First events per 100 patient-years at risk on each twin, with the ratio of the arms."""
+    name = {k: record.sheet.arms[v].label for k, v in arms(record).items()}
+    lines, data = [], []
+    for scale, twin in TWINS.items():
+        for label, least, term in RATES:
+            patients = first_events(twins[scale], least, term)
+            found = rates(patients)
+            ratio = found["ratio"]
+            lines.append(
+                {"Twin": twin, "First event": label,
+                 **{f"{name[k]}, per 100 patient-years (95% CI)": _rate(found[k]) for k in name},
+                 "Ratio (95% CI)": ratio_text(ratio.value, ratio.lower, ratio.upper)
+                 .replace("∞ (nan to nan)", "∞")}
+            )  # fmt: skip
+            for role in name:
+                mine = patients[patients["role"] == role]
+                data.append(
+                    {"twin": scale, "event": label, "arm": role, "patients": len(mine),
+                     "with_event": int((mine["status"] == 1).sum()),
+                     "years_at_risk": mine["time"].sum() / DAYS_PER_YEAR,
+                     "per_100_years": found[role].value, "lower": found[role].lower,
+                     "upper": found[role].upper, "ratio": ratio.value,
+                     "ratio_lower": ratio.lower, "ratio_upper": ratio.upper}
+                )  # fmt: skip
+    notes = (
+        "Patients with a first event over the time at risk: from the first dose to that event, or "
+        f"to {WINDOW} days after the last dose, death, last contact or the cutoff. Exact Poisson "
+        "intervals, for the ratio a score interval.",
+        "Not free: the number of patients with the event. Free: when it occurs, and how long each "
+        "patient was treated, which the paper does not print.",
+    )
+    return Table(pd.DataFrame(lines), pd.DataFrame(data), group="Twin", notes=notes)
+
+
+def _rate(e: Estimate) -> str:
+    decimals = 0 if e.value >= 100 else 1
+    return f"{e.value:.{decimals}f} ({e.lower:.{decimals}f} to {e.upper:.{decimals}f})"
