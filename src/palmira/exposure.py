@@ -83,7 +83,9 @@ def cumulative_incidence(patients: pd.DataFrame) -> pd.DataFrame:
     """
     lines = []
     for role, mine in patients.groupby("role", sort=False):
-        fit = CumIncidenceRight(mine["time"], mine["status"])
+        # Its standard errors divide by zero where the last patient leaves; they are not used.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fit = CumIncidenceRight(mine["time"], mine["status"])
         days = np.append(0.0, fit.times)
         shares = np.append(0.0, fit.cinc[0])
         lines.append(pd.DataFrame({"role": role, "day": days, "share": shares}))
