@@ -1,0 +1,13 @@
+"""Design of a two-arm trial: its sample size, and by simulation what it can and cannot show.
+
+The modules ``scenario``, ``draw``, ``kernels``, ``studies`` and ``simulate`` hold the simulation;
+they compile, so they are imported by name.
+"""
+
+from palmira.design.sample_size import (
+    detectable_hazard_ratio,
+    schoenfeld_events,
+    schoenfeld_power,
+)
+
+__all__ = ["detectable_hazard_ratio", "schoenfeld_events", "schoenfeld_power"]
