@@ -18,6 +18,7 @@ from palmira.estimates import critical, two_sided_p
 from palmira.printed import Printed
 from palmira.record import published
 from palmira.schedule import DAYS_PER_MONTH
+from palmira.survival import PRECISE
 from palmira.twin.analysis_set import AnalysisSet, at_level
 from palmira.twin.targets import targets
 from palmira.twin.verify import CHECKS, beyond, checks, shown, verify
@@ -170,7 +171,7 @@ def lifelines_fit(people, covariates, event="PFS_event", time="PFS", product=Non
     if product:
         design["product"] = design["arm"] * design[product]
     design["time"], design["event"] = people[time], people[event]
-    model = CoxPHFitter().fit(design, "time", "event", fit_options={"precision": 1e-12})
+    model = CoxPHFitter().fit(design, "time", "event", fit_options=PRECISE)
     name = "product" if product else "arm"
     return model.params_[name], model.standard_errors_[name]
 
