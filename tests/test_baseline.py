@@ -224,7 +224,7 @@ def test_the_table_from_adsl_counts_the_patients_of_each_cell_and_stands_beside_
     assert cell.neutral == f"{(mine >= 1).sum()}\u00a0({100 * (mine >= 1).mean():.1f})"
     age = table.data.set_index(["row", "column"]).loc[("age", "et")]
     years = twins["full"]["adsl"].query("TRT01PN == 2").AGE
-    assert age.full == f"{years.median():.0f} ({years.min():.1f} to {years.max():.1f})"
+    assert age.full == f"{years.median():.0f} ({years.min():.0f} to {years.max():.0f})"
     differs = set(table.data[table.data.differs == "yes"].row)
     assert {"receptor.pgr_negative", "last_dose.75"} <= differs  # no patients can have these
     marked = table.frame.apply(lambda c: c.str.contains("≠")).sum().sum()
