@@ -19,9 +19,8 @@ from palmira.twin.kernels import Z, log_log_limit, outside
 # Orders that are tried for one number of events and censorings between two landmarks.
 BUDGET = 60_000
 MOST = 4000
-# Steps and restarts of the search for one order of a large arm.
-STEPS, RESTARTS = 60_000, 40
-# The same landmark by landmark: steps, temperatures, and numbers of events and censorings tried.
+# Search for one order of a large arm: steps and temperatures from one landmark to the next, and
+# numbers of events and censorings tried for it.
 PART_STEPS, PART_HOT, PART_COLD, COUNTS = 800, 1e-3, 1e-5, 60
 
 
@@ -153,63 +152,6 @@ def _order_cost(at_risk: int, position: Any, cuts: Any, boxes: Any, gap: Any, ot
 
 
 @nb.njit(cache=True)
-def _find_order(at_risk: int, events: int, position: Any, cuts: Any, boxes: Any, gap: Any,
-                other: Any, least: int, steps: int, rng: Any) -> float:  # fmt: skip
-    """Anneal an order in place; returns its distance, zero where it meets everything."""
-    cost = _order_cost(at_risk, position, cuts, boxes, gap, other)
-    old, old_cuts = position.copy(), cuts.copy()
-    for step in range(steps):
-        if cost <= 0.0:
-            break
-        heat = 0.01 * (1.0 - step / steps) ** 2
-        old[:] = position
-        old_cuts[:] = cuts
-        if len(position) == 0 or rng.random() < 0.2:
-            m = rng.integers(0, len(cuts))
-            low = cuts[m - 1] if m > 0 else 0
-            high = cuts[m + 1] if m + 1 < len(cuts) else events
-            cuts[m] = min(high, max(low, cuts[m] + rng.integers(-2, 3)))
-        else:
-            k = rng.integers(0, len(position))
-            reach = 3 if rng.random() < 0.7 else events
-            position[k] = min(events, max(least, position[k] + rng.integers(-reach, reach + 1)))
-            position.sort()
-        new = _order_cost(at_risk, position, cuts, boxes, gap, other)
-        if new <= cost - heat * np.log(1.0 - rng.random()):
-            cost = new
-        else:
-            position[:] = old
-            cuts[:] = old_cuts
-    return cost
-
-
-def find_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any, least: int,
-               rng: np.random.Generator) -> Ordering | None:  # fmt: skip
-    """One order of a large arm that meets ``boxes``, or None where the search finds none.
-
-    ``gap``: intervals of the difference to another arm and its limits, the landmark it is taken at
-    (-1: none) and its sign; ``other``: that arm's rate and variance there; ``least``:
-    events before the first censoring.
-    """
-    boxes, other, free = np.asarray(boxes), np.asarray(other), n - events - first
-    middle = [1 - box[:2].mean() for box in boxes]
-    for _ in range(RESTARTS):
-        position = np.sort(rng.integers(least, events + 1, free))
-        cuts = np.array([min(events, round(m * events * rng.uniform(0.85, 1.05))) for m in middle])
-        far = _find_order(n - first, events, position, cuts, boxes, gap, other, least, STEPS, rng)
-        if far > 0:
-            continue
-        places, letters, ends = position.tolist(), "c" * first, []
-        for e in range(events):
-            # Censorings after a landmark's last event stand before the landmark or after it alike.
-            ends += [len(letters)] * cuts.tolist().count(e)
-            letters += "c" * places.count(e) + "e"
-        last = [*ends, *[len(letters)] * cuts.tolist().count(events)]
-        return Ordering(letters[: last[-1]], tuple(last))
-    return None
-
-
-@nb.njit(cache=True)
 def _fit_part(at_risk: int, position: Any, fixed: int, low: int, cuts: Any, boxes: Any, gap: Any,
               other: Any, steps: int, rng: Any) -> float:  # fmt: skip
     """Anneal the censorings from place ``fixed`` on, with at least ``low`` events before each and
@@ -236,8 +178,13 @@ def _fit_part(at_risk: int, position: Any, fixed: int, low: int, cuts: Any, boxe
 
 def draw_order(n: int, events: int, first: int, boxes: Any, gap: Any, other: Any, least: int,
                rng: np.random.Generator) -> Ordering | None:  # fmt: skip
-    """An order as ``find_order`` seeks it, found landmark by landmark: numbers of events and
-    censorings are drawn, then the censorings' places are annealed."""
+    """One order of a large arm that meets ``boxes``, or None where the search finds none.
+
+    Landmark by landmark, numbers of events and censorings are drawn and the censorings' places
+    annealed. ``gap``: intervals of the difference to another arm and its limits, the landmark it
+    is taken at (-1: none) and its sign; ``other``: that arm's rate and variance there; ``least``:
+    events before the first censoring.
+    """
     boxes, other = np.asarray(boxes), np.asarray(other)
     letters, cuts, places = "c" * first, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     ends: list[int] = []

@@ -14,7 +14,7 @@ from palmira.schema import RecordError
 from palmira.twin.benefit import benefit_tables, design, frame, nearest_table
 from palmira.twin.goals import ANY, Goal, parts
 from palmira.twin.margins import number
-from palmira.twin.orderings import Ordering, find_order, orderings, rate_at
+from palmira.twin.orderings import Ordering, draw_order, orderings, rate_at
 from palmira.twin.problem import Problem
 from palmira.twin.tables import PatientTable, distances, events_before, improve, start
 
@@ -103,7 +103,7 @@ def draw_orders(
         other = rate_at(one, problem.n[a], k)
         gap = np.append(problem.goal.gap, sign)
         rest = (problem.n[1 - a], problem.events[1 - a], problem.untreated[1 - a])
-        found[1 - a] = find_order(*rest, boxes, gap, other, least, rng)
+        found[1 - a] = draw_order(*rest, boxes, gap, other, least, rng)
         if found[1 - a] is not None:
             return found
     return found
