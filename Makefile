@@ -10,6 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 export PYTHONHASHSEED := 0
 export MPLBACKEND := agg
 export JUPYTER_PREFER_ENV_PATH := 1
+# Compiled functions do not notice an edit in another file: their cache is known by all of them.
+export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell cat src/palmira/*/*.py | cksum | cut -d' ' -f1)
 
 .PHONY: book test setup lab notebooks serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from palmira.booksite import digest
-
 ROOT = Path(__file__).parents[1]
 CHAPTER = """---
 jupytext:
@@ -18,6 +16,7 @@ jupytext:
 kernelspec:
   name: python3
   display_name: Python 3
+  language: python
 ---
 # A chapter
 
@@ -68,16 +67,20 @@ def test_mathematics_becomes_markup(book):
     assert "<math" in page.read_text(encoding="utf-8")
 
 
-def test_a_changed_helper_record_or_lock_changes_the_digest_and_a_revert_finds_it_again(tmp_path):
-    for name in ("src/palmira/a.py", "data/published/b.yaml", "requirements.lock"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("one", "utf-8")
-    before = digest(tmp_path)
-    for name in ("src/palmira/a.py", "data/published/b.yaml", "requirements.lock"):
-        (tmp_path / name).write_text("two", "utf-8")
-        assert digest(tmp_path) != before
-        (tmp_path / name).write_text("one", "utf-8")
-        assert digest(tmp_path) == before
-    (tmp_path / "README.md").write_text("prose", "utf-8")
-    assert digest(tmp_path) == before
+def test_the_build_after_one_that_changed_nothing_runs_nothing(book, tmp_path):
+    build, page = book
+    assert build("import time; print(time.time_ns())").returncode == 0
+    before = page.read_text(encoding="utf-8")
+    assert build().returncode == 0
+    assert page.read_text(encoding="utf-8") == before
+
+
+def test_a_changed_file_makes_the_page_anew(book, tmp_path):
+    build, page = book
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "number.txt").write_text("41", "utf-8")
+    assert build("print(open('data/number.txt').read())").returncode == 0
+    assert "41" in page.read_text(encoding="utf-8")
+    (tmp_path / "data" / "number.txt").write_text("42", "utf-8")
+    assert build().returncode == 0
+    assert "<pre><span></span>42" in page.read_text(encoding="utf-8")

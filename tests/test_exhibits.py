@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palmira import exhibits
-from palmira.exhibits import MIME, Picture, Table, show, svg
+from palmira.evidence import MIME
+from palmira.exhibits import Picture, Table, show, svg
 from palmira.figures.style import canvas
 
 

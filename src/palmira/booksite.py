@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from docutils import nodes
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from latex2mathml.converter import convert
+from myst_nb.core.read import create_nb_reader
 from myst_nb.core.render import MimeData, MimeRenderPlugin, NbElementRenderer
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from palmira.exhibits import MIME
+from palmira.evidence import MIME
+from palmira.execution import Runs
 
-# What the pages are computed from, besides their own text.
-SOURCES = ("src/palmira/**/*.py", "data/**/*", "requirements.lock", "CITATION.cff")
+# What a kernel says of itself.
+LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
 
 
 class ExhibitRenderer(MimeRenderPlugin):
@@ -79,21 +84,64 @@ def _block_math(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def digest(root: Path) -> str:
-    """One word for everything the pages are computed from: package, data, lock, Python version."""
-    total = hashlib.sha256(platform.python_version().encode())
-    for pattern in SOURCES:
-        for path in sorted(p for p in root.glob(pattern) if p.is_file()):
-            total.update(path.relative_to(root).as_posix().encode())
-            total.update(path.read_bytes())
-    return total.hexdigest()[:16]
-
-
 def _watch_sources(app: Sphinx, config: Config) -> None:
-    """A changed helper, record or lock re-executes every page; a revert finds its cache."""
-    key = digest(Path(app.srcdir))
-    config.palmira_sources = key
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / key)
+    """Every page is read again where what makes pages has changed."""
+    here, lock = Path(__file__), Path(app.srcdir) / "requirements.lock"
+    makers = (here, here.with_name("execution.py"), lock)
+    contents = [platform.python_version(), *(p.read_text("utf-8") for p in makers if p.exists())]
+    config.palmira_sources = hashlib.sha256("".join(contents).encode()).hexdigest()
+    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache")
+
+
+def _outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], gone: set[str]) -> Any:
+    """Chapters whose kept run no longer holds, although their text is as it was."""
+    known, runs = _executed(env), Runs(Path(app.srcdir))
+    same = [name for name in known if name in env.found_docs and name not in added | changed]
+    return [n for n in same if (runs.find(n, known[n][0]) or {}).get("key") != known[n][1]]
+
+
+def _executed(env: Any) -> dict[str, tuple[list[str], str]]:
+    """Code and key of the run of each chapter that was read."""
+    if not hasattr(env, "palmira_executed"):
+        env.palmira_executed = {}
+    found: dict[str, tuple[list[str], str]] = env.palmira_executed
+    return found
+
+
+def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
+    """Run what has to be run, and put it where MyST-NB looks before it starts a kernel."""
+    notebooks = {name: nb for name in names if (nb := _notebook(env, name)) is not None}
+    code = {name: [cell.source for cell in _cells(nb)] for name, nb in notebooks.items()}
+    folder = Path(app.config.nb_execution_cache_path)
+    shutil.rmtree(folder, ignore_errors=True)
+    if not code:
+        return
+    Runs(Path(app.srcdir)).fill(code)
+    runs, cache = Runs(Path(app.srcdir)), get_cache(folder)
+    for name, notebook in notebooks.items():
+        run = runs.find(name, code[name])
+        _executed(env)[name] = (code[name], run["key"] if run else "")
+        if run is None:
+            continue
+        cells = [c for c in notebook.cells if c.cell_type == "code"]
+        for number, (cell, outputs) in enumerate(zip(cells, run["outputs"], strict=True), start=1):
+            cell.execution_count, cell.outputs = number, nbformat.from_dict(outputs)
+        bundle = CacheBundleIn(
+            notebook, env.doc2path(name), data={"execution_seconds": run["seconds"]}
+        )
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def _notebook(env: Any, name: str) -> nbformat.NotebookNode | None:
+    """A page as a notebook, or None for a page without code."""
+    path = Path(env.doc2path(name))
+    text = path.read_text("utf-8")
+    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+    return reader.read(text) if reader else None
+
+
+def _cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _offer_notebook(
@@ -109,6 +157,7 @@ def _offer_notebook(
     if not executed.exists():
         return
     notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata["language_info"] = LANGUAGE
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
         cell.metadata.pop("execution", None)
@@ -142,6 +191,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("palmira_sources", "", "env")
     app.connect("config-inited", _watch_sources, priority=400)
+    app.connect("env-get-outdated", _outdated)
+    app.connect("env-before-read-docs", _run_chapters)
     app.connect("html-page-context", _offer_notebook, priority=400)
     app.connect("doctree-resolved", _caption_execution_times)
     app.connect("build-finished", _forget_what_failed)

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+# What a figure or table is called among a cell's outputs.
+MIME = "application/vnd.palmira.exhibit+json"
+
 
 class Evidence(StrEnum):
     PUBLISHED = "published"

@@ -13,10 +13,7 @@ import pandas as pd
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from palmira.evidence import Evidence
-
-MIME = "application/vnd.palmira.exhibit+json"
-
+from palmira.evidence import MIME, Evidence
 
 INTERVAL = re.compile(r"\((?:n = )?[-−]?[\d.∞][^()]{0,22}\)")  # (0.66 to 1.07), (n = 135)
 MINUS = re.compile(r"(?:^|(?<=[\s(]))-(?=[\d.])")

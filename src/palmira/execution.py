@@ -1,0 +1,244 @@
+"""Runs chapters side by side, each in a fork of one process that has the libraries loaded.
+
+To start a kernel, import the libraries and shut it down is most of what a chapter costs; here that
+is paid once. A chapter runs again when its code, or a module of the package or a file that its last
+run used, has changed, or the lock, or Python; otherwise its kept outputs serve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from nbformat.v4 import new_output
+
+# Loaded before the first fork. Libraries only: what a fork loads of the package tells what its
+# chapter depends on.
+LIBRARIES = (
+    "numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.integrate", "matplotlib.pyplot",
+    "matplotlib.backends.backend_svg", "seaborn", "lifelines", "lifelines.statistics",
+    "statsmodels.api", "pydantic", "yaml", "joblib", "numba",
+)  # fmt: skip
+PACKAGE = "palmira"
+FOLDER = Path("_build", ".executed")
+NOT_SOURCES = {"_build", ".venv", ".git", "__pycache__"}
+LISTED = "data"  # where the names in a folder matter; elsewhere only imports list folders
+LIMIT = 600  # seconds a chapter may take
+KEPT = 6  # runs of a chapter that are kept
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+Run = dict[str, Any]  # "outputs" (a list a cell), "seconds", "used" (file: digest) and "key"
+
+
+class Runs:
+    """What is kept of the runs of chapters below ``root``. A chapter is known by its ``name``
+    (path below ``root`` without ending) and its ``code`` (source of each code cell)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._digests: dict[str, str] = {}
+        self._frame = [platform.python_version(), self._digest("requirements.lock"), _own()]
+
+    def find(self, name: str, code: Sequence[str]) -> Run | None:
+        """The run that still holds, if there is one."""
+        for path in sorted(self._home(name).glob(f"{self._word(code)}-*.json")):
+            try:
+                run: Run = json.loads(path.read_text("utf-8"))
+                holds = all(self._digest(file) == word for file, word in run["used"].items())
+            except (OSError, ValueError, KeyError, TypeError):  # not ours, or spoiled: run again
+                continue
+            if holds and len(run.get("outputs", ())) == len(code):
+                return run
+        return None
+
+    def keep(self, name: str, code: Sequence[str], run: Run, used: set[str]) -> None:
+        """Keep a run that used these files; forget the oldest."""
+        run["used"] = {file: self._digest(file) for file in sorted(used)}
+        run["key"] = f"{self._word(code)}-{_short(json.dumps(run['used']))}"
+        home = self._home(name)
+        home.mkdir(parents=True, exist_ok=True)
+        beside = home / f"{os.getpid()}.new"
+        beside.write_text(json.dumps(run), "utf-8")
+        beside.replace(home / f"{run['key']}.json")
+        for old in sorted(home.glob("*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+    def fill(
+        self, chapters: Mapping[str, Sequence[str]], libraries: Sequence[str] = LIBRARIES
+    ) -> None:
+        """Run the chapters (name: code) of which no kept run holds, as many at a time as there are
+        processors. One that fails, or lasts longer than ``LIMIT``, leaves nothing; nor does any
+        where processes cannot be forked."""
+        missing = {name: code for name, code in chapters.items() if not self.find(name, code)}
+        if missing and hasattr(os, "fork"):
+            told = json.dumps([missing, *libraries])
+            subprocess.run([sys.executable, "-m", __name__, self.root], input=told, text=True,
+                           check=False, env=os.environ | ONE_THREAD)  # fmt: skip
+
+    def _home(self, name: str) -> Path:
+        return self.root / FOLDER / name.replace("/", ".")
+
+    def _word(self, code: Sequence[str]) -> str:
+        return _short(json.dumps([*self._frame, *code]))
+
+    def _digest(self, file: str) -> str:
+        """Of what a file holds, or of the names in a folder; empty where there is none."""
+        if file not in self._digests:
+            path, content = self.root / file, b""
+            if path.is_dir():
+                content = "/".join(sorted(p.name for p in path.iterdir())).encode()
+            elif path.is_file():
+                content = path.read_bytes()
+            self._digests[file] = _short(content)
+        return self._digests[file]
+
+
+def _short(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()[
+        :16
+    ]
+
+
+def _own() -> str:
+    return _short(Path(__file__).read_bytes())
+
+
+class _Stream(io.TextIOBase):
+    """A stream of text among the other outputs."""
+
+    def __init__(self, outputs: list[Any], name: str) -> None:
+        self.outputs, self.stream = outputs, name
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        last = self.outputs[-1] if self.outputs else {}
+        if text and last.get("name") == self.stream:
+            last["text"] += text
+        elif text:
+            self.outputs.append(new_output("stream", name=self.stream, text=text))
+        return len(text)
+
+
+class _Results(DisplayHook):
+    """The value of a cell's last line, among the other outputs."""
+
+    def collect(self, outputs: list[Any]) -> None:
+        self.outputs = outputs
+
+    def write_output_prompt(self) -> None:
+        pass
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        self.outputs.append(new_output(
+            "execute_result", format_dict, metadata=md_dict or {},
+            execution_count=self.prompt_count,
+        ))  # fmt: skip
+
+    def finish_displayhook(self) -> None:
+        self._is_active = False
+
+
+def outputs_of(code: Sequence[str]) -> list[list[Any]] | None:
+    """Outputs of each cell, run one after the other in a new namespace; None where one raises."""
+    shell, streams, done = InteractiveShell.instance(), (sys.stdout, sys.stderr), []
+    results = shell.display_trap.hook = _Results(shell=shell, cache_size=0)
+    shell.display_pub = CapturingDisplayPublisher(shell=shell)
+    for cell in code:
+        raw: list[Any] = []
+        results.collect(raw)
+        shell.display_pub.outputs = raw
+        sys.stdout, sys.stderr = _Stream(raw, "stdout"), _Stream(raw, "stderr")
+        try:
+            if not shell.run_cell(cell, store_history=True).success:
+                return None
+        finally:
+            sys.stdout, sys.stderr = streams
+        done.append([o if "output_type" in o else new_output(
+            "display_data", o["data"], metadata=o.get("metadata") or {}) for o in raw])  # fmt: skip
+    return done
+
+
+def _run(runs: Runs, name: str, code: Sequence[str]) -> None:
+    """Run one chapter in this process, a fork, and keep what it puts out and used."""
+    touched: set[str] = set()
+    sys.addaudithook(lambda event, args: touched.add(os.fspath(args[0]))
+                     if event in ("open", "os.listdir", "os.scandir") and args
+                     and isinstance(args[0], (str, os.PathLike)) else None)  # fmt: skip
+    for module in [m for m in sys.modules if m.partition(".")[0] == PACKAGE]:
+        del sys.modules[module]
+    os.chdir((runs.root / name).parent)
+    sys.path[0] = ""
+    _usual_warnings()
+    signal.alarm(LIMIT)
+    before = perf_counter()
+    outputs = outputs_of(code)
+    if outputs is None:
+        return
+    files = {str(m.__file__) for n, m in sys.modules.items()
+             if n.partition(".")[0] == PACKAGE and getattr(m, "__file__", None)}  # fmt: skip
+    used = {source for file in touched | files if (source := _below(runs.root, file))}
+    runs.keep(name, code, {"outputs": outputs, "seconds": perf_counter() - before}, used)
+
+
+def _below(root: Path, file: str) -> str | None:
+    """A file's path below the root; None for what is no source."""
+    try:
+        path = Path(file).resolve().relative_to(root)
+    except ValueError:
+        return None
+    if NOT_SOURCES & set(path.parts) or ((root / path).is_dir() and path.parts[:1] != (LISTED,)):
+        return None
+    return path.as_posix()
+
+
+def _usual_warnings() -> None:
+    """Warnings as a new Python shows them."""
+    warnings.resetwarnings()
+    for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", kind)
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+
+
+def _main(root: Path) -> None:
+    """Fork for each chapter told on standard input, so many at once as there are processors."""
+    runs, (chapters, *libraries) = Runs(root), json.loads(sys.stdin.read())
+    for library in libraries:
+        with suppress(ImportError):
+            importlib.import_module(library)
+    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for name, code in chapters.items():
+        if free == 0:
+            os.wait()
+        else:
+            free -= 1
+        if os.fork() == 0:
+            try:
+                _run(runs, name, code)
+            finally:
+                os._exit(0)
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))
