@@ -1,9 +1,14 @@
 """PALMIRA's record, as it stands and with something changed."""
 
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from palmira.browser import browsing
 from palmira.printed import Printed
 from palmira.record import DATA, Record, load, published
 
@@ -39,3 +44,27 @@ def reprinted():
         return Record(record.sheet, entries)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; the tests of the site need one."""
+    with browsing() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The address of the built site on a server of its own."""
+    handler = partial(Quiet, directory=str(Path(__file__).parents[1] / "_build" / "html"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *words):
+        pass

@@ -1,18 +1,17 @@
 """Members of the ensemble, recomputed by lifelines: they print what the paper prints."""
 
+from dataclasses import replace
 from math import exp
 
 import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("numba")
-pytest.importorskip("joblib")
-
 from palmira.estimates import critical, two_sided_p
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.survival import cox
 from palmira.twin import curves
+from palmira.twin.dealt import dealt
 from palmira.twin.ensemble import ensemble
 from palmira.twin.members import RATE, drive, member, setting
 from palmira.twin.orderings import rate_at
@@ -100,6 +99,35 @@ def test_a_driven_member_goes_further_prints_the_same_and_is_made_alike_twice(pa
     assert (up.day == again.day).all() and (up.level == again.level).all()
     for table in (up, down):
         assert_prints_as_in_the_paper(palmira, shared.problem, table, scale)
+
+
+def test_levels_have_the_printed_patients_and_events_and_medians_near_the_printed(
+    palmira, made, found
+):
+    scale, shared = made
+    whole = shared.whole
+    table, met = dealt(whole, shared.problem, found.table, np.random.default_rng(1))
+    assert len(met) >= len(whole.factors) - 1
+    own = [whole.factors.index(f) for f in shared.problem.factors]
+    kept = replace(table, level=table.level[:, own])
+    assert_prints_as_in_the_paper(palmira, shared.problem, kept, scale)
+    medians = 0
+    for e in palmira.entries.values():
+        if e.block != "figure3" or e.measure != "events" or e.part != "n" or not e.factor:
+            continue
+        f = whole.factors.index(e.factor)
+        frame = frame_of(shared.problem, table)
+        at = table.level[:, f] == whole.levels[f].index(e.category)
+        at &= frame["arm"] == e.arm
+        stem = e.id.removesuffix("events.n")
+        assert at.sum() == e.value
+        assert frame.loc[at, "event"].sum() == palmira[f"{stem}events.events"].value
+        median = palmira[f"{stem}median.estimate"].value
+        if e.factor in met and at.sum() > 4:
+            day = curves.of_arm(frame[at], e.arm).median("")
+            assert abs(day / DAYS_PER_MONTH - median) < 0.6, e.id
+            medians += 1
+    assert medians >= 4 * len(met) - 1
 
 
 def test_the_number_of_workers_changes_no_number(palmira):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat
@@ -28,6 +29,18 @@ from palmira.execution import Runs
 LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
 
 
+# Of an SVG file, in points.
+SIZE = re.compile(r'\b(width|height)="([\d.]+)pt"')
+# In the theme's and MyST-NB's markup.
+MENDS = {
+    '<div class="pst-scrollable-table-container">':
+        '<div class="pst-scrollable-table-container" tabindex="0">',
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+}  # fmt: skip
+# What the theme brings and no page uses.
+NEEDLESS = ("scripts/fontawesome.js*", "**/*.map", "**/*.ttf", "**/fa-brands*", "**/fa-regular*")
+
+
 class ExhibitRenderer(MimeRenderPlugin):
     """Turns an exhibit into a numbered figure or table with its evidence class and CSV file."""
 
@@ -46,7 +59,8 @@ class ExhibitRenderer(MimeRenderPlugin):
             image = f"{exhibit['name']}.svg"
             uri = renderer.write_file([image], exhibit["svg"].encode(), overwrite=True)
             element = nodes.figure(classes=["exhibit"], align="center")
-            element += nodes.image(uri=uri, alt=exhibit["alt"])
+            size = dict(SIZE.findall(exhibit["svg"][:400]))
+            element += nodes.image(uri=uri, alt=exhibit["alt"], loading="lazy", size=size)
             element += nodes.caption("", "", *caption)
             rest = []
         else:
@@ -148,11 +162,6 @@ def _offer_notebook(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document
 ) -> None:
     """Put the executed notebook beside its page, for the theme's download menu."""
-    if context.get("body"):
-        context["body"] = context["body"].replace(
-            '<div class="pst-scrollable-table-container">',
-            '<div class="pst-scrollable-table-container" tabindex="0">',
-        )
     executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
     if not executed.exists():
         return
@@ -165,6 +174,30 @@ def _offer_notebook(
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     context["ipynb_source"] = f"{page}.ipynb"
+
+
+def _mend_body(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Boxes that scroll are reached by keyboard, folds are named by what they show (WCAG 2.1.1,
+    2.5.3), and the place of a picture that loads late is kept from the start."""
+    for old, new in MENDS.items():
+        if context.get("body"):
+            context["body"] = context["body"].replace(old, new)
+    for image in doctree.findall(nodes.image) if doctree else ():
+        if size := image.get("size"):
+            end = f'/{PurePosixPath(image["uri"]).name}"'
+            width, height = (round(float(size[side])) for side in ("width", "height"))
+            sized = f'{end} width="{width}" height="{height}"'
+            context["body"] = context["body"].replace(end, sized)
+
+
+def _leave_out(app: Sphinx, exception: Exception | None) -> None:
+    """Remove the theme's files that no page uses."""
+    static = Path(app.outdir) / "_static"
+    for pattern in NEEDLESS:
+        for path in static.glob(pattern):
+            path.unlink()
 
 
 def _caption_execution_times(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -194,7 +227,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-get-outdated", _outdated)
     app.connect("env-before-read-docs", _run_chapters)
     app.connect("html-page-context", _offer_notebook, priority=400)
+    app.connect("html-page-context", _mend_body, priority=401)
     app.connect("doctree-resolved", _caption_execution_times)
+    app.connect("build-finished", _leave_out)
     app.connect("build-finished", _forget_what_failed)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,10 +11,13 @@ from html import escape
 import matplotlib as mpl
 import pandas as pd
 from IPython.display import display
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from palmira.evidence import MIME, Evidence
 
+SMALLEST = 9  # points, of a figure's text
 INTERVAL = re.compile(r"\((?:n = )?[-−]?[\d.∞][^()]{0,22}\)")  # (0.66 to 1.07), (n = 135)
 MINUS = re.compile(r"(?:^|(?<=[\s(]))-(?=[\d.])")
 
@@ -87,7 +90,8 @@ def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidenc
     """Display a picture or table in the book and in JupyterLab alike.
 
     ``name`` is the label for cross-references and the name of the CSV file; a picture also carries
-    its evidence class inside, so that a copied picture still says it.
+    its evidence class inside, so that a copied picture still says it. Raises ``ValueError`` for a
+    picture with text too small to read.
     """
     evidence = Evidence(evidence)
     data = content.data if content.data is not None else content.frame  # type: ignore[union-attr]
@@ -104,6 +108,10 @@ def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidenc
     badge = f"<strong>{evidence.value.capitalize()}</strong> ({evidence.meaning})."
     if isinstance(content, Picture):
         _tag(content.figure, evidence)
+        if small := [t.get_text() for t in content.figure.findobj(Text) if _small(t)]:
+            raise ValueError(
+                f"{name}: text below {SMALLEST} points: {small[:3]}. Mend: enlarge it."
+            )
         exhibit |= {"kind": "figure", "alt": content.alt, "svg": svg(content.figure, name)}
         source = base64.b64encode(exhibit["svg"].encode()).decode()
         body = f'<img alt="{escape(content.alt)}" src="data:image/svg+xml;base64,{source}">'
@@ -114,6 +122,13 @@ def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidenc
         html = f"<table><caption>{escape(caption)} {badge}</caption>{content.html}</table>{notes}"
     plain = f"{caption} [{evidence.value}]"
     display({MIME: exhibit, "text/html": html, "text/plain": plain}, raw=True)
+
+
+def _small(text: Artist) -> bool:
+    return (
+        isinstance(text, Text) and bool(text.get_text().strip()) and text.get_visible()
+        and float(text.get_fontsize()) < SMALLEST
+    )  # fmt: skip
 
 
 def _tag(figure: Figure, evidence: Evidence) -> None:

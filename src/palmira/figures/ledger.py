@@ -11,9 +11,9 @@ from palmira.ledger.book import frame
 from palmira.tables.ledger import chapter_name
 
 COLORS = {
-    "reproduced": "#0072B2", "rounding": "#56B4E9", "conditional": "#A3457C",
-    "unsettled": "#000000", "inconsistent": "#D55E00", "reproduced on the twin": "#E8B33D",
-    "stated": "#A9C4B4", "not recomputable": "#D9D9D9",
+    "reproduced": "#0072B2", "rounding": "#56B4E9", "conditional": "#701A6B",
+    "unsettled": "#000000", "inconsistent": "#D55E00", "reproduced on the twin": "#E8C33D",
+    "stated": "#9FB0A6", "not recomputable": "#E4E4E4",
 }  # fmt: skip
 
 

@@ -123,7 +123,7 @@ def moving_z(worlds: dict[str, pd.DataFrame], first: float, final: float) -> Pic
     """
     data = pd.concat([moved(frame, first, final).assign(world=name)
                       for name, frame in worlds.items()])  # fmt: skip
-    colors = dict(zip(worlds, (MUTED, "#0072B2", "#A3457C"), strict=False))
+    colors = dict(zip(worlds, (MUTED, "#0072B2", "#701A6B"), strict=False))
     width = 0.011
     with canvas(4.0) as (figure, ax):
         ax.axhline(first, color=INK, lw=1, ls=":")

@@ -207,7 +207,7 @@ def contrast_power(effects: pd.DataFrame) -> Picture:
         "Wald, no heterogeneity": (0.0, False, 1, "#595959", ":"),
         "t test, no heterogeneity": (0.0, True, 1, READING_COLORS["neutral"], "-"),
         f"t test, τ = {tau:.2f}": (tau, True, 1, READING_COLORS["conditional"], "--"),
-        f"t test, τ = {tau:.2f}, twice the trials": (tau, True, 2, "#9A5200", "-."),
+        f"t test, τ = {tau:.2f}, twice the trials": (tau, True, 2, "#A06000", "-."),
     }
     lines, at_seen = [], {}
     with canvas(3.6) as (figure, ax):

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 # Okabe and Ito's palette: told apart with the common color-vision deficiencies.
 ARM_COLORS = {"palbociclib": "#0072B2", "et": "#D55E00", "total": "#595959",
               "experimental": "#0072B2", "control": "#D55E00", "triplet": "#009E73"}  # fmt: skip
-READING_COLORS = {"printed": "#000000", "neutral": "#0072B2", "conditional": "#A3457C",
-                  "synthetic": "#9A5200"}  # fmt: skip
+READING_COLORS = {"printed": "#000000", "neutral": "#0072B2", "conditional": "#701A6B",
+                  "synthetic": "#A06000"}  # fmt: skip
 READING_MARKERS = {"printed": "s", "neutral": "o", "conditional": "D", "synthetic": "^"}
 GRADE_COLORS = {"1-2": "#C9DCE9", "3": "#6BAED6", "4": "#2171B5", "5": "#08306B"}
 INK, MUTED, RULE = "#222222", "#595959", "#BFBFBF"

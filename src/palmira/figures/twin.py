@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -70,7 +71,7 @@ def _survival(
             days = sorted(set(mine["time"]))
             ax.plot([d / DAYS_PER_MONTH for d in days], [100 * curves[arm].at(d) for d in days],
                     "|", color=ARM_COLORS[arm], ms=6, mew=0.9, zorder=4)  # fmt: skip
-        _legend(ax, record, arms, spread is not None)
+        _legend(ax, record, arms, spread)
         ax.set(xlim=(0, end), ylim=(0, 101), xticks=months, yticks=range(0, 101, 25))
         ax.set_ylabel(words[0])
         ax.set_xlabel(words[1])
@@ -106,22 +107,27 @@ def _ranges(ax: Axes, arm: str, spread: Spread) -> list[dict[str, float | str]]:
     """What publication leaves open of an arm's curve."""
     color, band = ARM_COLORS[arm], spread.bands[arm]
     ax.fill_between(band.months, 100 * band.low, 100 * band.high, color=color, alpha=0.4, lw=0)
-    for pushed in (band.pushed_low, band.pushed_high):
-        ax.plot(band.months, 100 * pushed, ":", color=color, lw=1)
+    ends = [("range over twins", band.low, band.high)]
+    if _searched(spread):
+        ends.append(("range by directed search", band.pushed_low, band.pushed_high))
+        for pushed in ends[1][1:]:
+            ax.plot(band.months, 100 * pushed, ":", color=color, lw=1)
     return [
         {"arm": arm, "what": what, "month": m, "lower": 100 * low, "upper": 100 * up}
-        for what, lows, ups in (
-            ("range over twins", band.low, band.high),
-            ("range by directed search", band.pushed_low, band.pushed_high),
-        )
+        for what, lows, ups in ends
         for m, low, up in zip(band.months, lows, ups, strict=True)
     ]
 
 
-def _legend(ax: Axes, record: Record, arms: list[str], ranges: bool) -> None:
+def _searched(spread: Spread) -> bool:
+    """Whether curves were also driven as far as they go."""
+    return all(np.isfinite(band.pushed_low).all() for band in spread.bands.values())
+
+
+def _legend(ax: Axes, record: Record, arms: list[str], spread: Spread | None) -> None:
     """Names beside a line each; what the shades and dots mean, once, in words. Where the curves
     stay high the lower corner is free."""
-    x, y = (0.47, 0.95) if ranges else (0.03, 0.37)
+    x, y = (0.47, 0.95) if spread else (0.03, 0.37)
     for arm, style in zip(arms, STYLES, strict=True):
         ax.plot([x, x + 0.06], [y, y], transform=ax.transAxes, color=ARM_COLORS[arm], lw=1.8,
                 ls=style)  # fmt: skip
@@ -129,12 +135,12 @@ def _legend(ax: Axes, record: Record, arms: list[str], ranges: bool) -> None:
                 color=ARM_COLORS[arm], weight="bold")  # fmt: skip
         y -= 0.075
     shades = [(0.4, "range over twins, an inner bound"), (0.11, "95% sampling interval")]
-    for alpha, words in shades if ranges else shades[1:]:
+    for alpha, words in shades if spread else shades[1:]:
         ax.fill_between([x, x + 0.06], y - 0.025, y + 0.025, transform=ax.transAxes, color=INK,
                         alpha=alpha, lw=0)  # fmt: skip
         ax.text(x + 0.075, y, words, transform=ax.transAxes, va="center", fontsize=9.5)
         y -= 0.07
-    if ranges:
+    if spread and _searched(spread):
         ax.plot([x, x + 0.06], [y, y], ":", transform=ax.transAxes, color=INK, lw=1)
         ax.text(x + 0.075, y, "the range with directed search", transform=ax.transAxes, va="center",
                 fontsize=9.5)  # fmt: skip

@@ -20,7 +20,7 @@ from palmira.estimates import critical
 from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.survival import PRECISE, cox
-from palmira.twin.analysis_set import ROLES
+from palmira.twin.analysis_set import ROLES, AnalysisSet
 from palmira.twin.spread import Band, Range, Spread
 from palmira.twin.verify_survival import Curve, kaplan_meier
 
@@ -50,6 +50,15 @@ def times(frames: Mapping[str, pd.DataFrame], record: Record, code: str = "PFS")
         {"arm": lines["TRT01PN"].map(keys), "time": lines["AVAL"].astype(float),
          "event": lines["CNSR"] == 0}
     ).reset_index(drop=True)  # fmt: skip
+
+
+def times_at(
+    frames: Mapping[str, pd.DataFrame], record: Record, factor: str, category: str
+) -> pd.DataFrame:
+    """As ``times``, of the patients at a level of a factor."""
+    at = AnalysisSet(record, dict(frames)).level(factor, category)
+    lines = frames["adtte"]
+    return times({"adtte": lines[lines["USUBJID"].isin(at.index[at])]}, record)
 
 
 def of_arm(patients: pd.DataFrame, arm: str) -> Curve:
@@ -168,7 +177,7 @@ def joined(spread: Spread, patients: pd.DataFrame, record: Record) -> Spread:
     orders stay those of the ensemble.
     """
     arms = arms_of(record)
-    own = quantities(patients, arms["experimental"], arms["control"])
+    own = quantities(patients, arms["experimental"], arms["control"]) if spread.ranges else {}
     bands = {}
     for arm, band in spread.bands.items():
         curve = of_arm(patients, arm)
@@ -176,6 +185,17 @@ def joined(spread: Spread, patients: pd.DataFrame, record: Record) -> Spread:
         bands[arm] = _grown(band, heights)
     ranges = {name: _grown(range, own[name].value) for name, range in spread.ranges.items()}
     return replace(spread, bands=bands, ranges=ranges)
+
+
+def joined_level(
+    spread: Spread, patients: pd.DataFrame, record: Record, factor: str, category: str
+) -> Spread:
+    """The bands of one level of a factor, with that level of one more twin in them; no ranges.
+
+    ``patients`` has columns arm, time, event, of the patients at the level.
+    """
+    alone = replace(spread, bands=spread.levels[factor].bands[category], ranges={})
+    return joined(alone, patients, record)
 
 
 def _grown(found: R, own: Any) -> R:

@@ -25,6 +25,7 @@ from palmira.record import Record, load
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
 from palmira.twin.curves import described
+from palmira.twin.dealt import dealt, heights
 from palmira.twin.members import (
     DIFFERENCE,
     MEAN,
@@ -81,7 +82,12 @@ def _said(made: Setting, table: PatientTable, all_: bool = True) -> dict[str, An
 
 def _one(made: Setting, seed: int) -> Found | None:
     found = member(made, [SEED, 0, seed])
-    return None if found is None else (found, _said(made, found.table))
+    if found is None:
+        return None
+    rng = np.random.default_rng([SEED, 2, seed])
+    table, factors = dealt(made.whole, made.problem, found.table, rng)
+    levels = heights(made.whole, table, factors, MONTHS)
+    return found, _said(made, found.table) | {"levels": levels}
 
 
 def _pushed(made: Setting, start: Member, push: Push, seed: int) -> dict[str, Any] | None:
@@ -143,21 +149,39 @@ def _summary(
         quantities[name] = {"label": label, "unit": unit, **ends}
     orders = [{x.orders[a] for x, _ in found} - {None} for a in range(2)]
     return {
-        "members": len(found), "driven": len(pushed),
+        "evidence": "synthetic", "members": len(found), "driven": len(pushed),
         "orderings": {arm: len(orders[a]) for a, arm in enumerate(arms)}, "months": MONTHS,
         "arms": {arm: _ends([x["heights"][arm] for x in random],
                             [x["heights"][arm] for x in pushed]) for arm in arms},
-        "quantities": quantities,
+        "levels": _levels(made, random), "quantities": quantities,
     }  # fmt: skip
+
+
+def _levels(made: Setting, random: list[dict[str, Any]]) -> dict[str, Any]:
+    """Least and greatest heights by factor, level and arm, and how many members they are of."""
+    found: dict[str, Any] = {}
+    for factor, categories in zip(made.whole.factors, made.whole.levels, strict=True):
+        mine = [said["levels"][factor] for said in random if factor in said["levels"]]
+        if mine:
+            bands = {
+                c: {arm: _least_and_greatest([x[c][arm] for x in mine]) for arm in made.whole.arms}
+                for c in categories
+            }
+            found[factor] = {"members": len(mine), "bands": bands}
+    return found
 
 
 def _ends(random: list[Any], pushed: list[Any]) -> dict[str, Any]:
     """Least and greatest values of the members, and of these and the driven ones together."""
     ends: dict[str, Any] = {}
     for name, values in (("", random), ("pushed_", random + pushed)):
-        low, high = (f(np.array(values), axis=0) for f in (np.min, np.max))
-        ends |= {f"{name}low": low.round(4).tolist(), f"{name}high": high.round(4).tolist()}
+        ends |= {f"{name}{end}": value for end, value in _least_and_greatest(values).items()}
     return ends
+
+
+def _least_and_greatest(values: list[Any]) -> dict[str, Any]:
+    low, high = (f(np.array(values), axis=0) for f in (np.min, np.max))
+    return {"low": low.round(4).tolist(), "high": high.round(4).tolist()}
 
 
 def main() -> int:

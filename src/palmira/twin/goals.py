@@ -19,8 +19,9 @@ from palmira.twin.kernels import (
 
 # One unit of distance: of a rate, of a log ratio, of a z value, of days.
 RATE, LOG_RATIO, Z_UNIT, DAYS = 0.004, 0.006, 0.02, 5.0
-# An interval that everything lies in.
+# An interval that everything lies in; those of a ratio, its limits and z where nothing is asked.
 ANY = 1e9
+FREE = (-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY)
 
 
 class Goal(NamedTuple):

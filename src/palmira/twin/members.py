@@ -35,10 +35,11 @@ Push = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Setting:
-    """A record's problem with the targets of all patients alone, its last day, the smaller arm and
-    its orders (empty: days are left to the search)."""
+    """A record's problem with the targets of all patients alone, and the ``whole`` one, its last
+    day, the smaller arm and its orders (empty: days are left to the search)."""
 
     problem: Problem
+    whole: Problem
     horizon: int
     small: int
     orders: list[Ordering]
@@ -69,7 +70,7 @@ def setting(record: Record, scale: str, seed: int) -> Setting:
     a, orders = small_orders(problem)
     if (problem.goal.mark_boxes[1 - a][:, 0] <= -ANY).any():
         orders = []
-    made = Setting(problem, horizon, a, orders)
+    made = Setting(problem, full, horizon, a, orders)
     return replace(made, orders=_possible(made, np.random.default_rng([seed, 1])))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from palmira.record import Record
 from palmira.schema import RecordError
 from palmira.twin.benefit import benefit_tables, design, frame, nearest_table
-from palmira.twin.goals import ANY, Goal, parts
+from palmira.twin.goals import ANY, FREE, Goal, parts
 from palmira.twin.margins import number
 from palmira.twin.orderings import Ordering, draw_order, orderings, rate_at
 from palmira.twin.problem import Problem
@@ -37,7 +37,6 @@ FIRM = 5.0
 # Weight of the landmarks; of a small subgroup's curve, which few moves change; of the smaller
 # arm's curves, once they are met; of the patients that clinical benefit needs.
 LANDMARKS, SMALL, SMALLER, NEEDED = 20.0, 60.0, 10.0, 3.0
-FREE = [-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY]
 
 
 @dataclass(frozen=True)
@@ -128,6 +127,17 @@ def of_factor(goal: Goal, f: int) -> Goal:
         windows=windows, gap=gap, mark_boxes=np.tile(FREE[:6], (2, len(goal.mark_days), 1)),
         need=np.zeros_like(goal.need), middle=np.array([-ANY, ANY]),
     )  # fmt: skip
+
+
+def medians_of_factor(goal: Goal, f: int, room: int) -> Goal:
+    """The goal of the medians of one factor's levels, with ``room`` days more on either side, and
+    of the hazard ratio of all patients."""
+    alone = of_factor(goal, f)
+    windows, ratios = alone.windows, with_ratios(goal, []).ratios
+    windows[:, 2:] = 0
+    asked = windows[:, 0] > 0
+    windows[asked, :2] += np.array([-room, room])
+    return alone._replace(windows=windows, ratios=ratios, z=with_ratios(goal, []).z)
 
 
 def begin(

@@ -14,7 +14,7 @@ from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
 from palmira.subgroups import two_arms
 from palmira.twin.attainable import SCALES
-from palmira.twin.goals import ANY, Goal, parts
+from palmira.twin.goals import ANY, FREE, Goal, parts
 from palmira.twin.targets import Target, main_analysis, targets
 
 # Targets are met with this margin, so that another program's last digits do not matter.
@@ -135,7 +135,7 @@ def aimed(problem: Problem, wanted: list[Target]) -> Problem:
     marks = sorted({float(str(t.of.time)) for t in wanted if t.kind == "rate"}) or [0.0]
     goal = empty_goal(factors, problem.adjusting, problem.goal.scale)._replace(
         mark_days=np.array([floor(m * DAYS_PER_MONTH) for m in marks], dtype=float),
-        mark_boxes=np.tile([-ANY, ANY] * 3, (2, len(marks), 1)),
+        mark_boxes=np.tile(FREE[:6], (2, len(marks), 1)),
     )
     out = replace(problem, goal=goal, names=[[] for _ in range(parts(factors)[-1])])
     for t in wanted:
@@ -157,8 +157,8 @@ def empty_goal(factors: int, adjusting: NDArray[np.bool_], scale: float) -> Goal
     return Goal(
         windows=np.zeros((2 * rows, 6), dtype=np.int64),
         mark_days=np.zeros(0), mark_boxes=np.zeros((2, 0, 6)),
-        gap=np.array([-ANY, ANY, -ANY, ANY, -ANY, ANY, -1.0]),
-        ratios=np.tile([-ANY, ANY, -ANY, ANY, -ANY, ANY, 0.0, ANY], (rows, 1)),
+        gap=np.array([*FREE[:6], -1.0]),
+        ratios=np.tile(FREE, (rows, 1)),
         z=np.tile([0.0, ANY], (factors, 1)),
         columns=columns, width=width, scale=scale,
         need=np.zeros((3, 2, 4)), middle=np.array([-ANY, ANY]), push=np.zeros(6),

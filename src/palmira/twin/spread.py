@@ -49,13 +49,22 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Levels:
+    """Bands of a factor's levels by category and arm, and of how many members they are."""
+
+    members: int
+    bands: dict[str, dict[str, Band]]
+
+
+@dataclass(frozen=True)
 class Spread:
     """An ensemble of one scale: its members, how many orders of events and censorings they have in
-    each arm, each arm's band and the range of each free quantity."""
+    each arm, each arm's band, those of each factor's levels, the range of each free quantity."""
 
     members: int
     orderings: dict[str, int]
     bands: dict[str, Band]
+    levels: dict[str, Levels]
     ranges: dict[str, Range]
 
 
@@ -79,15 +88,23 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _spread(sheet: dict[str, Any]) -> Spread:
     months = np.array(sheet["months"], dtype=float)
-    bands = {
-        arm: Band(months, *(_heights(heights.get(k), len(months)) for k in PARTS))
-        for arm, heights in sheet["arms"].items()
+    bands = _bands(sheet["arms"], months)
+    levels = {
+        factor: Levels(found["members"], {c: _bands(a, months) for c, a in found["bands"].items()})
+        for factor, found in sheet["levels"].items()
     }
     ranges = {
         name: Range(q["label"], q["unit"], *(_number(q.get(k)) for k in PARTS))
         for name, q in sheet["quantities"].items()
     }
-    return Spread(sheet["members"], sheet["orderings"], bands, ranges)
+    return Spread(sheet["members"], sheet["orderings"], bands, levels, ranges)
+
+
+def _bands(arms: dict[str, Any], months: Array) -> dict[str, Band]:
+    return {
+        arm: Band(months, *(_heights(heights.get(k), len(months)) for k in PARTS))
+        for arm, heights in arms.items()
+    }
 
 
 def _heights(values: list[float | None] | None, n: int) -> Array:

@@ -61,18 +61,23 @@ def start(
         events.append(e)
         arms.append(np.full(len(d), a))
     day, event, arm = (np.concatenate(v) for v in (days, events, arms))
-    level = np.zeros((len(day), len(problem.factors)), dtype=np.int64)
-    for f in range(len(problem.factors)):
-        for a in range(2):
-            n, d = problem.factor_n[f, a], problem.factor_events[f, a]
-            for status, count in ((True, d), (False, n - d)):
-                level[
-                    rng.permutation(np.flatnonzero((arm == a) & (event == status)))[:count], f
-                ] = 1
+    level = deal(problem, arm, event, rng)
     untreated = (day == 1) & ~event
     first = np.where(event, FIRST_EVENT, np.where(untreated, 1, problem.earliest))
     last = np.where(untreated, 1, horizon)
     return PatientTable(np.clip(day, first, last), event, arm, level, first, last)
+
+
+def deal(problem: Problem, arm: Days, event: Flags, rng: np.random.Generator) -> Days:
+    """Levels of all factors by patient, dealt at random within each arm and status."""
+    level = np.zeros((len(arm), len(problem.factors)), dtype=np.int64)
+    for f in range(len(problem.factors)):
+        for a in range(2):
+            n, d = problem.factor_n[f, a], problem.factor_events[f, a]
+            for status, count in ((True, d), (False, n - d)):
+                mine = np.flatnonzero((arm == a) & (event == status))
+                level[rng.permutation(mine)[:count], f] = 1
+    return level
 
 
 def _arm_days(
