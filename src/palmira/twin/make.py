@@ -37,7 +37,7 @@ from palmira.twin.study_days import DAYS_PER_WEEK, ORIGIN, VISIT_WINDOW
 from palmira.twin.verify import checks, verify
 
 # Whole searches of which the best is kept, and rounds that improve it.
-ATTEMPTS, ROUNDS = 4, 2
+ATTEMPTS, ROUNDS = 4, 9
 SPARE = 10
 Tell = Callable[[str, float], None]
 
@@ -213,14 +213,16 @@ def _best(
         tell(best, 0.05 + 0.8 * (k + 1) / ATTEMPTS)
     assert best is not None
     for k in range(ROUNDS):
-        best = stages(f"round{k}", partial(_round, problem, best, seed * ROUNDS + k))
+        best = stages(f"round{k}", partial(_round, problem, best, seed, k))
         tell(best, 0.85 + 0.1 * (k + 1) / ROUNDS)
     return best
 
 
-def _round(problem: Problem, found: pfs.Found, seed: int) -> pfs.Found:
-    whole = pfs.polish(problem, found, seed)
-    return min(whole, pfs.deal(problem, whole, seed), key=lambda x: x.score)
+def _round(problem: Problem, found: pfs.Found, seed: int, k: int) -> pfs.Found:
+    """All goals at once, hotter and cooler in turn, then each other factor's levels."""
+    effort, own = (pfs.POLISH, *pfs.HEATS[k % len(pfs.HEATS)]), seed * ROUNDS + k
+    whole = pfs.polish(problem, found, own, effort, free=True)
+    return min(whole, pfs.deal(problem, whole, own), key=lambda x: x.score)
 
 
 # Seeds of the committed twins: the best of the few that were tried.

@@ -28,7 +28,7 @@ SHORT = 20
 CURVES = (400_000, 1.5, 0.1)
 CORE = (2_000_000, 0.8, 0.05)
 LEVELS = ((600_000, 1.0, 0.05), (600_000, 2.0, 0.05), (600_000, 0.5, 0.05), (600_000, 3.0, 0.05))
-POLISH = (600_000, 0.3, 0.03)
+POLISH, HEATS = 600_000, ((0.3, 0.03), (0.6, 0.03), (1.0, 0.03))
 QUICK = (400_000, 0.5, 0.06)
 # Starts from other orders where no order of the large arm goes with that of the small one.
 ORDERS = 40
@@ -194,14 +194,17 @@ def deal(problem: Problem, found: Found, seed: int) -> Found:
 
 
 def polish(
-    problem: Problem, found: Found, seed: int, effort: tuple[int, float, float] = POLISH
-) -> Found:
-    """The table improved with all goals at once, or as it was where no fewer are missed."""
+    problem: Problem, found: Found, seed: int, effort: tuple[int, float, float],
+    free: bool = False,
+) -> Found:  # fmt: skip
+    """The table improved with all goals at once, or as it was where no fewer are missed; ``free``:
+    the order of the larger arm may change."""
     if not len(found.missed):
         return found
-    w = weights(problem)
+    w, frozen = weights(problem), found.frozen.copy()
     w[: parts(len(problem.factors))[0]] *= FIRM
-    table, costs = improve(problem, found.table, found.goal, found.frozen, w, *effort, seed=seed,
+    frozen[int(np.argmax(problem.n))] &= not free
+    table, costs = improve(problem, found.table, found.goal, frozen, w, *effort, seed=seed,
                            interactions=True)  # fmt: skip
     other = replace(found, table=table, costs=costs)
     return min(found, other, key=lambda x: x.score)
