@@ -48,12 +48,12 @@ WORDS_ALLOWED = ("row of one patient", "The neutral one")
 
 
 def prose(path: Path) -> str:
-    """A page without code, roles, links, math and front matter."""
+    """A page without code, roles, links, math, front matter and the numbers of lists."""
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
     text = re.sub(r"^```\{code-cell\}.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^```(?!\{)\w*$.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^\(.*\)=$|^:\w[\w-]*:.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^```\w+$.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^\(.*\)=$|^:\w[\w-]*:.*$|^\d\. ", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{[\w:-]+\}`[^`]*`", "", text)
     text = re.sub(r"`[^`]*`", "", text)
     text = re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$", "", text, flags=re.DOTALL)
