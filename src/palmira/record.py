@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from palmira.entries import ATTRIBUTES, Entry, expand
 from palmira.schema import Block, RecordError, Sheet
@@ -133,9 +133,14 @@ def _cross_check(record: Record) -> None:
             )
 
 
+Model = TypeVar("Model", bound=BaseModel)
 # The same safe loader, in C where it is built.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA = Path(str(files("palmira"))).parents[1] / "data"
+
+
+# What an item of a list is called by.
+NAMED_BY = ("id", "title", "item", "domain", "attribute")
 
 
 def _where(error: Mapping[str, Any], data: Any) -> str:
@@ -143,10 +148,12 @@ def _where(error: Mapping[str, Any], data: Any) -> str:
     words: list[str] = []
     node = data
     for step in error["loc"]:
+        whole = node
         node = node[step] if isinstance(node, dict | list) and _holds(node, step) else None
-        if isinstance(step, int):
+        if isinstance(step, int) and isinstance(whole, list):
             words[-1] = words[-1].removesuffix("s")
-            words.append(str(node.get("id", step)) if isinstance(node, dict) else f"{step + 1}")
+            named = [node[n] for n in NAMED_BY if n in node] if isinstance(node, dict) else []
+            words.append(str(next(iter(named), step + 1)))
         else:
             words.append(str(step))
     return " ".join(words)
@@ -195,8 +202,11 @@ def _repeated_keys(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
             waiting += node.value
 
 
-def load(path: str | Path) -> Record:
-    """Read and check a record. Raises ``RecordError`` naming file, entry and mend."""
+def parse(path: str | Path, model: type[Model]) -> Model:
+    """A YAML file, checked against a model of its content.
+
+    Raises ``RecordError`` naming file, entry and mend.
+    """
     path = Path(path)
     try:
         data = _read(path.read_text(encoding="utf-8"))
@@ -210,17 +220,23 @@ def load(path: str | Path) -> Record:
         reason = getattr(error, "problem", None) or "not UTF-8 text"
         raise RecordError(f"{path}{line}: not valid YAML ({reason}). Mend: correct it.") from None
     try:
-        sheet = Sheet.model_validate(data)
-        record = Record(sheet, expand(sheet))
-        _cross_check(record)
+        return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
         what = MENDS.get(first["type"], message)
         what += "" if "Mend:" in what else ". Mend: correct it"
         raise RecordError(f"{path}: {_where(first, data) or 'the file'}: {what}.") from None
+
+
+def load(path: str | Path) -> Record:
+    """Read and check a record. Raises ``RecordError`` naming file, entry and mend."""
+    sheet = parse(path, Sheet)
+    try:
+        record = Record(sheet, expand(sheet))
+        _cross_check(record)
     except RecordError as error:
-        raise RecordError(f"{path}: {error}") from None
+        raise RecordError(f"{Path(path)}: {error}") from None
     return record
 
 
