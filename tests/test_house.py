@@ -140,15 +140,6 @@ def test_the_glossary_explains_every_evidence_class_and_every_verdict():
     assert set(get_args(Verdict)) <= rows
 
 
-def test_the_two_journal_club_outlines_fit_their_time():
-    number = {"two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "eight": 8, "ten": 10}
-    text = read("book/how-to-read.md")
-    short = re.findall(r"\((\w+) minutes, or (\w+)\)", text)
-    long = re.findall(r"\(only in the hour, (\w+)\)", text)
-    assert sum(number[half] for half, _ in short) == 30
-    assert sum(number[hour] for _, hour in short) + sum(number[m] for m in long) == 60
-
-
 def test_every_doi_of_the_bibliography_is_one_and_no_two_entries_share_it():
     entries = parse_file(ROOT / "book" / "references.bib").entries.values()
     dois = [e.fields["doi"] for e in entries if "doi" in e.fields]

@@ -1,10 +1,10 @@
-"""Numbers for the prose of a chapter, by glue."""
+"""Numbers for the prose of a chapter, by glue, and prose that data hold."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from palmira.exhibits import MINUS
 from palmira.record import Record
@@ -29,6 +29,11 @@ def tell(**numbers: str) -> None:
         if not isinstance(text, str):
             raise TypeError(f"{key}: format the number for the prose first, it is {text!r}")
         _glue(key, text)
+
+
+def say(text: str) -> None:
+    """Show a text in MyST, with its roles and directives, as if it stood in the chapter."""
+    display(Markdown(text))
 
 
 def _glue(key: str, text: str) -> None:
