@@ -10,6 +10,7 @@ import yaml
 from test_chapters import CHAPTERS, typed_numbers
 
 from palmira.appraisal import APPRAISAL, ITEMS, MEANINGS, appraisal
+from palmira.browser import browsing
 from palmira.ledger import ledger
 from palmira.record import comparators
 from palmira.schema import RecordError
@@ -345,3 +346,19 @@ def test_no_slot_is_left_on_the_pages():
         assert not re.findall(
             r"\{[a-z0-9_.]+(?:=\w+)?\}", re.sub(r"<pre>.*?</pre>", "", article, flags=re.S)
         )
+
+
+@pytest.mark.site
+def test_the_worksheet_prints_on_two_a4_pages_with_nothing_else():
+    with browsing() as browser:
+        page = browser.new_page()
+        page.goto((SITE / "notebooks" / "worksheet.html").as_uri())
+        sheets = page.pdf(prefer_css_page_size=True)
+        page.emulate_media(media="print")
+        shown = page.inner_text("body")
+    assert len(re.findall(rb"/Type\s*/Page\b", sheets)) == 2
+    assert set(re.findall(rb"/MediaBox\s*\[0 0 (\d+)[.\d]* (\d+)", sheets)) == {(b"594", b"841")}
+    assert shown.split()[:2] == ["Worksheet", "Question"]
+    assert (
+        "Applicability" in shown and "What we learned" not in shown and "key" not in shown.split()
+    )
