@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("numba")
-
 from palmira.cli import main
 from palmira.record import DATA, load
 from palmira.twin import store

@@ -10,11 +10,6 @@ from adam_frames import START, frames_of
 
 from palmira.record import Record, published
 from palmira.schema import RecordError
-from palmira.twin.study_days import timeline
-from palmira.twin.verify import verify
-
-pytest.importorskip("numba")
-
 from palmira.twin import enrollment, overall_survival
 from palmira.twin.enrollment import enroll
 from palmira.twin.goals import parts
@@ -22,7 +17,9 @@ from palmira.twin.make import earliest_censoring
 from palmira.twin.overall_survival import survive
 from palmira.twin.pfs import patients_frame
 from palmira.twin.problem import empty_goal, pfs_problem
+from palmira.twin.study_days import timeline
 from palmira.twin.tables import improve, start
+from palmira.twin.verify import verify
 
 # Groups of targets, and which of them these stages answer for.
 GROUPS = {"Events", "Medians", "Hazard ratios", "Follow-up", "Disposition"}

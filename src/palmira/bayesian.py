@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,16 +39,12 @@ class Posterior:
     @property
     def ratio(self) -> Estimate:
         """The mean as a ratio."""
-        return _exp(self.mean)
+        return self.mean.exponential
 
     @property
     def prediction_ratio(self) -> Estimate:
         """A new trial's effect as a ratio."""
-        return _exp(self.prediction)
-
-
-def _exp(e: Estimate) -> Estimate:
-    return Estimate(exp(e.value), exp(e.lower), exp(e.upper), e.level)
+        return self.prediction.exponential
 
 
 def posterior(

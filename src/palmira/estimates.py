@@ -23,6 +23,11 @@ class Estimate:
         value, lower, upper = (f"{x:.{decimals}f}" for x in (self.value, self.lower, self.upper))
         return f"{value} ({lower} to {upper})"
 
+    @property
+    def exponential(self) -> Estimate:
+        """The ratio whose logarithm this is."""
+        return Estimate(exp(self.value), exp(self.lower), exp(self.upper), self.level)
+
 
 @lru_cache(maxsize=64)
 def critical(level: float) -> float:

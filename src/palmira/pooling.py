@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,16 +39,12 @@ class Pool:
     @property
     def ratio(self) -> Estimate:
         """The pooled effect as a ratio."""
-        return _exp(self.interval)
+        return self.interval.exponential
 
     @property
     def prediction_ratio(self) -> Estimate | None:
         """The prediction interval as ratios."""
-        return None if self.prediction is None else _exp(self.prediction)
-
-
-def _exp(estimate: Estimate) -> Estimate:
-    return Estimate(exp(estimate.value), exp(estimate.lower), exp(estimate.upper), estimate.level)
+        return self.prediction.exponential if self.prediction else None
 
 
 def cochran_q(effects: Array, variances: Array, tau2: float = 0.0) -> float:

@@ -131,7 +131,7 @@ def strategies(effects: pd.DataFrame) -> Table:
         found = by_strategy(effects, reading)
         wald, p, _ = strategy_ratio(effects, reading)
         test = strategy_contrast(effects, reading)
-        modified = _ratio(test.interval)
+        modified = test.interval.exponential
         shown.append(
             {"Reading": READING_LABELS[reading]}
             | {f"{name}, HR (95% CI)": x.ratio.text() for name, x in found.items()}
@@ -153,10 +153,6 @@ def strategies(effects: pd.DataFrame) -> Table:
         "freedom (df) left.",
     )
     return Table(pd.DataFrame(shown), pd.DataFrame(data), notes=notes)
-
-
-def _ratio(e: Estimate) -> Estimate:
-    return Estimate(exp(e.value), exp(e.lower), exp(e.upper), e.level)
 
 
 def prose_numbers(effects: pd.DataFrame) -> dict[str, str]:
@@ -190,7 +186,7 @@ def prose_numbers(effects: pd.DataFrame) -> dict[str, str]:
     seen, tau = exp(test.effect), main.tau2**0.5
     text |= {
         "ratio": wald.text(), "ratio_p": p_text(p), "detectable": f"{detectable:.2f}",
-        "ratio_t": _ratio(test.interval).text(), "ratio_t_p": p_text(test.p),
+        "ratio_t": test.interval.exponential.text(), "ratio_t_p": p_text(test.p),
         "df": str(test.df), "seen": f"{seen:.2f}", "tau": f"{tau:.2f}",
         "power_none": _percent(strategy_power(effects, seen, 0.0)),
         "power_tau": _percent(strategy_power(effects, seen, tau)),
