@@ -13,17 +13,21 @@ from palmira.figures.style import ARM_COLORS, MUTED, canvas, spell
 from palmira.record import Record
 
 ARM_NAMES = {"experimental": "with CDK4/6 inhibitor", "control": "control"}
-QUANTITIES = {"median": "Median PFS (months)", "rate": "6-month PFS (%)"}
+QUANTITIES = {
+    ("median", None): "Median PFS (months)",
+    ("rate", "6"): "6-month PFS (%)",
+    ("rate", "12"): "12-month PFS (%)",
+}
 
 
 def by_arm(records: Mapping[str, Record]) -> pd.DataFrame:
-    """Printed medians and 6-month rates of PFS by arm, with limits where they were found (NaN)."""
+    """Printed medians and rates of PFS by arm, with limits where they were found (else NaN)."""
     lines = []
     for record in records.values():
         roles = {k: a.role for k, a in record.sheet.arms.items()}
         for e in record.entries.values():
-            wanted = e.measure == "median" or (e.measure == "rate" and e.time == "6")
-            if not wanted or e.endpoint != "PFS" or e.factor or e.version:
+            quantity = QUANTITIES.get((str(e.measure), e.time))
+            if quantity is None or e.endpoint != "PFS" or e.factor or e.version:
                 continue
             if e.part not in ("estimate", "percent", "value") or e.population != "randomized":
                 continue
@@ -32,7 +36,7 @@ def by_arm(records: Mapping[str, Record]) -> pd.DataFrame:
             cell = record.cell(e)
             limits = [cell[p].number if p in cell else float("nan") for p in ("lower", "upper")]
             lines.append(
-                {"trial": record.trial, "quantity": QUANTITIES[str(e.measure)],
+                {"trial": record.trial, "quantity": quantity,
                  "arm": roles[str(e.arm)], "printed": e.text, "value": e.value, "lower": limits[0],
                  "upper": limits[1], "interval_level": e.interval_level,
                  "confidence": e.confidence}
@@ -41,14 +45,15 @@ def by_arm(records: Mapping[str, Record]) -> pd.DataFrame:
 
 
 def absolute_numbers(records: Mapping[str, Record]) -> Picture:
-    """Median PFS and 6-month PFS of both arms of each trial, as printed."""
+    """Median PFS, 6-month and 12-month PFS of both arms of each trial, as printed."""
     data = by_arm(records)
     names = [r.trial for r in records.values()]
-    with canvas(3.5, ncols=2) as (figure, axes):
+    with canvas(3.5, ncols=len(QUANTITIES)) as (figure, axes):
         for ax, quantity in zip(axes, QUANTITIES.values(), strict=True):
             _panel(ax, data[data["quantity"] == quantity], names)
             ax.set_xlabel(quantity)
-        axes[1].set_yticklabels([])
+        for ax in axes[1:]:
+            ax.set_yticklabels([])
         for arm, name in ARM_NAMES.items():
             axes[0].plot([], [], color=ARM_COLORS[arm], marker=MARKERS[arm], label=name)
         figure.legend(loc="upper center", ncols=2, frameon=False, bbox_to_anchor=(0.5, 1.0))
@@ -77,7 +82,7 @@ def _panel(ax: Axes, data: pd.DataFrame, names: list[str]) -> None:
                         va="center", fontsize=9.5, color=color)  # fmt: skip
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlim(0, top * 1.15)
+    ax.set_xlim(0, top * 1.28)
 
 
 def _absolute_alt(data: pd.DataFrame) -> str:
@@ -88,7 +93,7 @@ def _absolute_alt(data: pd.DataFrame) -> str:
             for trial, arms in lines.groupby("trial", sort=False)
         ]
         words.append(f"{quantity} with a CDK4/6 inhibitor against control: {spell(pairs)}.")
-    control = data[(data["arm"] == "control") & (data["quantity"] == QUANTITIES["median"])]
+    control = data[(data["arm"] == "control") & (data["quantity"] == "Median PFS (months)")]
     low, high = control.loc[control["value"].idxmin()], control.loc[control["value"].idxmax()]
     return (
         " ".join(words)

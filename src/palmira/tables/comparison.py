@@ -15,8 +15,8 @@ from palmira.schema import Block, Column, Row
 NOT_FOUND = "not found"
 KEY = (
     "In brackets: how surely it was seen (PT full text, PA primary abstract, REG registry or "
-    "sponsor, SEC secondary report) and the number of its source in the list at the end of the "
-    "chapter. “Not found” means that we did not find it, never that it does not exist."
+    "sponsor, SEC secondary report) and the number of its source in the chapter's table of "
+    "sources. “Not found” means that we did not find it, never that it does not exist."
 )
 
 # Line of a table: what it is, PALMIRA's row, the other records' row (a row is "block.row"), where
