@@ -68,3 +68,13 @@ def test_groups_become_heading_rows():
     html = Table(frame, group="g").html
     assert html.count('scope="rowgroup"') == 2
     assert '<th scope="col">g</th>' not in html
+
+
+def test_a_number_stays_on_its_line_and_a_minus_is_one_in_cells_and_notes(shown):
+    frame = pd.DataFrame({"a": ["x"], "b": ["-0.3 (-1.0 to 0.4), P .149"], "c": ["5.0% (± 0.4)"]})
+    table = Table(frame, notes=("From -0.29 to 1.51 (see the follow-up).",))
+    show(table, name="a", caption="b", evidence="derived")
+    assert "−0.3 (−1.0\u00a0to\u00a00.4), P\u00a0.149" in table.html
+    assert "5.0% (±\u00a00.4)" in table.html
+    assert shown[0][MIME]["notes"] == ["From −0.29 to 1.51 (see the follow-up)."]
+    assert "From −0.29" in shown[0]["text/html"]

@@ -18,13 +18,16 @@ from matplotlib.text import Text
 from palmira.evidence import MIME, Evidence
 
 SMALLEST = 9  # points, of a figure's text
-INTERVAL = re.compile(r"\((?:n = )?[-−]?[\d.∞][^()]{0,22}\)")  # (0.66 to 1.07), (n = 135)
+# (0.66 to 1.07), (n = 135), (± 0.4)
+INTERVAL = re.compile(r"\((?:n = |± )?[-−]?[\d.∞][^()]{0,22}\)")
 MINUS = re.compile(r"(?:^|(?<=[\s(]))-(?=[\d.])")
 
 
 def _tie(text: str) -> str:
-    """Escaped text of a cell: an interval stays on one line, a negative number has its minus."""
-    tied = INTERVAL.sub(lambda m: m.group().replace(" ", "\u00a0"), text)
+    """Escaped text of a cell: intervals and P values are not broken, a minus is one."""
+    tied = INTERVAL.sub(lambda m: m.group().replace(" ", "\u00a0"), text).replace(
+        " P .", " P\u00a0."
+    )
     return escape(MINUS.sub("−", tied))
 
 
@@ -117,8 +120,9 @@ def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidenc
         body = f'<img alt="{escape(content.alt)}" src="data:image/svg+xml;base64,{source}">'
         html = f"<figure>{body}<figcaption>{escape(caption)} {badge}</figcaption></figure>"
     else:
-        exhibit |= {"kind": "table", "html": content.html, "notes": list(content.notes)}
-        notes = "".join(f"<p>{escape(n)}</p>" for n in content.notes)
+        told = [MINUS.sub("−", note) for note in content.notes]
+        exhibit |= {"kind": "table", "html": content.html, "notes": told}
+        notes = "".join(f"<p>{escape(note)}</p>" for note in told)
         html = f"<table><caption>{escape(caption)} {badge}</caption>{content.html}</table>{notes}"
     plain = f"{caption} [{evidence.value}]"
     display({MIME: exhibit, "text/html": html, "text/plain": plain}, raw=True)

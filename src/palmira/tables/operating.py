@@ -42,7 +42,7 @@ def characteristics(results: pd.DataFrame, scenarios: list[Scenario]) -> Table:
         f"Monte Carlo error is {results['bias_control_error'].max():.2f} at most."
     )
     data = results.round(5)
-    return Table(pd.DataFrame(rows), data, group="Scenario", notes=(note.replace("-0.", "−0."),))
+    return Table(pd.DataFrame(rows), data, group="Scenario", notes=(note,))
 
 
 def best_of(selections: dict[str, pd.DataFrame], truths: dict[str, float]) -> Table:
