@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import jupytext
@@ -11,6 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
 PAGES = sorted((ROOT / "book").glob("*.md"))
+LEVELS = ("readers", "rerunners", "statisticians")
 
 # Numbers that may be typed: names of standards, scales and conventions, none of them a result.
 ALLOWED = re.compile(
@@ -131,8 +133,44 @@ def test_a_chapter_keeps_its_size_and_defines_nothing(path):
 def test_a_chapter_says_what_it_will_do_and_what_was_learned(path):
     headings = re.findall(r"^## (.+)$", prose(path), flags=re.MULTILINE)
     assert len(headings) >= 2
-    if path.stem not in ("intro", "about"):
-        assert headings[-1] == "What we learned"
+    if path.stem == "about":
+        return
+    assert headings[-1] == "What we learned"
+    closing = path.read_text(encoding="utf-8").split("## What we learned\n")[-1]
+    assert len(re.findall(r"^- ", closing, flags=re.MULTILINE)) == 3
+    assert len(re.findall(r"^\*\*An open question\.\*\* [A-Z].*\?", closing, re.MULTILINE)) == 1
+
+
+def exercises(path: Path) -> list[tuple[str, str, str]]:
+    """Level and question of each exercise of a chapter, and what follows it."""
+    parts = re.split(r"^:::\{admonition\} Exercise", path.read_text("utf-8"), flags=re.MULTILINE)
+    found = []
+    for part in parts[1:]:
+        told = re.match(r" for (\w+): .+?\n:class: exercise\n(.+?)\n:::\n\n(.*)", part, re.DOTALL)
+        assert told, f"{path.stem}: an exercise has a level, a title and a question"
+        found.append((told[1], told[2], told[3]))
+    return found
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_an_exercise_stands_before_the_closing_and_a_cell_solves_it(path):
+    for level, _, after in exercises(path):
+        assert level in LEVELS
+        assert after.startswith("```{code-cell} ipython3\n:tags: [hide-cell]\n")
+        assert "print(" in after.split("```")[1]
+    # Nothing but a solution is hidden whole, or the page would call it one.
+    text = path.read_text(encoding="utf-8")
+    assert text.count("[hide-cell]") == len(exercises(path))
+    if exercises(path):
+        headings = re.findall(r"^## (.+)$", prose(path), flags=re.MULTILINE)
+        assert headings[-2] in ("Exercise", "Exercises")
+
+
+def test_there_are_exercises_for_every_level_in_many_chapters():
+    by_chapter = {path.stem: [level for level, *_ in exercises(path)] for path in CHAPTERS}
+    levels = Counter(level for found in by_chapter.values() for level in found)
+    assert set(levels) == set(LEVELS) and min(levels.values()) >= 4
+    assert sum(map(bool, by_chapter.values())) >= 8 and levels.total() >= 12
 
 
 def test_the_table_of_contents_lists_every_chapter_and_page():

@@ -163,3 +163,17 @@ def test_mathematics_needs_no_script(pages):
 
 def test_a_machine_path_is_on_no_page(pages):
     assert not [n for n, p in pages.items() if str(ROOT) in p.text]
+
+
+def test_each_exercise_is_followed_by_a_folded_solution_with_its_output(chapters):
+    found = 0
+    for name, page in chapters.items():
+        for part in page.text.split('<p class="admonition-title">Exercise for')[1:]:
+            found += 1
+            solution = re.search(r'<details class="admonition hide.*?</details>', part, re.DOTALL)
+            assert solution, name
+            assert "<h2" not in part[: solution.start()], f"{name}: it is in another section"
+            assert "Show the solution" in solution[0]
+            output = re.search(r"class=\"output.*?<pre>(.*?)</pre>", solution[0], re.DOTALL)
+            assert output and len(re.sub(r"<[^>]+>", "", output[1]).strip()) > 20, name
+    assert found >= 12

@@ -210,6 +210,13 @@ def _caption_execution_times(app: Sphinx, doctree: nodes.document, page: str) ->
             table["ids"].append("execution-times")
 
 
+def _name_solutions(app: Sphinx, doctree: nodes.document) -> None:
+    """A cell that is hidden whole is the solution of an exercise."""
+    for cell in doctree.findall(nodes.container):
+        if cell.get("hide_mode") == "all":
+            cell["prompt_show"], cell["prompt_hide"] = "Show the solution", "Hide the solution"
+
+
 def _forget_what_failed(app: Sphinx, exception: Exception | None) -> None:
     """After a build with warnings the next one reads every page again.
 
@@ -228,6 +235,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-before-read-docs", _run_chapters)
     app.connect("html-page-context", _offer_notebook, priority=400)
     app.connect("html-page-context", _mend_body, priority=401)
+    app.connect("doctree-read", _name_solutions)
     app.connect("doctree-resolved", _caption_execution_times)
     app.connect("build-finished", _leave_out)
     app.connect("build-finished", _forget_what_failed)
