@@ -1,4 +1,4 @@
-"""PALMIRA's record, as it stands and with something changed."""
+"""PALMIRA's record, as it stands and with something changed; the built site in a browser."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,8 @@ import pytest
 from palmira.browser import browsing
 from palmira.printed import Printed
 from palmira.record import DATA, Record, load, published
+
+BUILT = Path(__file__).parents[1] / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +58,8 @@ def browser():
 @pytest.fixture(scope="session")
 def site():
     """The address of the built site on a server of its own."""
-    handler = partial(Quiet, directory=str(Path(__file__).parents[1] / "_build" / "html"))
+    assert (BUILT / "index.html").exists(), "build the book first: make book"
+    handler = partial(Quiet, directory=str(BUILT))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -68,3 +71,43 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *words):
         pass
+
+
+@pytest.fixture(params=["server", "disk"])
+def place(request):
+    """Where the built book is opened from: a local server, then the disk."""
+    return request.getfixturevalue("site") if request.param == "server" else BUILT.as_uri()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens an address in a window of its own, with nothing beyond its origin to be had.
+
+    The page's ``refused`` are the addresses outside that it asked for, its ``errors`` what its
+    scripts complained of. Options are those of a Playwright context.
+    """
+    contexts = []
+
+    def open_(address, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.refused, page.errors = [], []
+        origin = "file://" if address.startswith("file:") else address[: address.index("/", 8)]
+
+        def only_here(route):
+            if route.request.url.startswith((origin, "data:", "blob:")):
+                route.continue_()
+            else:
+                page.refused.append(route.request.url)
+                route.abort()
+
+        context.route("**/*", only_here)
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()

@@ -7,6 +7,7 @@ import json
 import platform
 import re
 import shutil
+from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,6 +28,12 @@ from palmira.execution import Runs
 
 # What a kernel says of itself.
 LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
+OF_PANEL = "Some settings of this explorer; the data hold all of them."
+# Classic scripts: a module would not load from disk.
+SCRIPTS = {
+    'class="explorer"': ("vendor/d3.min.js", "vendor/plot.umd.min.js", "explorers.js"),
+    'class="quiz"': ("quiz.js",),
+}
 
 
 # Of an SVG file, in points.
@@ -72,7 +79,22 @@ class ExhibitRenderer(MimeRenderPlugin):
             ]
         element["names"].append(exhibit["name"])
         document.note_explicit_target(element, element)
+        if exhibit["kind"] == "panel":
+            return _panel(exhibit, [element, *rest])
         return [element, *rest]
+
+
+def _panel(exhibit: dict[str, Any], table: list[nodes.Element]) -> list[nodes.Element]:
+    """An explorer: what a script shows, and the table of a few settings that is there without."""
+    kind = exhibit["evidence"]
+    badge = f'<span class="evidence evidence-{kind}">{kind.capitalize()}</span>'
+    head = f'<p class="explorer-caption">{escape(exhibit["caption"])} {badge}</p>'
+    before = nodes.raw(
+        "", f'<div class="explorer" id="{exhibit["name"]}-explorer">{head}{exhibit["panel"]}'
+        '<details class="explorer-plain" open><summary>A few settings as a table</summary>',
+        format="html",
+    )  # fmt: skip
+    return [before, *table, nodes.raw("", "</details></div>", format="html")]
 
 
 def _caption(renderer: NbElementRenderer, exhibit: dict[str, Any]) -> list[nodes.Node]:
@@ -80,8 +102,9 @@ def _caption(renderer: NbElementRenderer, exhibit: dict[str, Any]) -> list[nodes
     download = addnodes.download_reference("", "", nodes.inline("", "Data (CSV)"), reftarget=uri)
     kind = exhibit["evidence"]
     badge = nodes.inline("", f"{kind.capitalize()}", classes=["evidence", f"evidence-{kind}"])
+    words = OF_PANEL if exhibit["kind"] == "panel" else exhibit["caption"]
     return [
-        nodes.Text(exhibit["caption"] + " "), badge,
+        nodes.Text(words + " "), badge,
         nodes.inline("", f": {exhibit['meaning']}. ", classes=["evidence-meaning"]), download,
     ]  # fmt: skip
 
@@ -105,6 +128,17 @@ def _watch_sources(app: Sphinx, config: Config) -> None:
     contents = [platform.python_version(), *(p.read_text("utf-8") for p in makers if p.exists())]
     config.palmira_sources = hashlib.sha256("".join(contents).encode()).hexdigest()
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache")
+
+
+def _teach(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document
+) -> None:
+    """Scripts and style of explorers and quiz, on the pages that have them and on no other."""
+    for mark, files in SCRIPTS.items():
+        if mark in context.get("body", ""):
+            app.add_css_file("teach.css")
+            for file in files:
+                app.add_js_file(file, loading_method="defer")
 
 
 def _outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], gone: set[str]) -> Any:
@@ -236,6 +270,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", _offer_notebook, priority=400)
     app.connect("html-page-context", _mend_body, priority=401)
     app.connect("doctree-read", _name_solutions)
+    app.connect("html-page-context", _teach)
     app.connect("doctree-resolved", _caption_execution_times)
     app.connect("build-finished", _leave_out)
     app.connect("build-finished", _forget_what_failed)

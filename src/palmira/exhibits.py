@@ -80,6 +80,15 @@ class Table:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Panel:
+    """Something to set and read, by a script of the page: its markup, which stays hidden without
+    the script, and the table that is read in its place."""
+
+    html: str
+    table: Table
+
+
 def svg(figure: Figure, name: str) -> str:
     """The figure as SVG, the same bytes on every run (no date, ids seeded by ``name``)."""
     buffer = io.StringIO()
@@ -89,14 +98,19 @@ def svg(figure: Figure, name: str) -> str:
     return text[text.index("<svg") :]
 
 
-def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidence | str) -> None:
-    """Display a picture or table in the book and in JupyterLab alike.
+def show(
+    content: Picture | Table | Panel, *, name: str, caption: str, evidence: Evidence | str
+) -> None:
+    """Display a picture, a table or a panel in the book and in JupyterLab alike.
 
     ``name`` is the label for cross-references and the name of the CSV file; a picture also carries
-    its evidence class inside, so that a copied picture still says it. Raises ``ValueError`` for a
-    picture with text too small to read.
+    its evidence class inside, so that a copied picture still says it. JupyterLab has no script for
+    a panel and shows its table. Raises ``ValueError`` for a picture with text too small to read.
     """
     evidence = Evidence(evidence)
+    panel = {}
+    if isinstance(content, Panel):
+        panel, content = {"kind": "panel", "panel": content.html}, content.table
     data = content.data if content.data is not None else content.frame  # type: ignore[union-attr]
     if evidence is Evidence.SYNTHETIC and "evidence" not in data:
         # A copied file still has to say that no patient of a trial is in it.
@@ -124,6 +138,7 @@ def show(content: Picture | Table, *, name: str, caption: str, evidence: Evidenc
         exhibit |= {"kind": "table", "html": content.html, "notes": told}
         notes = "".join(f"<p>{escape(note)}</p>" for note in told)
         html = f"<table><caption>{escape(caption)} {badge}</caption>{content.html}</table>{notes}"
+    exhibit |= panel
     plain = f"{caption} [{evidence.value}]"
     display({MIME: exhibit, "text/html": html, "text/plain": plain}, raw=True)
 

@@ -6,8 +6,18 @@ they compile, so they are imported by name.
 
 from palmira.design.sample_size import (
     detectable_hazard_ratio,
+    observed_range,
+    observed_se,
     schoenfeld_events,
     schoenfeld_power,
+    significant_below,
 )
 
-__all__ = ["detectable_hazard_ratio", "schoenfeld_events", "schoenfeld_power"]
+__all__ = [
+    "detectable_hazard_ratio",
+    "observed_range",
+    "observed_se",
+    "schoenfeld_events",
+    "schoenfeld_power",
+    "significant_below",
+]

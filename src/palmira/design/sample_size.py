@@ -6,6 +6,9 @@ from math import exp, log, sqrt
 
 from scipy.stats import norm
 
+from palmira.estimates import Estimate
+from palmira.estimates import ratio as with_interval
+
 
 def _share(ratio: float) -> float:
     """Product of the two arms' shares under an allocation of ``ratio`` to 1."""
@@ -40,3 +43,22 @@ def detectable_hazard_ratio(
     """Hazard ratio below 1 that the given events detect with the given power."""
     z = norm.ppf(1 - alpha / 2) + norm.ppf(power)
     return float(exp(-z / sqrt(events * _share(ratio))))
+
+
+def observed_se(events: float, ratio: float = 1.0) -> float:
+    """Standard error of an observed log hazard ratio near 1, by Schoenfeld's approximation: one
+    over the root of ``events`` times the product of the arms' shares."""
+    return 1 / sqrt(events * _share(ratio))
+
+
+def observed_range(
+    events: float, hazard_ratio: float, level: float = 95.0, ratio: float = 1.0
+) -> Estimate:
+    """The middle ``level`` percent of the hazard ratios that trials observe when ``hazard_ratio``
+    is the true one, by the same approximation as ``schoenfeld_power``."""
+    return with_interval(hazard_ratio, observed_se(events, ratio), level)
+
+
+def significant_below(events: float, alpha: float = 0.05, ratio: float = 1.0) -> float:
+    """Largest observed hazard ratio below 1 that is significant (two-sided ``alpha``)."""
+    return exp(-float(norm.ppf(1 - alpha / 2)) * observed_se(events, ratio))

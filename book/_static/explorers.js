@@ -1,0 +1,144 @@
+/* Explorers: every setting was computed and formatted by Python. This script looks up and draws. */
+(() => {
+  "use strict";
+
+  const ink = "currentColor";
+  const common = { marginLeft: 44, marginRight: 12, marginBottom: 42, style: { background: "none", fontSize: "12px" } };
+  const byName = (told, place) =>
+    Object.fromEntries(told.numbers.map((name, i) => [name, told.drawn[place][i]]));
+
+  /* What trials report if the truth is as set: the part that is significant is filled. */
+  const drawPower = (told, place, width) => {
+    const { hr, se, limit } = byName(told, place);
+    const curve = told.drawing.z.map((z, i) => ({
+      x: hr * Math.exp(z * se), y: told.drawing.density[i],
+    }));
+    const mark = { y1: 0, y2: 0.4, stroke: ink };
+    return Plot.plot({
+      ...common, width, height: 224, marginTop: 28, marginLeft: 12,
+      x: { type: "log", domain: [0.2, 4], label: "Observed hazard ratio", labelOffset: 38, ticks: [0.25, 0.5, 1, 2, 4], tickFormat: String },
+      y: { axis: null, domain: [0, 0.45] },
+      marks: [
+        Plot.areaY(curve, { x: "x", y: "y", fill: "var(--explorer-one)", fillOpacity: 0.12 }),
+        Plot.areaY(curve.filter((d) => d.x <= limit), { x: "x", y: "y", fill: "var(--explorer-one)", fillOpacity: 0.55 }),
+        Plot.areaY(curve.filter((d) => d.x >= 1 / limit), { x: "x", y: "y", fill: "var(--explorer-two)", fillOpacity: 0.55 }),
+        Plot.line(curve, { x: "x", y: "y", stroke: "var(--explorer-one)" }),
+        Plot.ruleX([1], { ...mark, strokeDasharray: "3,3" }),
+        Plot.ruleX([hr], { ...mark, strokeWidth: 2 }),
+        Plot.text([{ x: hr }], { x: "x", y: 0.43, text: () => "truth", fill: ink }),
+      ],
+    });
+  };
+
+  const forest = (rows, width, label, domain) => Plot.plot({
+    ...common, width, height: 34 * rows.length + 70, marginLeft: 104, marginTop: 8,
+    x: { type: "log", domain, label, labelOffset: 38, ticks: [0.25, 0.5, 1, 2, 4].filter((t) => t >= domain[0] && t <= domain[1]), tickFormat: String },
+    y: { domain: rows.map((d) => d.name), label: null, tickSize: 0 },
+    marks: [
+      Plot.ruleX([1], { stroke: ink, strokeDasharray: "3,3" }),
+      Plot.ruleY(rows, { y: "name", x1: "lower", x2: "upper", stroke: "color", strokeWidth: 2, strokeOpacity: "faint" }),
+      Plot.dot(rows, { y: "name", x: "value", fill: "color", r: 5, symbol: "symbol", fillOpacity: "faint" }),
+    ],
+    color: { type: "identity" }, opacity: { type: "identity" }, symbol: { type: "identity" },
+  });
+
+  const drawScale = (told, place, width) => {
+    const { estimate, lower, upper, place: chosen } = byName(told, place);
+    const rows = told.drawing.codings.map((name, i) => ({
+      name, value: estimate[i], lower: lower[i], upper: upper[i],
+      color: i === chosen ? "var(--explorer-one)" : ink, faint: i === chosen ? 1 : 0.45, symbol: "circle",
+    }));
+    const domain = [Math.min(0.4, ...lower), Math.max(2, ...upper)];
+    return forest(rows, width, "Hazard ratio that is printed", domain);
+  };
+
+  const drawPool = (told, place, width) => {
+    const { estimate, lower, upper, inside, pooled } = byName(told, place);
+    const rows = told.drawing.trials.map((name, i) => ({
+      name, value: estimate[i], lower: lower[i], upper: upper[i],
+      color: ink, faint: inside[i] ? 1 : 0.2, symbol: "square",
+    }));
+    rows.push({ name: "Pooled", lower: pooled[0], value: pooled[1], upper: pooled[2], color: "var(--explorer-one)", faint: 1, symbol: "diamond" });
+    return forest(rows, width, "Hazard ratio for PFS", [Math.min(0.35, pooled[0]), Math.max(2, pooled[2])]);
+  };
+
+  const drawCurve = (told, place, width) => {
+    const { month, heights } = byName(told, place);
+    const arms = told.drawing.twins[Math.floor(place / told.sizes[1])];
+    const colors = ["var(--explorer-one)", "var(--explorer-two)"];
+    const marks = [];
+    const end = arms[0].at[arms[0].at.length - 1];
+    arms.forEach((arm, i) => {
+      const color = colors[i];
+      const steps = arm.months.map((x, k) => ({ x, y: arm.survival[k], low: arm.lower[k], up: arm.upper[k] }))
+        .filter((d) => d.x <= end);
+      steps.push({ ...steps[steps.length - 1], x: end });
+      const band = arm.at.map((x, k) => ({ x, low: arm.low[k], up: arm.high[k] }));
+      marks.push(
+        Plot.areaY(steps.filter((d) => d.low !== null), { x: "x", y1: "low", y2: "up", fill: color, fillOpacity: 0.1, curve: "step-after" }),
+        Plot.areaY(band, { x: "x", y1: "low", y2: "up", fill: color, fillOpacity: 0.4 }),
+        Plot.lineY(steps, { x: "x", y: "y", stroke: color, strokeWidth: 2, curve: "step-after", strokeDasharray: i ? "6,2" : null }),
+        Plot.text([arms.length], { x: 23.5, y: 92 - 9 * i, text: () => told.drawing.arms[i], textAnchor: "end", fill: color, fontWeight: 600 }),
+      );
+    });
+    marks.push(
+      Plot.ruleX([month], { stroke: ink }),
+      Plot.dot(heights, { x: month, y: (h) => 100 * h, fill: (h, i) => colors[i], r: 5 }),
+    );
+    return Plot.plot({
+      ...common, width, height: 296,
+      x: { domain: [0, end], ticks: [0, 6, 12, 18, 24], label: "Months from random assignment", labelOffset: 38 },
+      y: { domain: [0, 100], ticks: [0, 25, 50, 75, 100], label: "Free of progression and alive, %" },
+      color: { type: "identity" }, marks,
+    });
+  };
+
+  const draw = { power: drawPower, scale: drawScale, pool: drawPool, curve: drawCurve };
+
+  const position = (input) => {
+    if (input.type === "checkbox") return input.checked ? 1 : 0;
+    return input.tagName === "SELECT" ? input.selectedIndex : Number(input.value);
+  };
+
+  const start = (form) => {
+    const told = JSON.parse(form.querySelector('script[type="application/json"]').textContent);
+    const inputs = [...form.querySelectorAll("input, select")];
+    const plot = form.querySelector(".explorer-plot");
+    const said = form.querySelector(".explorer-said");
+    let drawnAt = null;
+
+    const update = () => {
+      let place = 0;
+      inputs.forEach((input, i) => {
+        const at = position(input);
+        place = place * told.sizes[i] + at;
+        if (input.type === "range") {
+          input.setAttribute("aria-valuetext", told.values[i][at]);
+          form.querySelector(`output[for="${input.id}"]`).textContent = told.values[i][at];
+        }
+      });
+      const texts = told.texts[place];
+      const shown = texts && Object.fromEntries(told.fields.map((name, i) => [name, texts[i]]));
+      form.querySelectorAll("[data-field]").forEach((cell) => {
+        cell.textContent = shown ? shown[cell.dataset.field] : "–";
+      });
+      said.textContent = shown
+        ? told.sentence.replace(/\{(\w+)\}/g, (_, name) => shown[name])
+        : told.nothing;
+      if (shown) plot.replaceChildren(draw[form.dataset.draw](told, place, plot.clientWidth || 600));
+      else plot.replaceChildren();
+      drawnAt = plot.clientWidth;
+    };
+
+    form.hidden = false;
+    form.closest(".explorer").querySelector(".explorer-plain").open = false;
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", update);
+    new ResizeObserver(() => { if (plot.clientWidth !== drawnAt) update(); }).observe(plot);
+    update();
+  };
+
+  const begin = () => document.querySelectorAll(".explorer-form").forEach(start);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();

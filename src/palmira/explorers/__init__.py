@@ -1,0 +1,1 @@
+"""Explorers: controls whose every setting was computed here, for a page without a kernel."""
