@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from palmira.exhibits import MINUS
 from palmira.ledger import LedgerEntry
 from palmira.readings import NAMES, reading
-from palmira.record import DATA, Record, read_sheet
+from palmira.record import DATA, Record, parse
 from palmira.schema import ID_PATTERN, RecordError
 
 QUIZ = DATA / "teaching" / "quiz.yaml"
@@ -106,7 +106,7 @@ def questions(record: Record, entries: Sequence[LedgerEntry], path: Path = QUIZ)
     Raises ``RecordError`` naming file, question and mend: a file that is no quiz, two questions of
     one name, an entry that the ledger does not have, a blank that nothing fills.
     """
-    ledger, found = {e.id: e for e in entries}, read_sheet(path, _Sheet).questions
+    ledger, found = {e.id: e for e in entries}, parse(path, _Sheet).questions
     asked: list[Asked] = []
     for q in found:
         where = f"{path}: question {q.id}"
