@@ -1,0 +1,132 @@
+"""The slides: the book's numbers and pictures, with their evidence, readable from the last row."""
+
+import re
+from pathlib import Path
+
+import pytest
+from test_chapters import typed_numbers
+
+from palmira import slides
+from palmira.browser import browsing
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build" / "html"
+SOURCE = slides.read(ROOT / slides.SOURCE)
+MEANINGS = "Where a number comes from"  # says what the classes mean, shows no result
+READINGS = ("printed", "neutral", "conditional")
+MEASURE = """() => {
+  const slide = document.querySelector("section.present");
+  const foot = slide.querySelector(".foot").getBoundingClientRect();
+  const within = [...slide.querySelectorAll(".body *")].map((e) => e.getBoundingClientRect());
+  const words = [...slide.querySelectorAll("h1, h2, p, li, span, a")].filter(
+    (e) => !e.closest(".notes"));
+  return {
+    low: Math.max(...within.map((r) => r.bottom)),
+    right: Math.max(foot.right, ...within.map((r) => r.right)),
+    foot: foot.top,
+    least: Math.min(...words.map((e) => parseFloat(getComputedStyle(e).fontSize))),
+    picture: [...slide.querySelectorAll("img")].map((e) => [e.naturalWidth, e.clientHeight]),
+  };
+}"""
+
+
+def plain(text: str) -> str:
+    return slides.GLUE.sub("", text)
+
+
+@pytest.mark.parametrize("slide", SOURCE, ids=lambda s: s.title)
+def test_no_number_is_typed_on_a_slide_or_in_its_notes(slide):
+    texts = [slide.title, *plain(slide.text).splitlines(), *plain(slide.notes).splitlines()]
+    rest = [re.sub(r"^\s*\d\.|J Clin Oncol 2025", "", t) for t in texts]
+    assert [t for t in rest if typed_numbers(t)] == []
+
+
+@pytest.mark.parametrize("slide", SOURCE, ids=lambda s: s.title)
+def test_a_slide_with_a_number_names_its_evidence(slide):
+    shown = slides.GLUE.search(slide.text) and slide.title != MEANINGS
+    assert slide.evidence or slide.exhibit or not shown
+
+
+@pytest.mark.parametrize("slide", SOURCE, ids=lambda s: s.title)
+def test_a_hazard_ratio_of_the_trial_stands_in_all_three_readings(slide):
+    for text in (slide.text, slide.notes):
+        if "hazard_ratio.estimate" in text or re.search(r"(?:hr|young|os)_\w+`", text):
+            assert [r for r in READINGS if r not in text.lower()] == []
+
+
+def test_there_are_about_twenty_and_each_has_notes():
+    assert 18 <= len(SOURCE) <= 25
+    assert len({s.title for s in SOURCE}) == len(SOURCE)
+    assert all(len(s.notes.split()) >= 10 for s in SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("- title: [", "not YAML"), ("- title: A\n", "slide 1 > notes"),
+     ("- {title: A, notes: B, figure: C}\n", "slide 1 > figure"),
+     ("- {title: A, notes: B, evidence: certain}\n", "slide 1 > evidence")],
+)  # fmt: skip
+def test_a_fault_of_the_source_is_named_with_its_place(tmp_path, text, told):
+    path = tmp_path / "slides.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(slides.SlidesError, match=re.escape(told)) as raised:
+        slides.read(path)
+    assert str(path) in str(raised.value) and "Mend" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"text": "{glue:text}`no.such.key`"}, "no.such.key"),
+        ({"exhibit": "a/b#c"}, "no figure 'c'"),
+    ],
+)
+def test_a_number_or_picture_that_no_chapter_has_is_named(tmp_path, more, told):
+    slide = slides.Slide(title="A", notes="B", **more)
+    with pytest.raises(slides.SlidesError, match=told):
+        slides.render([slide], tmp_path, {})
+
+
+def test_a_number_is_shown_as_the_chapter_glues_it(tmp_path):
+    slide = slides.Slide(title="A", text="P = {glue:text}`p`", notes="B", evidence="published")
+    html = slides.render([slide], tmp_path, {"p": "< .001"})
+    assert "P = &lt; .001" in html and "evidence-published" in html
+
+
+@pytest.mark.site
+def test_the_pictures_are_the_very_files_of_the_chapters():
+    html = (SITE / "slides" / "index.html").read_text(encoding="utf-8")
+    for slide in SOURCE:
+        if slide.exhibit:
+            page, _, name = slide.exhibit.partition("#")
+            chapter = (SITE / f"{page}.html").read_text(encoding="utf-8")
+            assert f"_images/{name}.svg" in chapter
+            assert f'src="../_images/{name}.svg"' in html
+
+
+@pytest.mark.site
+def test_every_slide_fits_the_projector_and_can_be_read_from_the_last_row():
+    with browsing() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        faults, outside = [], []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith("file:") else outside.append(r.url))
+        page.goto((SITE / "slides" / "index.html").as_uri())
+        page.wait_for_function("Reveal.isReady()")
+        for number, slide in enumerate(SOURCE):
+            page.evaluate("(i) => Reveal.slide(i)", number)
+            found = page.evaluate(MEASURE)
+            assert found["low"] <= found["foot"] and found["right"] <= 1280, slide.title
+            assert found["least"] >= 24, slide.title
+            for width, height in found["picture"]:
+                assert width > 0 and height >= 500, slide.title
+        assert faults == outside == []
+
+
+@pytest.mark.site
+def test_without_scripts_the_slides_are_a_page_to_scroll():
+    with browsing() as browser:
+        page = browser.new_page(java_script_enabled=False)
+        page.goto((SITE / "slides" / "index.html").as_uri())
+        assert page.get_by_text(SOURCE[-1].title).is_visible()
+        assert page.evaluate("document.documentElement.scrollHeight") > 3000
