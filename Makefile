@@ -13,12 +13,24 @@ export JUPYTER_PREFER_ENV_PATH := 1
 # Compiled functions do not notice an edit in another file: their cache is known by all of them.
 export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell cat src/palmira/*/*.py | cksum | cut -d' ' -f1)
 
-.PHONY: book test setup lab notebooks serve lint lock selftest xpt twin ensemble bench clean
+.PHONY: book slides pdf bundle test setup lab notebooks serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:
 
 book: $(READY)
 	$(BUILD)
 	@echo "The book is at _build/html/index.html"
+
+# `make book` writes them with the site, from book/slides.yaml.
+slides: book
+	@echo "The slides are at _build/html/slides/index.html"
+
+# The whole book, and a summary on one page, in _build/pdf: needs a Chromium, and a minute or two.
+pdf: book
+	$(BIN)/python -m palmira.pdf
+
+# Site, slides, PDFs, executed notebooks, twin data and lock: dist/palmira-book.zip.
+bundle: pdf
+	$(BIN)/python -m palmira.bundle
 
 test: book lint
 	$(BIN)/python -m pytest
@@ -44,10 +56,7 @@ lab: $(READY)
 
 # The chapters as .ipynb (in _build/notebooks), for readers who prefer or need that format.
 notebooks: $(READY)
-	mkdir -p _build/notebooks
-	for chapter in notebooks/*.md; do \
-	  $(BIN)/jupytext --quiet --to ipynb --output _build/notebooks/$$(basename $$chapter .md).ipynb $$chapter || exit 1; \
-	done
+	$(BIN)/python -m palmira.launch _build/notebooks
 
 serve: book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -85,4 +94,4 @@ lock:
 	  --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean:
-	rm -rf _build
+	rm -rf _build dist

@@ -1,0 +1,140 @@
+"""The book on paper and in one file: nothing lost on the way, the same bytes each time."""
+
+import io
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from palmira import bundle, pdf
+from palmira.browser import browsing
+
+ROOT = Path(__file__).parents[1]
+PAGE = """<html><head><title>t</title><link rel="stylesheet" href="../_static/print.css"></head>
+<body><nav>menu</nav><article class="bd-article"><section id="top"><h1>{title}
+<a class="headerlink" href="#top">#</a></h1>{body}</section></article></body></html>"""
+FIRST = """<p>See <a href="second.html#top">the second</a>, <a href="#top">above</a>,
+<a href="data.csv">data</a> and <a href="https://example.org/x">elsewhere</a>.</p>
+<details class="hide above-input"><pre>code</pre></details>
+<details><summary>Proof</summary><p>folded text</p></details>
+<div style="height: 1100px">long</div>"""
+TOC = {"root": "a/first", "parts": [{"caption": "More", "chapters": [{"file": "a/second"}]}]}
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A site of two pages, the first of which is longer than a sheet of paper."""
+    folder = tmp_path / "html"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "first.html").write_text(PAGE.format(title="First", body=FIRST), "utf-8")
+    (folder / "a" / "second.html").write_text(PAGE.format(title="Second", body="<p>b</p>"), "utf-8")
+    (folder / "_static").mkdir()
+    shutil.copy(ROOT / "book" / "_static" / "print.css", folder / "_static")
+    (tmp_path / "pdf").mkdir()
+    return folder
+
+
+def text_of(made: bytes) -> list[str]:
+    return [page.extract_text() for page in PdfReader(io.BytesIO(made)).pages]
+
+
+def test_pages_are_printed_in_the_order_of_the_contents():
+    sections = {"chapters": [{"file": "b", "sections": [{"file": "c"}]}, {"file": "d"}]}
+    assert pdf.chapters({"root": "a", "parts": [sections]}) == ["a", "b", "c", "d"]
+
+
+def test_a_page_on_paper_opens_what_is_folded_hides_code_and_prints_addresses(site):
+    found = pdf.article(site, ["a/first", "a/second"], "a/first")
+    html, text = str(found), found.get_text()
+    assert 'href="#p1-top"' in html and 'href="#p0-top"' in html
+    assert "elsewhere (https://example.org/x)" in text
+    assert "data" in text and "data.csv" not in html
+    assert "code" not in text and "#\n" not in text
+    assert 'open=""' in html and "folded text" in text
+
+
+def test_a_page_that_was_not_built_is_named(site):
+    with pytest.raises(FileNotFoundError, match=r"third\.html is missing\. Mend"):
+        pdf.article(site, ["a/third"], "a/third")
+
+
+def test_the_book_is_printed_with_right_page_numbers_and_the_same_bytes_twice(site):
+    work = site.parent / "pdf" / "work.html"
+    with browsing() as browser:
+        made = [pdf.whole_book(browser, site, TOC, "The title", work) for _ in range(2)]
+    assert made[0] == made[1]
+    pages = text_of(made[0])
+    assert "First" in pages[1] and "folded text" in "".join(pages)
+    assert "Second" in pages[-1] and len(pages) >= 4, pages
+    assert f"Second{len(pages)}" in pages[0].replace(" ", "").replace("\n", "")
+    assert PdfReader(io.BytesIO(made[0])).outline
+
+
+def test_the_summary_is_one_page_of_a4_or_says_what_to_do(site):
+    work = site.parent / "pdf" / "work.html"
+    with browsing() as browser:
+        made = pdf.summary(browser, site, "a/first", "The title", work)
+        (page,) = PdfReader(io.BytesIO(made)).pages
+        assert [float(x) for x in page.mediabox[2:]] == pytest.approx([595.3, 841.9], abs=1)
+        long = FIRST.replace("1100px", "5000px")
+        (site / "a" / "first.html").write_text(PAGE.format(title="First", body=long), "utf-8")
+        with pytest.raises(ValueError, match="too long for a summary"):
+            pdf.summary(browser, site, "a/first", "The title", work)
+
+
+def test_a_bundle_of_the_same_files_is_the_same_bytes(tmp_path):
+    made = []
+    for number, order in enumerate((("b", "a"), ("a", "b"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in order:
+            (folder / name).write_text(f"content of {name}", "utf-8")
+            os.utime(folder / name, (number * 1e6, number * 1e6))
+        bundle.pack([(f"top/{n}", folder / n) for n in order], tmp_path / f"{number}.zip")
+        made.append((tmp_path / f"{number}.zip").read_bytes())
+    assert made[0] == made[1]
+    with zipfile.ZipFile(tmp_path / "0.zip") as archive:
+        assert archive.namelist() == sorted(archive.namelist())
+        assert archive.read("top/a") == b"content of a"
+        assert archive.testzip() is None
+
+
+def test_a_bundle_holds_site_slides_pdfs_notebooks_data_and_lock(tmp_path):
+    for source in bundle.CONTENTS:
+        path = tmp_path / source
+        if path.suffix or path.name.isupper() or path.name.startswith("LICENSE"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x", "utf-8")
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "index.html").write_text("x", "utf-8")
+    (tmp_path / "_build/html/_sources/notebooks/a.ipynb").write_text("{}", "utf-8")
+    names = {name for name, _ in bundle.files(tmp_path)}
+    top = bundle.NAME
+    assert {f"{top}/index.html", f"{top}/requirements.lock", f"{top}/executed-notebooks/a.ipynb",
+            f"{top}/pdf/index.html", f"{top}/data/twin/index.html"} <= names  # fmt: skip
+    assert f"{top}/executed-notebooks/index.html" not in names
+
+
+def test_a_missing_part_stops_the_bundle_before_anything_is_written(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"_build/html is missing\. Mend: call make bundle"):
+        list(bundle.files(tmp_path))
+
+
+def test_a_bundle_that_is_stopped_leaves_the_old_one_and_nothing_beside(tmp_path, monkeypatch):
+    target = tmp_path / "book.zip"
+    target.write_bytes(b"old")
+
+    def stopped(self: Path, content: bytes) -> None:
+        with self.open("wb") as file:
+            file.write(content[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        bundle.write_whole(target, b"new content")
+    assert [p.name for p in tmp_path.iterdir()] == ["book.zip"]
+    assert target.read_bytes() == b"old"
