@@ -22,9 +22,13 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.util import logging
 
+from palmira import launch, slides
 from palmira.evidence import MIME
 from palmira.execution import Runs
+
+LOGGER = logging.getLogger(__name__)
 
 # What a kernel says of itself.
 LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
@@ -234,6 +238,35 @@ def _leave_out(app: Sphinx, exception: Exception | None) -> None:
             path.unlink()
 
 
+def _offer_live(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document
+) -> None:
+    """The theme's launch menu, where a repository is set: it knows no second branch for notebooks,
+    and would put its own copy of the notebook over ours."""
+    links = launch.links(launch.repository(Path(app.srcdir)), page)
+    if links and "ipynb_source" in context:
+        buttons = [
+            {"type": "link", "text": name, "tooltip": f"Run this chapter on {name}", "url": url,
+             "icon": "fas fa-rocket"} for name, url in links.items()
+        ]  # fmt: skip
+        context["header_buttons"].append({
+            "type": "group", "tooltip": "Run this chapter", "icon": "fas fa-rocket",
+            "buttons": buttons, "label": "launch-buttons",
+        })  # fmt: skip
+
+
+def _write_slides(app: Sphinx, exception: Exception | None) -> None:
+    """After each build: they hold numbers and pictures of many pages."""
+    source = Path(app.srcdir)
+    if exception or app.builder.name != "html" or not (source / slides.SOURCE).exists():
+        return
+    site = Path(app.outdir)
+    try:
+        slides.write(source, site, site.parent / "jupyter_execute", sorted(app.env.found_docs))
+    except slides.SlidesError as problem:
+        LOGGER.warning("%s", problem)
+
+
 def _caption_execution_times(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """MyST-NB's table of execution times comes without a caption."""
     if "has_exec_table" not in NbMetadataCollector.get_doc_data(app.env).get(page, {}):
@@ -271,8 +304,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", _mend_body, priority=401)
     app.connect("doctree-read", _name_solutions)
     app.connect("html-page-context", _teach)
+    app.connect("html-page-context", _offer_live, priority=600)
     app.connect("doctree-resolved", _caption_execution_times)
     app.connect("build-finished", _leave_out)
     app.connect("build-finished", _forget_what_failed)
+    app.connect("build-finished", _write_slides, priority=600)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

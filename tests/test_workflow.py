@@ -1,0 +1,112 @@
+"""What cannot be run here is checked as text: workflows, and the links to Binder and Colab."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from palmira import launch
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PINNED = re.compile(r"^\s*(?:- )?uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+WRITES = {"deploy": {"pages", "id-token"}, "notebooks": {"contents"}}
+URL = "https://github.com/example/palmira-book"
+
+
+def jobs(path: Path) -> dict[str, dict]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+
+
+def commands(path: Path) -> str:
+    return "\n".join(s.get("run", "") for j in jobs(path).values() for s in j["steps"])
+
+
+def test_there_are_workflows():
+    assert [p.stem for p in WORKFLOWS] == ["publish", "test"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
+def test_every_action_is_pinned_by_its_commit(path):
+    lines = [li for li in path.read_text(encoding="utf-8").splitlines() if "uses:" in li]
+    assert lines and [li for li in lines if not PINNED.match(li)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
+def test_a_job_has_the_rights_that_it_needs_and_a_limit_of_time(path):
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["permissions"] == {}
+    for name, job in jobs(path).items():
+        rights = job["permissions"]
+        assert {k for k, v in rights.items() if v == "write"} == WRITES.get(name, set())
+        assert set(rights.values()) <= {"read", "write"} and job["timeout-minutes"] <= 90
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
+def test_every_command_of_make_and_every_script_is_there(path):
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    run = commands(path)
+    called = set(re.findall(r"\bmake (\w+)", run))
+    assert (called and called <= targets | {"setup"}) or ".ci/run" in run
+    assert [s for s in re.findall(r"\bbash (\S+)", run) if not (ROOT / s).is_file()] == []
+
+
+def test_what_is_tested_there_is_what_is_tested_everywhere():
+    run = commands(ROOT / ".github" / "workflows" / "test.yml")
+    assert "bash .ci/run" in run and "pip-audit" in run and "requirements.lock" in run
+
+
+def test_the_branch_that_is_pushed_is_the_one_that_links_open():
+    assert f"HEAD:{launch.BRANCH}" in commands(ROOT / ".github" / "workflows" / "publish.yml")
+
+
+def test_without_a_repository_there_are_no_links():
+    assert launch.links("", "notebooks/intro") == {}
+
+
+def test_links_open_the_notebook_of_their_chapter():
+    links = launch.links(f"{URL}.git", "notebooks/intro")
+    place = f"example/palmira-book/blob/{launch.BRANCH}"
+    assert links["Colab"].endswith(f"/github/{place}/notebooks/intro.ipynb")
+    assert links["Binder"].endswith(
+        f"/gh/example/palmira-book/{launch.BRANCH}?urlpath=lab/tree/notebooks/intro.ipynb"
+    )
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of configuration and one chapter with this address as its repository."""
+
+    def with_address(url: str) -> Path:
+        text = (ROOT / "_config.yml").read_text(encoding="utf-8")
+        found = re.sub(r"^  url: .*$", f'  url: "{url}"', text, count=1, flags=re.M)
+        (tmp_path / "_config.yml").write_text(found, "utf-8")
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "notebooks" / "intro.md", tmp_path / "notebooks")
+        return tmp_path
+
+    return with_address
+
+
+def test_an_address_that_colab_cannot_open_is_refused(copy):
+    with pytest.raises(ValueError, match=r"_config\.yml: repository\.url .* Mend"):
+        launch.repository(copy("https://example.org/book"))
+
+
+def test_the_address_stands_in_one_place(copy):
+    assert launch.repository(copy(URL)) == URL
+
+
+@pytest.mark.parametrize("url", ["", URL])
+def test_a_published_notebook_fetches_the_package_first_where_an_address_is_known(copy, url):
+    root = copy(url)
+    texts = []
+    for folder in ("one", "two"):
+        (path,) = launch.write_notebooks(root, root / folder)
+        texts.append(path.read_text(encoding="utf-8"))
+    assert texts[0] == texts[1]
+    code = [c for c in json.loads(texts[0])["cells"] if c["cell_type"] == "code"]
+    fetches = f"git clone --quiet --depth 1 {URL}" in "".join(code[0]["source"])
+    assert fetches == bool(url)
