@@ -30,6 +30,7 @@ NOT_PRINTED = (
 )
 DATES = re.compile(rb"(/(?:Creation|Mod)Date \(D:)\d{14}([^)]*\))")
 LONG_AGO = rb"\g<1>20250101000000\g<2>"
+NODE = re.compile(rb"\(node\d{8}\)")  # Chromium's running number of an element
 FOOTER = (
     '<div style="font: 8px sans-serif; width: 100%; padding: 0 16mm; display: flex; '
     'justify-content: space-between"><span>{title}</span><span><span class="pageNumber"></span> of '
@@ -160,7 +161,14 @@ def printed(browser: Any, html: Path, title: str, scale: float = 1) -> bytes:
         )  # fmt: skip
     finally:
         page.close()
-    return DATES.sub(LONG_AGO, made)
+    return _same_every_time(made)
+
+
+def _same_every_time(made: bytes) -> bytes:
+    """One date, and elements numbered from one; no byte moves, so no offset of the file changes."""
+    ranks = {node: i for i, node in enumerate(sorted(set(NODE.findall(made))), start=1)}
+    renamed = NODE.sub(lambda match: b"(node%08d)" % ranks[match[0]], made)
+    return DATES.sub(LONG_AGO, renamed)
 
 
 def whole_book(browser: Any, site: Path, toc: dict[str, Any], title: str, work: Path) -> bytes:
