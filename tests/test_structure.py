@@ -57,7 +57,13 @@ def test_what_verifies_a_twin_knows_nothing_of_what_makes_one():
 
 
 def test_analyses_know_nothing_of_figures_tables_or_pages():
-    shown = ("palmira.figures", "palmira.tables", "palmira.exhibits", "palmira.booksite")
+    shown = (
+        "palmira.figures",
+        "palmira.tables",
+        "palmira.exhibits",
+        "palmira.booksite",
+        "palmira.rendering",
+    )
     for name in MODULES:
         if not name.startswith((*shown, *PAGES)):
             assert not [m for m in reach(name) if m.startswith(shown)], name

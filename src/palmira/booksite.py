@@ -1,13 +1,10 @@
-"""The Sphinx side of the book: exhibits, mathematics without a script, pages never out of date."""
+"""The Sphinx side of the book: chapters run where they must, pages mended, nothing needless."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
-import re
 import shutil
-from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,24 +12,20 @@ import nbformat
 from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from latex2mathml.converter import convert
 from myst_nb.core.read import create_nb_reader
-from myst_nb.core.render import MimeData, MimeRenderPlugin, NbElementRenderer
 from myst_nb.sphinx_ import NbMetadataCollector
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
 from palmira import launch, slides
-from palmira.evidence import MIME
 from palmira.execution import Runs
+from palmira.rendering import block_math, inline_math
 
 LOGGER = logging.getLogger(__name__)
 
 # What a kernel says of itself.
 LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
-OF_PANEL = "Some settings of this explorer; the data hold all of them."
 # Classic scripts: a module would not load from disk.
 SCRIPTS = {
     'class="explorer"': ("vendor/d3.min.js", "vendor/plot.umd.min.js", "explorers.js"),
@@ -40,8 +33,6 @@ SCRIPTS = {
 }
 
 
-# Of an SVG file, in points.
-SIZE = re.compile(r'\b(width|height)="([\d.]+)pt"')
 # In the theme's and MyST-NB's markup.
 MENDS = {
     '<div class="pst-scrollable-table-container">':
@@ -52,83 +43,10 @@ MENDS = {
 NEEDLESS = ("scripts/fontawesome.js*", "**/*.map", "**/*.ttf", "**/fa-brands*", "**/fa-regular*")
 
 
-class ExhibitRenderer(MimeRenderPlugin):
-    """Turns an exhibit into a numbered figure or table with its evidence class and CSV file."""
-
-    mime_priority_overrides = (("*", MIME, 0),)
-
-    @staticmethod
-    def handle_mime(
-        renderer: NbElementRenderer, data: MimeData, inline: bool
-    ) -> list[nodes.Element] | None:
-        if data.mime_type != MIME or inline:
-            return None
-        exhibit = data.content if isinstance(data.content, dict) else json.loads(data.string)
-        caption = _caption(renderer, exhibit)
-        document = renderer.renderer.document
-        if exhibit["kind"] == "figure":
-            image = f"{exhibit['name']}.svg"
-            uri = renderer.write_file([image], exhibit["svg"].encode(), overwrite=True)
-            element = nodes.figure(classes=["exhibit"], align="center")
-            size = dict(SIZE.findall(exhibit["svg"][:400]))
-            element += nodes.image(uri=uri, alt=exhibit["alt"], loading="lazy", size=size)
-            element += nodes.caption("", "", *caption)
-            rest = []
-        else:
-            element = nodes.table(classes=["exhibit"])
-            element += nodes.title("", "", *caption)
-            element += nodes.raw("", exhibit["html"], format="html")
-            rest = [
-                nodes.paragraph("", note, classes=["exhibit-note"]) for note in exhibit["notes"]
-            ]
-        element["names"].append(exhibit["name"])
-        document.note_explicit_target(element, element)
-        if exhibit["kind"] == "panel":
-            return _panel(exhibit, [element, *rest])
-        return [element, *rest]
-
-
-def _panel(exhibit: dict[str, Any], table: list[nodes.Element]) -> list[nodes.Element]:
-    """An explorer: what a script shows, and the table of a few settings that is there without."""
-    kind = exhibit["evidence"]
-    badge = f'<span class="evidence evidence-{kind}">{kind.capitalize()}</span>'
-    head = f'<p class="explorer-caption">{escape(exhibit["caption"])} {badge}</p>'
-    before = nodes.raw(
-        "", f'<div class="explorer" id="{exhibit["name"]}-explorer">{head}{exhibit["panel"]}'
-        '<details class="explorer-plain" open><summary>A few settings as a table</summary>',
-        format="html",
-    )  # fmt: skip
-    return [before, *table, nodes.raw("", "</details></div>", format="html")]
-
-
-def _caption(renderer: NbElementRenderer, exhibit: dict[str, Any]) -> list[nodes.Node]:
-    uri = renderer.write_file([f"{exhibit['name']}.csv"], exhibit["csv"].encode(), overwrite=True)
-    download = addnodes.download_reference("", "", nodes.inline("", "Data (CSV)"), reftarget=uri)
-    kind = exhibit["evidence"]
-    badge = nodes.inline("", f"{kind.capitalize()}", classes=["evidence", f"evidence-{kind}"])
-    words = OF_PANEL if exhibit["kind"] == "panel" else exhibit["caption"]
-    return [
-        nodes.Text(words + " "), badge,
-        nodes.inline("", f": {exhibit['meaning']}. ", classes=["evidence-meaning"]), download,
-    ]  # fmt: skip
-
-
-def _inline_math(translator: Any, node: nodes.math) -> None:
-    translator.body.append(convert(node.astext(), display="inline"))
-    raise nodes.SkipNode
-
-
-def _block_math(translator: Any, node: nodes.math_block) -> None:
-    translator.body.append(
-        f'<div class="math" tabindex="0">{convert(node.astext(), display="block")}</div>'
-    )
-    raise nodes.SkipNode
-
-
 def _watch_sources(app: Sphinx, config: Config) -> None:
     """Every page is read again where what makes pages has changed."""
     here, lock = Path(__file__), Path(app.srcdir) / "requirements.lock"
-    makers = (here, here.with_name("execution.py"), lock)
+    makers = (here, here.with_name("execution.py"), here.with_name("rendering.py"), lock)
     contents = [platform.python_version(), *(p.read_text("utf-8") for p in makers if p.exists())]
     config.palmira_sources = hashlib.sha256("".join(contents).encode()).hexdigest()
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache")
@@ -175,8 +93,8 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
         _executed(env)[name] = (code[name], run["key"] if run else "")
         if run is None:
             continue
-        cells = [c for c in notebook.cells if c.cell_type == "code"]
-        for number, (cell, outputs) in enumerate(zip(cells, run["outputs"], strict=True), start=1):
+        together = zip(_cells(notebook), run["outputs"], strict=True)
+        for number, (cell, outputs) in enumerate(together, start=1):
             cell.execution_count, cell.outputs = number, nbformat.from_dict(outputs)
         bundle = CacheBundleIn(
             notebook, env.doc2path(name), data={"execution_seconds": run["seconds"]}
@@ -309,5 +227,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", _leave_out)
     app.connect("build-finished", _forget_what_failed)
     app.connect("build-finished", _write_slides, priority=600)
-    app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
