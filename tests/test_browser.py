@@ -27,7 +27,9 @@ def pages():
 def opened(browser, site, page, width=1280, mode="light"):
     """A page in a context of its own, and what it asked for and complained of."""
     context = browser.new_context(
-        viewport={"width": width, "height": SIZES[width]}, color_scheme=mode
+        viewport={"width": width, "height": SIZES[width]},
+        color_scheme=mode,
+        reduced_motion="reduce",
     )
     tab, asked, complaints = context.new_page(), [], []
     tab.on("request", lambda request: asked.append(request.url))

@@ -19,7 +19,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from palmira import launch, slides
-from palmira.execution import Runs
+from palmira.execution import Run, Runs
 from palmira.rendering import block_math, inline_math
 
 LOGGER = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ MENDS = {
     '<div class="pst-scrollable-table-container">':
         '<div class="pst-scrollable-table-container" tabindex="0">',
     '<summary aria-label="Toggle hidden content">': "<summary>",
+    ' role="doc-biblioentry"': ' role="listitem"',  # the other is deprecated
 }  # fmt: skip
 # What the theme brings and no page uses.
 NEEDLESS = ("scripts/fontawesome.js*", "**/*.map", "**/*.ttf", "**/fa-brands*", "**/fa-regular*")
@@ -93,13 +94,17 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
         _executed(env)[name] = (code[name], run["key"] if run else "")
         if run is None:
             continue
-        together = zip(_cells(notebook), run["outputs"], strict=True)
-        for number, (cell, outputs) in enumerate(together, start=1):
-            cell.execution_count, cell.outputs = number, nbformat.from_dict(outputs)
+        _fill(notebook, run)
         bundle = CacheBundleIn(
             notebook, env.doc2path(name), data={"execution_seconds": run["seconds"]}
         )
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def _fill(notebook: nbformat.NotebookNode, run: Run) -> None:
+    together = zip(_cells(notebook), run["outputs"], strict=True)
+    for number, (cell, outputs) in enumerate(together, start=1):
+        cell.execution_count, cell.outputs = number, nbformat.from_dict(outputs)
 
 
 def _notebook(env: Any, name: str) -> nbformat.NotebookNode | None:
@@ -122,6 +127,10 @@ def _offer_notebook(
     if not executed.exists():
         return
     notebook = nbformat.read(executed, as_version=4)
+    # What MyST-NB takes from its cache does not reach the notebook that it writes.
+    code, _ = _executed(app.env).get(page, ([], ""))
+    if run := Runs(Path(app.srcdir)).find(page, code):
+        _fill(notebook, run)
     notebook.metadata["language_info"] = LANGUAGE
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
@@ -136,7 +145,7 @@ def _mend_body(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Boxes that scroll are reached by keyboard, folds are named by what they show (WCAG 2.1.1,
-    2.5.3), and the place of a picture that loads late is kept from the start."""
+    2.5.3), roles are those in use, and the place of a picture that loads late is kept."""
     for old, new in MENDS.items():
         if context.get("body"):
             context["body"] = context["body"].replace(old, new)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -183,14 +183,15 @@ def benefit_tables(record: Record, scale: str = "full") -> list[BenefitTable]:
 
 
 def best_benefit(
-    frame: Frame, n: Ints, ceiling: Ints, expected: Floats, scale: str = "full"
-) -> Ints | None:
+    frame: Frame, n: Ints, ceiling: Ints, expected: Floats, scale: str = "full",
+    allowed: Callable[[Ints], bool] = lambda table: True,
+) -> Ints | None:  # fmt: skip
     """The benefit table of given patients that prints best what the record prints.
 
     ``n``, ``ceiling``, ``expected``: by group (eight), patients, those who can have benefit at all
-    and the benefit to be near to. Of the sums that print odds ratio, limits and P value the most
-    central ones that the ceiling allows; else those that come nearest. None where no table has the
-    arms' numbers.
+    and the benefit to be near to; ``allowed`` refuses other tables. Of the sums that print odds
+    ratio, limits and P value the most central ones that the ceiling allows; else those that come
+    nearest. None where no table has the arms' numbers.
     """
     totals = sums(frame, n.reshape(2, 4))
     every = np.repeat(n.reshape(1, 8), len(totals), axis=0)
@@ -198,7 +199,7 @@ def best_benefit(
     values = prints(frame, every[which].astype(float), totals[which].astype(float), scale)
     order = list(which[np.argsort(distance(frame, values), kind="stable")])
     found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
-    best = next((t for t in found if t is not None), None)
+    best = next((t for t in found if t is not None and allowed(t)), None)
     if best is None:
         gap = np.abs(totals[:, 2:] - expected @ design(frame)[:, 2:]).sum(axis=1)
         order = list(np.argsort(gap, kind="stable"))
@@ -207,7 +208,7 @@ def best_benefit(
         far = np.nan_to_num(distance(frame, values), nan=np.inf)
         order = [*close[np.argsort(far, kind="stable")], *rest]
         found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
-        best = next((t for t in found if t is not None), None)
+        best = next((t for t in found if t is not None and allowed(t)), None)
     return best
 
 

@@ -110,25 +110,25 @@ def _benefit(
     want = [responders(record, ENDPOINT, "randomized", arm) for arm in arms]
     if None in want:
         return long
-    early: list[Ints] = []
+    early, can = [], []
     for arm, mine, k in zip(arms, groups, want, strict=True):
         spare = mine[confirmed[mine] & ~long[mine]]
         spare = spare[np.argsort(-day[spare], kind="stable")]
         lack = (k or 0) - int(long[mine].sum())
-        responding = responders(record, "ORR", "randomized", arm) or 0
-        if lack > min(responding, len(spare)):
+        can.append(responders(record, "ORR", "randomized", arm) or 0)
+        if lack > min(can[-1], len(spare)):
             rate = response_rate(record, ENDPOINT, "randomized", arm)
             raise RecordError(
                 f"{ids(rate, record.entries.get(STABLE))}: {k} patients of arm {arm} have benefit, "
                 f"but {int(long[mine].sum())} are free of progression beyond {needed} days and "
-                f"{min(responding, len(spare))} more can respond. Mend: correct the rate, or let "
+                f"{min(can[-1], len(spare))} more can respond. Mend: correct the rate, or let "
                 "more patients be free of progression then."
             )
-        early.append(spare[: max(lack, 0)])
+        early.append(spare if about else spare[: max(lack, 0)])
     able = long.copy()
     able[np.concatenate(early)] = True
     if about is not None:
-        groups, numbers = _by_cell(about, patients, able, scale)
+        groups, numbers = _by_cell(about, patients, able, long, np.array(can), scale)
     else:
         numbers = [k or 0 for k in want]
     for mine, k in zip(groups, numbers, strict=True):
@@ -138,9 +138,11 @@ def _benefit(
 
 
 def _by_cell(
-    about: Frame, patients: pd.DataFrame, able: NDArray[np.bool_], scale: str
-) -> tuple[list[Ints], list[int]]:
-    """The patients of the eight groups of arm and strata, and how many of each have benefit."""
+    about: Frame, patients: pd.DataFrame, able: NDArray[np.bool_], long: NDArray[np.bool_],
+    responding: Ints, scale: str,
+) -> tuple[list[Ints], list[int]]:  # fmt: skip
+    """The patients of the eight groups of arm and strata, and how many of each have benefit: no
+    more beyond those free of progression for ``long`` than can respond by arm."""
     one, other = (patients[s].to_numpy() for s in about.strata)
     groups = [
         where((patients["arm"] == arm).to_numpy() & (one == a) & (other == b))
@@ -149,9 +151,15 @@ def _by_cell(
         for b in about.levels[1]
     ]
     n = np.array([len(g) for g in groups])
-    ceiling = np.array([int(able[g].sum()) for g in groups])
-    share = about.benefit / np.maximum(ceiling.reshape(2, 4).sum(axis=1), 1)
-    table = best_benefit(about, n, ceiling, ceiling * np.repeat(share, 4), scale)
+    ceiling, free = (np.array([int(which[g].sum()) for g in groups]) for which in (able, long))
+    share = about.benefit / np.maximum(free.reshape(2, 4).sum(axis=1), 1)
+
+    def allowed(table: Ints) -> bool:
+        early = np.maximum(table - free, 0).reshape(2, 4).sum(axis=1)
+        return bool((early <= responding).all())
+
+    expected = free * np.repeat(share, 4)
+    table = best_benefit(about, n, ceiling, expected, scale, allowed)
     if table is None:
         raise RecordError(
             f"the patients by {' and '.join(about.strata)} that could have clinical benefit "
