@@ -56,6 +56,8 @@ def ensemble(tmp_path):
     sheet = {
         "members": 200, "orderings": dict(zip(ARMS, (150, 5), strict=True)), "months": GRID,
         "arms": dict(zip(ARMS, (arm(0.14), arm(0.2)), strict=True)),
+        "levels": {"Age": {"members": 190, "bands": {
+            c: dict(zip(ARMS, (arm(0.14), arm(0.2)), strict=True)) for c in ("<65", "≥65")}}},
         "quantities": {k: quantity | {"label": k, "unit": units.get(k, "months")} for k in names},
     }  # fmt: skip
     path = tmp_path / "ensemble.json"
@@ -352,3 +354,23 @@ def test_every_picture_and_table_of_the_two_pages_is_called_synthetic():
     for page in ("twin", "dictionary"):
         text = (ROOT / "notebooks" / f"{page}.md").read_text(encoding="utf-8")
         assert set(re.findall(r'evidence="(\w+)"', text)) == {"synthetic"}
+
+
+def test_the_band_of_a_level_holds_the_twin_and_knows_no_directed_search(palmira):
+    frames = read(DATA / "twin" / "full")
+    spread, factor = spreads()["full"], "Visceral involvement"
+    sizes = 0
+    for category, bands in spread.levels[factor].bands.items():
+        mine = curves.times_at(frames, palmira, factor, category)
+        found = curves.joined_level(spread, mine, palmira, factor, category)
+        sizes += len(mine)
+        for arm in ARMS:
+            curve = curves.of_arm(mine, arm)
+            for m, low, high in zip(found.bands[arm].months, found.bands[arm].low,
+                                    found.bands[arm].high, strict=True):  # fmt: skip
+                assert low - 1e-9 <= curve.at(m * DAYS_PER_MONTH) <= high + 1e-9
+            assert (found.bands[arm].low <= bands[arm].low).all()
+        picture = figures.progression_free(mine, palmira, found, "full")
+        assert set(picture.data["what"]) >= {"curve", "range over twins"}
+        assert "range by directed search" not in set(picture.data["what"])
+    assert sizes == palmira["results.randomized.total.count"].value

@@ -76,7 +76,7 @@ def _survival(
         ax.set_ylabel(words[0])
         ax.set_xlabel(words[1])
         # In the corner that a phone shows before the picture is moved.
-        ax.text(0.015, 0.025, f"{TWINS[scale]}: invented\npatients, not those of the trial",
+        ax.text(0.015, 0.025, f"{TWINS[scale]}:\ninvented patients,\nnot those of the trial",
                 transform=ax.transAxes, color=MUTED, style="italic", fontsize=9)  # fmt: skip
         _beneath(under, counts, record, arms, end)
     data = pd.concat([pd.DataFrame(rows), _long(counts)], ignore_index=True)
@@ -121,7 +121,7 @@ def _ranges(ax: Axes, arm: str, spread: Spread) -> list[dict[str, float | str]]:
 
 def _searched(spread: Spread) -> bool:
     """Whether curves were also driven as far as they go."""
-    return all(np.isfinite(band.pushed_low).all() for band in spread.bands.values())
+    return any(np.isfinite(band.pushed_high).any() for band in spread.bands.values())
 
 
 def _legend(ax: Axes, record: Record, arms: list[str], spread: Spread | None) -> None:
