@@ -78,7 +78,7 @@ selftest: $(READY)
 xpt: $(READY)
 	$(BIN)/python -m palmira.twin.xpt _build/xpt
 
-# The committed synthetic patients and their ensemble, made anew (a quarter and half an hour).
+# The committed synthetic patients and their ensemble, made anew (half an hour each).
 twin: $(READY)
 	$(BIN)/python -m palmira.twin.make
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Names that a Chromium goes by; a path in this variable comes first.
 VARIABLE = "CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+OPEN: list[Browser] = []
 
 
 class NoBrowserError(Exception):
@@ -34,14 +35,20 @@ def chromium() -> Path:
 
 @contextmanager
 def browsing() -> Iterator[Browser]:
-    """A headless Chromium, closed on leaving. Raises ``NoBrowserError``."""
+    """A headless Chromium, closed on leaving; inside another call that call's, for Playwright
+    allows one at a time. Raises ``NoBrowserError``."""
     from playwright.sync_api import sync_playwright
 
+    if OPEN:
+        yield OPEN[0]
+        return
     path = chromium()
     with sync_playwright() as playwright:
         # Without a sandbox of its own, which a container does not allow.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        OPEN.append(browser)
         try:
             yield browser
         finally:
+            OPEN.clear()
             browser.close()
