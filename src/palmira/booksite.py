@@ -53,6 +53,14 @@ def _watch_sources(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache")
 
 
+def _runs(app: Any) -> Runs:
+    """The kept runs, one object a build: it reads each source once."""
+    if not hasattr(app, "palmira_runs"):
+        app.palmira_runs = Runs(Path(app.srcdir))
+    found: Runs = app.palmira_runs
+    return found
+
+
 def _teach(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document
 ) -> None:
@@ -66,7 +74,7 @@ def _teach(
 
 def _outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], gone: set[str]) -> Any:
     """Chapters whose kept run no longer holds, although their text is as it was."""
-    known, runs = _executed(env), Runs(Path(app.srcdir))
+    known, runs = _executed(env), _runs(app)
     same = [name for name in known if name in env.found_docs and name not in added | changed]
     return [n for n in same if (runs.find(n, known[n][0]) or {}).get("key") != known[n][1]]
 
@@ -87,8 +95,8 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if not code:
         return
-    Runs(Path(app.srcdir)).fill(code)
-    runs, cache = Runs(Path(app.srcdir)), get_cache(folder)
+    runs, cache = _runs(app), get_cache(folder)
+    runs.fill(code)
     for name, notebook in notebooks.items():
         run = runs.find(name, code[name])
         _executed(env)[name] = (code[name], run["key"] if run else "")
@@ -129,7 +137,7 @@ def _offer_notebook(
     notebook = nbformat.read(executed, as_version=4)
     # What MyST-NB takes from its cache does not reach the notebook that it writes.
     code, _ = _executed(app.env).get(page, ([], ""))
-    if run := Runs(Path(app.srcdir)).find(page, code):
+    if run := _runs(app).find(page, code):
         _fill(notebook, run)
     notebook.metadata["language_info"] = LANGUAGE
     for number, cell in enumerate(notebook.cells):
