@@ -90,7 +90,7 @@ bench: $(READY)
 
 # After a change to pyproject.toml.
 lock:
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra audit --extra twin --universal --fork-strategy fewest \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra audit --extra twin --extra cluster --universal --fork-strategy fewest \
 	  --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean:

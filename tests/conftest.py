@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from dask.distributed import Client, LocalCluster
 
 from palmira.browser import browsing
 from palmira.printed import Printed
@@ -46,6 +47,13 @@ def reprinted():
         return Record(record.sheet, entries)
 
     return change
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A Dask cluster: a scheduler and two workers, each a process, on this machine."""
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as made, Client(made):
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -126,12 +126,12 @@ def test_blocks_hold_the_ratio_within_each_stratum():
 
 
 @pytest.mark.parametrize("study", ["analyses", "looks", "best"])
-def test_the_numbers_are_the_same_with_one_worker_two_and_threads(study):
+def test_the_numbers_are_the_same_with_one_worker_two_threads_and_a_cluster(study, cluster):
     asked = {"looks": {"study": looks, "fractions": (0.7,)},
              "best": {"study": best_subgroup, "factors": ((0.5, 0.5),)}}  # fmt: skip
     options = asked.get(study, {})
     runs = [simulate([BASE, ROUGH], 510, 3, workers=w, backend=b, **options)
-            for w, b in ((1, None), (2, None), (2, "threading"))]  # fmt: skip
+            for w, b in ((1, None), (2, None), (2, "threading"), (-1, "dask"))]  # fmt: skip
     for other in runs[1:]:
         pd.testing.assert_frame_equal(runs[0], other)
     assert runs[0].groupby("scenario")["trial"].nunique().eq(510).all()

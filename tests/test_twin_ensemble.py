@@ -6,6 +6,7 @@ from math import exp
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 
 from palmira.estimates import critical, two_sided_p
 from palmira.schedule import DAYS_PER_MONTH
@@ -130,7 +131,9 @@ def test_levels_have_the_printed_patients_and_events_and_medians_near_the_printe
     assert medians >= 4 * len(met) - 1
 
 
-def test_the_number_of_workers_changes_no_number(palmira):
+def test_neither_the_number_of_workers_nor_a_cluster_changes_a_number(palmira, cluster):
     one, two = (ensemble(palmira, "full", 3, workers, driven_from=0) for workers in (1, 2))
+    with parallel_config(backend="dask"):
+        assert ensemble(palmira, "full", 3, -1, driven_from=0) == one
     assert one == two and one["members"] == 3
     assert one["orderings"]["palbociclib"] > 1

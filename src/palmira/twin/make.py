@@ -36,8 +36,8 @@ from palmira.twin.store import read, write
 from palmira.twin.study_days import DAYS_PER_WEEK, ORIGIN, VISIT_WINDOW
 from palmira.twin.verify import checks, verify
 
-# Whole searches of which the best is kept, and rounds that improve it.
-ATTEMPTS, ROUNDS = 4, 9
+# Whole searches of which the best is kept, rounds that improve it, and room for their seeds.
+ATTEMPTS, ROUNDS, ROOM = 4, 5, 9
 SPARE = 10
 Tell = Callable[[str, float], None]
 
@@ -220,7 +220,7 @@ def _best(
 
 def _round(problem: Problem, found: pfs.Found, seed: int, k: int) -> pfs.Found:
     """All goals at once, hotter and cooler in turn, then each other factor's levels."""
-    effort, own = (pfs.POLISH, *pfs.HEATS[k % len(pfs.HEATS)]), seed * ROUNDS + k
+    effort, own = (pfs.POLISH, *pfs.HEATS[k % len(pfs.HEATS)]), seed * ROOM + k
     whole = pfs.polish(problem, found, own, effort, free=True)
     return min(whole, pfs.deal(problem, whole, own), key=lambda x: x.score)
 

@@ -55,9 +55,17 @@ class Found:
         return np.flatnonzero(self.costs[:-1] > 0)
 
     @property
-    def score(self) -> tuple[int, float]:
-        """How many goals are missed, and by how much in all; less is better."""
-        return len(self.missed), float(self.costs[:-1].sum())
+    def score(self) -> tuple[int, int, float]:
+        """How many goals of all patients are missed, how many in all, and by how much; less is
+        better."""
+        first = np.isin(self.missed, overall(self.goal)).sum()
+        return int(first), len(self.missed), float(self.costs[:-1].sum())
+
+
+def overall(goal: Goal) -> list[int]:
+    """Positions of the goals of all patients: curves, landmarks, their difference, hazard ratio."""
+    marks, gap, _, _, ratio, *_ = parts(len(goal.z))
+    return [0, 1, marks, marks + 1, gap, ratio]
 
 
 def weights(problem: Problem) -> Array:
@@ -181,7 +189,7 @@ def deal(problem: Problem, found: Found, seed: int) -> Found:
         goal = of_factor(found.goal, f)
         least = replace(found, costs=distances(problem, found.table, goal)).score
         for k, (steps, hot, cold) in enumerate(LEVELS):
-            if not least[0]:
+            if not least[1]:
                 break
             dealt, costs = improve(
                 problem, found.table, goal, found.frozen, w.copy(), steps, hot, cold, 10 * seed + k,
@@ -262,9 +270,8 @@ def _rounded(expected: Array, totals: NDArray[np.int64]) -> Array:
 
 def collisions(problem: Problem, found: Found) -> list[str]:
     """Ids of the targets of all patients that the search could not meet together."""
-    marks, gap, _, _, ratio, *_ = parts(len(problem.factors))
-    overall = {0, 1, marks, marks + 1, gap, ratio}
-    return [id for c in found.missed if int(c) in overall for id in problem.names[int(c)]]
+    first = overall(found.goal)
+    return [id for c in found.missed if int(c) in first for id in problem.names[int(c)]]
 
 
 def refuse(record: Record, problem: Problem, found: Found) -> None:
