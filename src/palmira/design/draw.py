@@ -6,7 +6,9 @@ All arrays have one row a trial and one column a patient; days are whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -118,28 +120,39 @@ def at_scans(trials: Trials, cutoff: Days | None = None) -> Observed:
     Source of the rule: FDA, Clinical Trial Endpoints for the Approval of Cancer Drugs, 2018.
     """
     end, entered = _end(trials, cutoff)
-    clear = (trials.scans < trials.event[..., None]).sum(axis=2)
-    shown = _scan(trials, clear)
-    seen_day = np.where(trials.fatal, trials.event, shown)
-    seen = seen_day <= end
-    done = np.minimum(clear, (trials.scans <= end[..., None]).sum(axis=2))
-    last = np.where(done > 0, _scan(trials, done - 1), 1)
-    return Observed(np.where(seen, seen_day, last), seen & entered, entered, done)
+    scans = np.broadcast_to(trials.scans, (*end.shape, trials.scans.shape[2]))
+    time, event, clear = np.empty_like(end), np.empty_like(entered), np.empty_like(end)
+    _date(scans, trials.event, trials.fatal, end, time, event, clear)
+    return Observed(time, event & entered, entered, clear)
+
+
+@nb.njit(cache=True, nogil=True)
+def _date(
+    scans: Any, event: Any, fatal: Any, end: Any, time: Any, seen: Any, clear: Any
+) -> None:  # fmt: skip
+    """Into ``time``, ``seen`` and ``clear`` what is known of each patient at the day ``end``."""
+    trials, n, count = scans.shape
+    for t in range(trials):
+        for i in range(n):
+            before = done = 0
+            for k in range(count):
+                before += scans[t, i, k] < event[t, i]
+                done += scans[t, i, k] <= end[t, i]
+            done = min(done, before)
+            day = event[t, i]
+            if not fatal[t, i]:
+                day = scans[t, i, before] if before < count else NEVER
+            seen[t, i], clear[t, i] = day <= end[t, i], done
+            if seen[t, i]:
+                time[t, i] = day
+            else:
+                time[t, i] = scans[t, i, done - 1] if done > 0 else 1
 
 
 def _end(trials: Trials, cutoff: Days | None) -> tuple[Days, Flags]:
     day = trials.cutoff if cutoff is None else cutoff
     room = day[:, None] - trials.entry
     return np.minimum(trials.left, room), room >= 0
-
-
-def _scan(trials: Trials, number: Days) -> Days:
-    """Day of the scan with this number from 0; beyond the last one a day never reached."""
-    count = trials.scans.shape[2]
-    scans = np.broadcast_to(trials.scans, (*number.shape, count))
-    place = np.clip(number, 0, count - 1)[..., None]
-    day = np.take_along_axis(scans, place, axis=2)[..., 0]
-    return np.where(number < count, day, NEVER)
 
 
 def sort_keys(observed: Observed, arm: Days, stratum: Days | None = None) -> Days:

@@ -90,8 +90,8 @@ class Dataset:
 
 def _cast(column: pd.Series, variable: Variable) -> pd.Series:
     if variable.type == "text":
-        texts = column.astype(object).where(column.notna(), "")
-        return texts.map({text: plain(str(text)) for text in texts.unique()}).astype(object)
+        texts = [x if isinstance(x, str) else "" if pd.isna(x) else str(x) for x in column]
+        return pd.Series([plain(x) for x in texts], column.index, dtype=object)
     if variable.type == "date":
         return pd.to_datetime(column).astype("datetime64[ns]")
     numbers = pd.to_numeric(column).astype("float64")
@@ -105,6 +105,8 @@ def plain(text: str) -> str:
 
     Raises ``ValueError`` for a character that has no such form.
     """
+    if text.isascii():
+        return text
     for character, replacement in ASCII.items():
         text = text.replace(character, replacement)
     if not text.isascii():
