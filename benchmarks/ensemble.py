@@ -1,15 +1,15 @@
 """Cost of the ensemble on one worker and on two: python benchmarks/ensemble.py."""
 
-import platform
 import time
 
 from joblib import Parallel, delayed
 
+from palmira.measured import keep
 from palmira.record import published
 from palmira.twin.ensemble import SEED, drawn, pushes
 from palmira.twin.members import RATE, Setting, drive, setting
 
-MEMBERS, PUSHES = 8, 8
+MEMBERS, PUSHES = 16, 16
 
 
 def wall(made: Setting, workers: int) -> tuple[float, float]:
@@ -25,13 +25,16 @@ def wall(made: Setting, workers: int) -> tuple[float, float]:
         return middle - start, time.perf_counter() - middle
 
 
-if __name__ == "__main__":
-    print(f"Python {platform.python_version()}, {platform.machine()}")
+def main() -> None:
     start = time.perf_counter()
     made = setting(published("palmira"), "full", SEED)
     print(f"orders of the smaller arm, with compiling: {time.perf_counter() - start:.1f} s")
-    for workers in (1, 2):
-        members, driven = wall(made, workers)
-        print(
-            f"{workers} workers: {MEMBERS} members {members:.1f} s, {PUSHES} driven {driven:.1f} s"
-        )
+    (one, one_driven), (two, two_driven) = (wall(made, workers) for workers in (1, 2))
+    keep("ensemble", ["What", "Seconds, 1 worker", "Seconds, 2 workers", "Times as fast"], [
+        ["One member", one / MEMBERS, two / MEMBERS, one / two],
+        ["One driven member", one_driven / PUSHES, two_driven / PUSHES, one_driven / two_driven],
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

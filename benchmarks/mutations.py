@@ -17,8 +17,8 @@ from joblib import Parallel, delayed
 from pydantic import ValidationError
 
 from palmira.audit import QUICK, audit
-from palmira.entries import expand
-from palmira.record import DATA, Record, _cross_check, _read, published
+from palmira.measured import keep
+from palmira.record import DATA, Record, checked, published, read_yaml
 from palmira.schema import RecordError, Sheet
 from palmira.twin.store import read
 from palmira.twin.verify import beyond, verify
@@ -69,9 +69,7 @@ def verdicts(record: Record) -> Counter[tuple[str, ...]]:
 def caught(data: dict[str, Any], base: dict[str, Any], place: Place, digit: str) -> set[str]:
     """The ways in which one slip is caught."""
     try:
-        sheet = Sheet.model_validate(changed(data, place, digit))
-        record = Record(sheet, expand(sheet))
-        _cross_check(record)
+        record = checked(Sheet.model_validate(changed(data, place, digit)))
     except (ValidationError, RecordError, ValueError):
         return {WAYS[0]}
     found = set()
@@ -91,7 +89,7 @@ def caught(data: dict[str, Any], base: dict[str, Any], place: Place, digit: str)
 def main() -> None:
     """Make the slips and print what catches them."""
     text = (DATA / "published" / "palmira.yaml").read_text("utf-8")
-    data, palmira = _read(text), published("palmira")
+    data, palmira = read_yaml(text), published("palmira")
     rows = verify(read(DATA / "twin" / "full"), palmira, "full")
     held = rows[(rows["within"] == "yes") & (rows["group"] != "Dates")].set_index("id")
     with SECOND.open(encoding="utf-8", newline="") as file:
@@ -107,13 +105,17 @@ def main() -> None:
         old = (row[key][i] if key == "values" else row[key])[c]
         jobs.append((place, str(rng.choice([d for d in "0123456789" if d != old]))))
     found = Parallel(-1)(delayed(caught)(data, base, *job) for job in jobs)
-    print(f"{MUTATIONS} of {len(of_paper)} printed digits changed, one at a time")
-    for way in WAYS:
-        alone = sum(ways == {way} for ways in found)
-        print(f"  {way}: {sum(way in ways for ways in found)} caught, {alone} by nothing else")
-    print(f"caught: {sum(bool(ways) for ways in found)} of {MUTATIONS}")
+    rows: list[list[str | int | None]] = [
+        [f"By {way}", sum(way in ways for ways in found), sum(ways == {way} for ways in found)]
+        for way in WAYS
+    ]
     without = sum(bool(ways - {WAYS[1]}) for ways in found)
-    print(f"caught without the second entry: {without} of {MUTATIONS}")
+    rows += [
+        ["By any", sum(bool(ways) for ways in found), None],
+        ["By any but the second entry", without, None],
+        [f"Changed, of {len(of_paper):,} printed digits", MUTATIONS, None],
+    ]
+    keep("mutations", ["One digit changed at random: caught", "Slips", "By nothing else"], rows)
     for job, ways in zip(jobs, found, strict=True):
         if not ways:
             b, r, *_ = job[0]

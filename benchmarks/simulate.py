@@ -21,13 +21,12 @@ import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 from lifelines import CoxPHFitter
 from lifelines.statistics import logrank_test
-from rich.console import Console
-from rich.table import Table
 
 from palmira.design import kernels
 from palmira.design.draw import at_scans, draw, sort_keys
 from palmira.design.scenario import of_record
 from palmira.design.simulate import simulate
+from palmira.measured import keep
 from palmira.record import published
 from palmira.survival import PRECISE
 
@@ -130,21 +129,22 @@ def main() -> None:
         f"This package: {own:.3f} CPU s for all (first call, with compilation or its cache: "
         f"{first:.1f} s)"
     )
-    table = Table(
-        "peer", "trials", "CPU ms a trial", "times as long", "wanted", "largest difference"
-    )
+    rows: list[list[str | float | int | None]] = []
     for name, (seconds, values, same) in peers.items():
         gap = np.abs(values - same[: len(values)]).max()
         verdict = "within" if gap <= AGREE else "beyond"
-        table.add_row(name, f"{len(values):,}", f"{1000 * seconds:.3f}",
-                      f"{seconds / (own / TRIALS):,.0f}", f"{WANTED[name]:,}",
-                      f"{gap:.1e} ({verdict} {AGREE:g})")  # fmt: skip
-    Console(width=130).print(table)
+        ratio = seconds / (own / TRIALS)
+        rows.append([name, 1000 * seconds, ratio, WANTED[name], f"{gap:.1e} ({verdict} {AGREE:g})"])
     one, two = scaling(scenario, 1), scaling(scenario, 2)
     pd.testing.assert_frame_equal(one[1], two[1])
-    print(
-        f"{3 * TRIALS:,} trials drawn and analyzed in three ways: 1 worker {one[0]:.1f} s, 2 "
-        f"workers {two[0]:.1f} s ({one[0] / two[0]:.2f} times as fast), the same numbers"
+    alone = 1000 * one[0] / (3 * TRIALS)
+    rows += [
+        ["this package", 1000 * own / TRIALS, 1, None, ""],
+        ["this package, drawn and analyzed in three ways, 1 worker", alone, None, None, ""],
+        ["  2 workers: times as fast", None, one[0] / two[0], None, "the same numbers"],
+    ]
+    keep(
+        "simulation", ["What", "ms a trial", "Times as long", "Wanted", "Largest difference"], rows
     )
 
 

@@ -1,15 +1,12 @@
 """PALMIRA's record, as it stands and with something changed; the built site in a browser."""
 
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from dask.distributed import Client, LocalCluster
 
-from palmira.browser import browsing
+from palmira.browser import browsing, serving
 from palmira.printed import Printed
 from palmira.record import DATA, Record, load, published
 
@@ -67,18 +64,8 @@ def browser():
 def site():
     """The address of the built site on a server of its own."""
     assert (BUILT / "index.html").exists(), "build the book first: make book"
-    handler = partial(Quiet, directory=str(BUILT))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, *words):
-        pass
+    with serving(BUILT) as address:
+        yield address
 
 
 @pytest.fixture(params=["server", "disk"])

@@ -1,10 +1,11 @@
 """Every page in a real browser: wide and narrow, light and dark, without errors or strangers."""
 
-import gzip
 import json
 from pathlib import Path
 
 import pytest
+
+from palmira.browser import first_visit
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
@@ -16,7 +17,6 @@ HOME = "notebooks/intro.html"
 # Bytes of a first visit as a static host sends them, compressed.
 LIGHTEST, LIGHT = 500_000, 900_000
 EXPLORING = {"explorers"}
-PACKED = {".woff2", ".png", ".zip", ".ico"}
 
 
 def pages():
@@ -75,15 +75,7 @@ def test_the_darkest_and_widest_home_page_has_no_violation_either(browser, site)
 
 @pytest.mark.parametrize("page", pages())
 def test_a_first_visit_is_light(browser, site, page):
-    tab, asked, _ = opened(browser, site, page)
-    tab.wait_for_load_state("networkidle")
-    total = 0
-    for url in dict.fromkeys(u.partition("#")[0].partition("?")[0] for u in asked):
-        path = SITE / url.removeprefix(f"{site}/")
-        if path.is_file():
-            raw = path.read_bytes()
-            total += len(raw if path.suffix in PACKED else gzip.compress(raw, 6))
-    tab.context.close()
+    total = first_visit(browser, SITE, site, page)
     if Path(page).stem not in EXPLORING:
         assert total < (LIGHTEST if page == HOME else LIGHT), (page, total)
 

@@ -10,9 +10,10 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from palmira.record import DATA, parse
+from palmira.schema import Strict
 
 APPRAISAL = DATA / "teaching" / "appraisal.yaml"
 # The items of CONSORT 2025, in its order.
@@ -35,11 +36,7 @@ MEANINGS: dict[Told, str] = {
 Judgment = Literal["low", "some concerns", "high"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Placed(_Model):
+class _Placed(Strict):
     place: str | None = Field(description="sections of the article, with semicolons between")
 
     @field_validator("place")
@@ -82,7 +79,7 @@ class Attribute(_Placed):
     why: str
 
 
-class Appraisal(_Model):
+class Appraisal(Strict):
     """All of it. ``outcomes`` holds a judgment for each domain but the overall one."""
 
     consort: list[Item]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 VARIABLE = "CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OPEN: list[Browser] = []
+# Files that a static host sends as they are, for they are compressed already.
+PACKED = {".woff2", ".png", ".zip", ".ico"}
 
 
 class NoBrowserError(Exception):
@@ -52,3 +58,37 @@ def browsing() -> Iterator[Browser]:
         finally:
             OPEN.clear()
             browser.close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address of a folder on a server of its own, on this machine only."""
+    handler = partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def first_visit(browser: Browser, folder: Path, address: str, page: str) -> int:
+    """Bytes that a page of ``folder``, served at ``address``, asks for with an empty cache, as a
+    static host sends them (gzip)."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    tab, asked = context.new_page(), []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(f"{address}/{page}", wait_until="networkidle")
+    context.close()
+    total = 0
+    for url in dict.fromkeys(u.partition("#")[0].partition("?")[0] for u in asked):
+        path = folder / url.removeprefix(f"{address}/")
+        if path.is_file():
+            raw = path.read_bytes()
+            total += len(raw if path.suffix in PACKED else gzip.compress(raw, 6))
+    return total

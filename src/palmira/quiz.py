@@ -13,24 +13,20 @@ from html import escape
 from pathlib import Path
 
 from IPython.display import HTML, display
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from palmira.exhibits import MINUS
 from palmira.ledger import LedgerEntry
 from palmira.readings import NAMES, reading
 from palmira.record import DATA, Record, parse
-from palmira.schema import ID_PATTERN, RecordError
+from palmira.schema import ID_PATTERN, RecordError, Strict
 
 QUIZ = DATA / "teaching" / "quiz.yaml"
 BLANK = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*))?\}")
 FROM_LEDGER = ("recomputed", "verdict")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Option(_Model):
+class Option(Strict):
     """An answer with the reason why it is right or not."""
 
     text: str = Field(min_length=1)
@@ -38,7 +34,7 @@ class Option(_Model):
     why: str = Field(min_length=1)
 
 
-class Question(_Model):
+class Question(Strict):
     """A question with its options, one of them right, and the ledger entries that it rests on."""
 
     id: str = Field(pattern=ID_PATTERN)
@@ -53,7 +49,7 @@ class Question(_Model):
         return self
 
 
-class _Sheet(_Model):
+class _Sheet(Strict):
     questions: list[Question] = Field(min_length=1)
 
 

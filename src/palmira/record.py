@@ -172,7 +172,7 @@ MENDS = {
 }
 
 
-def _read(text: str) -> Any:
+def read_yaml(text: str) -> Any:
     """The data of a YAML text. Raises ``yaml.YAMLError``, also for a key that stands twice."""
     loader = LOADER(text)
     try:
@@ -209,7 +209,7 @@ def parse(path: str | Path, model: type[Model]) -> Model:
     """
     path = Path(path)
     try:
-        data = _read(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecordError(
             f"{path}: cannot be read ({error.strerror}). Mend: check the path."
@@ -229,15 +229,20 @@ def parse(path: str | Path, model: type[Model]) -> Model:
         raise RecordError(f"{path}: {_where(first, data) or 'the file'}: {what}.") from None
 
 
+def checked(sheet: Sheet) -> Record:
+    """The record of a sheet. Raises ``RecordError`` naming entry and mend."""
+    record = Record(sheet, expand(sheet))
+    _cross_check(record)
+    return record
+
+
 def load(path: str | Path) -> Record:
     """Read and check a record. Raises ``RecordError`` naming file, entry and mend."""
     sheet = parse(path, Sheet)
     try:
-        record = Record(sheet, expand(sheet))
-        _cross_check(record)
+        return checked(sheet)
     except RecordError as error:
         raise RecordError(f"{Path(path)}: {error}") from None
-    return record
 
 
 def published(trial: str) -> Record:

@@ -13,11 +13,13 @@ class RecordError(ValueError):
     """A record that cannot be used; the message names the file, the entry and the mend."""
 
 
-class _Model(BaseModel):
+class Strict(BaseModel):
+    """A part of a file: no key that it does not know, and no change afterwards."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Attributes(_Model):
+class Attributes(Strict):
     """What a number is about. A row's say wins over its column's, and that over the block's."""
 
     cell: str | None = Field(None, description="layout of the cell, a key of palmira.printed.CELLS")
@@ -45,14 +47,14 @@ class Attributes(_Model):
     confidence: str | None = Field(None, description="how surely it was seen, a key of confidences")
 
 
-class Repair(_Model):
+class Repair(Strict):
     """A cell that was damaged in the text at hand: what was read, and why it is now otherwise."""
 
     read: str
     because: str
 
 
-class Version(_Model):
+class Version(Strict):
     """Another source's version of the same row, kept beside the chosen one."""
 
     values: list[str | None]
@@ -116,12 +118,12 @@ class Block(Attributes):
     rows: list[Row]
 
 
-class Arm(_Model):
+class Arm(Strict):
     label: str
     role: Literal["experimental", "control", "total", "other"]
 
 
-class Source(_Model):
+class Source(Strict):
     cite: str
     doi: str | None = None
     pmid: str | None = None
@@ -130,7 +132,7 @@ class Source(_Model):
     seen: str | None = None
 
 
-class Sheet(_Model):
+class Sheet(Strict):
     """The whole file."""
 
     trial: str

@@ -8,13 +8,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from palmira.entries import Entry
 from palmira.ledger import LedgerEntry
 from palmira.readings import reading
 from palmira.record import DATA, Record, parse
-from palmira.schema import RecordError
+from palmira.schema import RecordError, Strict
 from palmira.subgroups import subgroups
 
 # {id}, {id=kind} or {name}; a role such as {ref}`efficacy` is none of them.
@@ -23,18 +23,14 @@ QUESTIONS, SCRIPTS = DATA / "teaching" / "questions.yaml", DATA / "teaching" / "
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Wrong(_Model):
+class Wrong(Strict):
     """An answer that is often given, and what is wrong with it."""
 
     says: Text
     because: Text
 
 
-class Question(_Model):
+class Question(Strict):
     """A question for the room. ``rests_on`` are the ids of the printed numbers that its expected
     answer stands on; ``settled_by`` are labels of exhibits, ``read`` is a chapter."""
 
@@ -58,11 +54,11 @@ class Question(_Model):
         return [(m[1], m[2] or "") for t in self.texts for m in SLOT.finditer(t) if "." in m[1]]
 
 
-class _Questions(_Model):
+class _Questions(Strict):
     questions: list[Question]
 
 
-class Step(_Model):
+class Step(Strict):
     """A part of the meeting: what is done, what is opened (in MyST), what is asked, and its minutes
     by the length of the script (absent where the script leaves it out)."""
 
@@ -73,7 +69,7 @@ class Step(_Model):
     minutes: dict[int, Annotated[int, Field(gt=0)]]
 
 
-class Scripts(_Model):
+class Scripts(Strict):
     """The scripts by their length in minutes."""
 
     lengths: list[int]

@@ -1,0 +1,132 @@
+"""Time the book's build against its peers, in one run: python benchmarks/build.py.
+
+Wall time on a copy of the checkout, libraries in place, nothing else running: this book's build
+(cold, with nothing changed, with one chapter edited, with one helper edited); plain Jupyter Book of
+the same chapters, without our extension; nbconvert of the same chapters, one kernel each; and the
+floor, all chapters as plain Python in one process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from palmira.measured import keep
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+EXTENSION = "      - palmira.booksite\n"
+OURS = [BIN / "jupyter-book", "build", ".", "--warningiserror", "--keep-going", "--nitpick", "-q"]
+PLAIN = [BIN / "jupyter-book", "build", ".", "-q"]
+EDITED, HELPER = "efficacy", "src/palmira/figures/efficacy.py"
+FENCE = "```{code-cell} ipython3\n:tags: [remove-cell]\n"
+FLOOR = """
+import os, sys
+from pathlib import Path
+from myst_nb.core.read import read_myst_markdown_notebook
+from palmira.execution import outputs_of
+os.chdir("notebooks")
+for path in sorted(Path().glob("*.md")):
+    cells = read_myst_markdown_notebook(path.read_text("utf-8"), path=path).cells
+    if outputs_of([c.source for c in cells if c.cell_type == "code"]) is None:
+        sys.exit(f"{path} fails")
+"""
+
+
+def copy(folder: Path, name: str) -> Path:
+    """The files that git knows, as they stand, in a folder of their own."""
+    target = folder / name
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
+    for file in filter(None, listed.stdout.decode().split("\0")):
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, target / file)
+    return target
+
+
+def timed(command: list[Path | str], folder: Path) -> tuple[float, float]:
+    """Wall and CPU seconds of a command that must succeed."""
+    own = {"PYTHONPATH": str(folder / "src"), "NUMBA_CACHE_DIR": str(folder / "_build/.numba"),
+           "PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "JUPYTER_PREFER_ENV_PATH": "1",
+           "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{command} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"{wall:7.1f} s {cpu:7.1f} CPU s  {' '.join(str(c) for c in command)[-90:]!r}", flush=True
+    )
+    return wall, cpu
+
+
+def runs(folder: Path) -> dict[str, float]:
+    """Seconds of each kept run of a chapter."""
+    kept = (folder / "_build" / ".executed").glob("*/*.json")
+    return {str(path): json.loads(path.read_text("utf-8"))["seconds"] for path in kept}
+
+
+def edit_chapter(folder: Path) -> None:
+    """A comment in the first cell of a chapter."""
+    path = folder / "notebooks" / f"{EDITED}.md"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(FENCE, f"{FENCE}# edited\n", 1), "utf-8")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as beside:
+        ours, plain = copy(Path(beside), "ours"), copy(Path(beside), "plain")
+        config = plain / "_config.yml"
+        text = config.read_text("utf-8")
+        assert EXTENSION in text
+        config.write_text(text.replace(EXTENSION, ""), "utf-8")
+
+        cold, _ = timed(OURS, ours)
+        chapters = runs(ours)
+        same, _ = timed(OURS, ours)
+        edit_chapter(ours)
+        edited, _ = timed(OURS, ours)
+        own = sum(s for path, s in runs(ours).items() if path not in chapters)
+        before = runs(ours)
+        helper = ours / HELPER
+        helper.write_text(helper.read_text("utf-8") + "\n# edited\n", "utf-8")
+        helped, _ = timed(OURS, ours)
+        again = {path: s for path, s in runs(ours).items() if path not in before}
+
+        peer_cold, _ = timed(PLAIN, plain)
+        peer_same, _ = timed(PLAIN, plain)
+        edit_chapter(plain)
+        peer_edited, _ = timed(PLAIN, plain)
+        shutil.rmtree(plain / "_build" / ".numba", ignore_errors=True)
+        timed([BIN / "jupytext", "--quiet", "--to", "ipynb",
+               *sorted((plain / "notebooks").glob("*.md"))], plain)  # fmt: skip
+        notebooks = sorted((plain / "notebooks").glob("*.ipynb"))
+        converted, _ = timed([BIN / "jupyter", "nbconvert", "--to", "notebook", "--execute",
+                              "--output-dir", "_build/converted", *notebooks], plain)  # fmt: skip
+        shutil.rmtree(plain / "_build" / ".numba", ignore_errors=True)
+        floor, floor_cpu = timed([sys.executable, "-c", FLOOR], plain)
+    keep("build", ["What", "Seconds", "Plain Jupyter Book", "Ratio"], [
+        ["Cold: every chapter runs", cold, peer_cold, cold / peer_cold],
+        ["Nothing changed", same, peer_same, same / peer_same],
+        ["One chapter edited", edited, peer_edited, edited / peer_edited],
+        ["  of this, its own run", own, None, None],
+        [f"One helper edited, {len(again)} of {len(chapters)} chapters run again",
+         helped, None, None],
+        ["  of this, their own runs", sum(again.values()), None, None],
+        ["nbconvert, each chapter in a kernel of its own", converted, peer_cold,
+         converted / peer_cold],
+        ["Floor: all chapters in one process", floor, peer_cold, floor / peer_cold],
+        ["  its CPU seconds, with the compiling", floor_cpu, None, None],
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
