@@ -17,6 +17,13 @@ HOME = "notebooks/intro.html"
 # Bytes of a first visit as a static host sends them, compressed.
 LIGHTEST, LIGHT = 500_000, 900_000
 EXPLORING = {"explorers"}
+# Tables without a caption, or a heading just above; header cells that do not say what they head.
+UNCLEAR = """[...document.querySelectorAll("main table:not(.indextable)")].filter(t => {
+  const box = t.closest(".pst-scrollable-table-container") || t;
+  const above = box.previousElementSibling;
+  const headed = t.caption || above?.matches("h2, h3, h4") || above?.matches(":has(> strong)");
+  return !headed || [...t.querySelectorAll("th")].some(h => !h.scope) || !t.querySelector("th");
+}).map(t => t.textContent.trim().slice(0, 60))"""
 
 
 def pages():
@@ -61,6 +68,7 @@ def test_a_page_stands_in_every_width_and_mode(browser, site, page):
             assert wide <= 0, (*where, wide)
             nameless = "[...document.images].filter(i => !i.alt.trim()).map(i => i.src)"
             assert tab.evaluate(nameless) == [], where
+            assert tab.evaluate(UNCLEAR) == [], where
             if (width, mode) in ((1280, "light"), (390, "dark")):
                 assert violations(tab) == [], where
             tab.context.close()
@@ -132,4 +140,31 @@ def test_the_home_page_is_walked_by_keyboard(browser, site):
     tab.keyboard.press("Tab")
     tab.keyboard.press("Tab")
     assert tab.evaluate(outlined) != "none"
+    tab.context.close()
+
+
+def test_a_chapter_is_read_by_keyboard(browser, site):
+    tab, _, complaints = opened(browser, site, "notebooks/efficacy.html")
+
+    def tab_to(selector):
+        for _ in range(200):
+            tab.keyboard.press("Tab")
+            if tab.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+        raise AssertionError(selector)
+
+    tab_to("main details.hide > summary")
+    code = tab.locator("details.hide").first.locator("pre").first
+    tab.keyboard.press("Enter")
+    assert code.is_visible()
+    tab.keyboard.press("Enter")
+    assert not code.is_visible()
+    tab_to("main a.download")
+    with tab.expect_download() as waiting:
+        tab.keyboard.press("Enter")
+    assert waiting.value.suggested_filename.endswith(".csv")
+    tab_to("main a[href*='glossary']")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/glossary.html#*")
+    assert complaints == []
     tab.context.close()

@@ -38,6 +38,8 @@ MENDS = {
     '<div class="pst-scrollable-table-container">':
         '<div class="pst-scrollable-table-container" tabindex="0">',
     '<summary aria-label="Toggle hidden content">': "<summary>",
+    '<th class="head': '<th scope="col" class="head',
+    '<th class="stub': '<th scope="row" class="stub',
     ' role="doc-biblioentry"': ' role="listitem"',  # the other is deprecated
 }  # fmt: skip
 # What the theme brings and no page uses.
@@ -153,7 +155,7 @@ def _mend_body(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Boxes that scroll are reached by keyboard, folds are named by what they show (WCAG 2.1.1,
-    2.5.3), roles are those in use, and the place of a picture that loads late is kept."""
+    2.5.3), header cells say what they head (1.3.1), roles are those in use, and the place of a picture that loads late is kept."""
     for old, new in MENDS.items():
         if context.get("body"):
             context["body"] = context["body"].replace(old, new)

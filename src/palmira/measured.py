@@ -78,15 +78,31 @@ def load(file: Path = FILE) -> dict[str, dict[str, Any]]:
     return found
 
 
-def table(name: str, caption: str) -> str:
+def table(name: str, caption: str, file: Path = FILE) -> str:
     """What is kept under ``name`` as a table in MyST, with date and machine below it. Raises
     ``RecordError`` where nothing is."""
-    found = load()
+    found = load(file)
     if name not in found:
-        raise RecordError(f"{FILE}: nothing of {name!r}. {MEND}")
+        raise RecordError(f"{file}: nothing of {name!r}. {MEND}")
     one = found[name]
     lines = [f":::{{list-table}} {caption}", f":name: bench-{name}", ":header-rows: 1", ""]
     for row in (one["columns"], *one["rows"]):
         lines += [f"{'* -' if k == 0 else '  -'} {cell.strip()}" for k, cell in enumerate(row)]
     said = f"Measured on {one['date']}: {one['machine']}, Python {one['python']}."
     return "\n".join([*lines, ":::", "", said])
+
+
+def facts(file: Path = FILE) -> dict[str, str]:
+    """What the prose of the page tells. Raises ``RecordError`` where a table lacks a line."""
+    found = load(file)
+    try:
+        build, slips = found["build"]["rows"], found["mutations"]["rows"]
+        again = next(row[0] for row in build if row[0].startswith("One helper"))
+        return {
+            "bench_cold": next(row[3] for row in build if row[0].startswith("Cold")),
+            "bench_again": again.partition(", ")[2].partition(" chapters")[0],
+            "bench_without": next(row[1] for row in slips if "but the second" in row[0]),
+            "bench_slips": next(row[1] for row in slips if row[0].startswith("Changed")),
+        }
+    except (KeyError, StopIteration):
+        raise RecordError(f"{file}: a line of the tables is missing. {MEND}") from None

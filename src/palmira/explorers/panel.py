@@ -149,7 +149,8 @@ class Explorer:
             rows += f'<tr><th scope="row">{escape(label)}</th>{cells}</tr>'
         return (
             '<div class="explorer-readout" tabindex="0" role="region" aria-label="Numbers at this '
-            f'setting"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+            'setting"><table><caption class="visually-hidden">Numbers at this setting</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
 
     def _json(self) -> str:
