@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from palmira.measured import load as load_measured
 from palmira.record import DATA, load
 from palmira.schema import RecordError
+from palmira.selftest.study import load_result
+from palmira.twin.spread import provenance, spreads
+from palmira.twin.store import read
 
 PALMIRA = (DATA / "published" / "palmira.yaml").read_text(encoding="utf-8")
 SMALL = Path(__file__).parent / "small_record.yaml"
+ROOT = Path(__file__).parents[1]
 LEAST = ("randomized", "pfs.events", "pfs.median")
 FIRST = "id: randomized.et, label: Patients randomly assigned, cell: n, arm: et"
 
@@ -74,6 +80,30 @@ def test_a_file_of_bytes_or_a_folder_is_refused(tmp_path):
     refusal(tmp_path / "folder.yaml")
 
 
+@pytest.mark.parametrize("reader", [load, load_measured, load_result, provenance, spreads])
+def test_what_cannot_be_read_is_named_with_the_mend(tmp_path, reader):
+    path = tmp_path / "file"
+    with pytest.raises(RecordError, match=r"file: .*Mend:"):
+        reader(path)
+    path.symlink_to(path)  # as unreadable for root as for others
+    with pytest.raises(RecordError, match=r"file: .*Mend:"):
+        reader(path)
+    path.unlink()
+    path.write_bytes(b"\xff\x00{")
+    with pytest.raises(RecordError, match=r"file.*Mend:"):
+        reader(path)
+
+
+@pytest.mark.parametrize("name", ["adsl", "adtte", "adrs", "adae"])
+def test_a_twin_with_a_file_that_cannot_be_read_is_refused(tmp_path, name):
+    shutil.copytree(DATA / "twin" / "neutral", tmp_path / "twin")
+    path = tmp_path / "twin" / f"{name}.csv"
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(RecordError, match=rf"{name}\.csv: cannot be read.*Mend:"):
+        read(tmp_path / "twin")
+
+
 def killed(command, seconds, **settings):
     """Start a program in a group of its own and kill all of it after a while."""
     process = subprocess.Popen(
@@ -102,3 +132,53 @@ def test_a_twin_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tmp
     subprocess.run([*command, out], check=True, capture_output=True)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == files
     assert {p.name for p in tmp_path.iterdir()} == {"out", "whole", "record.yaml"}
+
+
+PAGE = """\
+---
+jupytext: {{formats: 'md:myst', text_representation: {{extension: .md, format_name: myst}}}}
+kernelspec: {{display_name: Python 3, language: python, name: python3}}
+---
+
+# {title}
+
+```{{code-cell}} ipython3
+from palmira.prose import say
+from palmira.record import published
+say(f"{{len(published('{trial}').entries)}} numbers")
+```
+"""
+
+
+def test_a_build_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tmp_path):
+    moments, book = random.Random(2027), tmp_path / "book"
+    (book / "notebooks").mkdir(parents=True)
+    shutil.copytree(ROOT / "book", book / "book", ignore=lambda _, names: [
+        n for n in names if n.endswith((".md", "slides.yaml"))])  # fmt: skip
+    shutil.copy(ROOT / "_config.yml", book)
+    shutil.copy(ROOT / "requirements.lock", book)
+    (book / "_toc.yml").write_text("format: jb-book\nroot: notebooks/palmira\nchapters:\n"
+                                   "- file: notebooks/pace\n", "utf-8")  # fmt: skip
+    for trial in ("palmira", "pace"):
+        page = PAGE.format(title=trial.upper(), trial=trial)
+        (book / "notebooks" / f"{trial}.md").write_text(page, "utf-8")
+    whole = tmp_path / "whole"
+    shutil.copytree(book, whole)
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-q", "-W"]
+
+    def files(of):
+        site = of / "_build" / "html"
+        return {p.relative_to(site).as_posix(): p.read_bytes() for p in site.rglob("*")
+                if p.is_file() and p.name not in (".buildinfo", "projectid.txt")}  # fmt: skip
+
+    start = time.monotonic()
+    subprocess.run(command, cwd=whole, check=True, capture_output=True)
+    lasts = time.monotonic() - start
+    for _ in range(3):
+        killed(command, moments.uniform(0, lasts), cwd=book)
+    subprocess.run(command, cwd=book, check=True, capture_output=True)
+    one, other = files(whole), files(book)
+    assert set(one) == set(other)
+    assert [name for name in one if one[name] != other[name]] == []
+    assert "numbers" in other["notebooks/palmira.html"].decode()
+    assert list((book / "_build").rglob("*.new")) == []

@@ -155,7 +155,8 @@ def _mend_body(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Boxes that scroll are reached by keyboard, folds are named by what they show (WCAG 2.1.1,
-    2.5.3), header cells say what they head (1.3.1), roles are those in use, and the place of a picture that loads late is kept."""
+    2.5.3), header cells say what they head (1.3.1), roles are those in use, and the place of a
+    picture that loads late is kept."""
     for old, new in MENDS.items():
         if context.get("body"):
             context["body"] = context["body"].replace(old, new)

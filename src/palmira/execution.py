@@ -84,6 +84,8 @@ class Runs:
         """Run the chapters (name: code) of which no kept run holds, as many at a time as there are
         processors. One that fails, or lasts longer than ``LIMIT``, leaves nothing; nor does any
         where processes cannot be forked."""
+        for half in (self.root / FOLDER).glob("*/*.new"):
+            half.unlink(missing_ok=True)  # of a build that was killed
         missing = {name: code for name, code in chapters.items() if not self.find(name, code)}
         if missing and hasattr(os, "fork"):
             told = json.dumps([missing, *libraries])

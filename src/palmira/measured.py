@@ -13,12 +13,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from palmira.files import read_json
 from palmira.record import DATA
 from palmira.schema import RecordError
 
 FILE = DATA / "benchmarks.json"
 Cell = str | int | float | None
-MEND = "Mend: run make bench, which writes it anew."
+MEND = "run make bench, which writes it anew."
 
 
 def keep(
@@ -65,16 +66,14 @@ def shown(cell: Cell) -> str:
 
 def load(file: Path = FILE) -> dict[str, dict[str, Any]]:
     """All that is kept, by name. Raises ``RecordError`` for a file that is missing or spoiled."""
+    found = read_json(file, MEND)
     try:
-        found: dict[str, dict[str, Any]] = json.loads(file.read_text("utf-8"))
         for name, one in found.items():
             widths = {len(row) for row in one["rows"]} | {len(one["columns"])}
             if len(widths) != 1 or not one["rows"]:
-                raise RecordError(f"{file}: {name}: not a table. {MEND}")
-    except OSError as error:
-        raise RecordError(f"{file}: cannot be read ({error.strerror}). {MEND}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError(f"{file}: not what the scripts write ({error}). {MEND}") from None
+                raise RecordError(f"{file}: {name}: not a table. Mend: {MEND}")
+    except (KeyError, TypeError) as error:
+        raise RecordError(f"{file}: not what the scripts write ({error}). Mend: {MEND}") from None
     return found
 
 
@@ -83,7 +82,7 @@ def table(name: str, caption: str, file: Path = FILE) -> str:
     ``RecordError`` where nothing is."""
     found = load(file)
     if name not in found:
-        raise RecordError(f"{file}: nothing of {name!r}. {MEND}")
+        raise RecordError(f"{file}: nothing of {name!r}. Mend: {MEND}")
     one = found[name]
     lines = [f":::{{list-table}} {caption}", f":name: bench-{name}", ":header-rows: 1", ""]
     for row in (one["columns"], *one["rows"]):
@@ -105,4 +104,4 @@ def facts(file: Path = FILE) -> dict[str, str]:
             "bench_slips": next(row[1] for row in slips if row[0].startswith("Changed")),
         }
     except (KeyError, StopIteration):
-        raise RecordError(f"{file}: a line of the tables is missing. {MEND}") from None
+        raise RecordError(f"{file}: a line of the tables is missing. Mend: {MEND}") from None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from palmira.audit import QUICK, Check, audit
+from palmira.files import read_json
 from palmira.proportions import clopper_pearson
 from palmira.record import DATA, Record
 from palmira.selftest.errors import ERRORS, Case, Planted, plant
@@ -204,8 +205,7 @@ def _missed(papers: list[Outcome], error: str) -> list[str]:
 
 def load_result(path: Path = OUTPUT) -> dict[str, Any]:
     """The kept result of the full run."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    return read_json(path, "run the selftest again (make selftest).")
 
 
 def save(result: dict[str, Any], path: Path = OUTPUT) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palmira.files import read_json
 from palmira.record import DATA
 
 Array = NDArray[np.float64]
@@ -73,17 +73,13 @@ PARTS = ("low", "high", "pushed_low", "pushed_high")
 
 def spreads(path: Path = ENSEMBLE) -> dict[str, Spread]:
     """The ensemble of each scale ("full", "neutral")."""
-    return {scale: _spread(sheet) for scale, sheet in _read(path).items()}
+    sheets = read_json(path, "make the ensemble again (make ensemble).")
+    return {scale: _spread(sheet) for scale, sheet in sheets.items()}
 
 
 def provenance(path: Path = PROVENANCE) -> dict[str, dict[str, Any]]:
     """Seed, scale and minutes of each committed twin, by scale."""
-    return _read(path)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    sheet: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return sheet
+    return read_json(path, "make the twins again (make twin).")
 
 
 def _spread(sheet: dict[str, Any]) -> Spread:
