@@ -1,5 +1,7 @@
 """Exhibits: a picture or table carries its class, its alt text and its data wherever it goes."""
 
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -61,6 +63,12 @@ def test_a_table_has_a_header_cell_for_each_row_and_column_and_escapes_its_text(
     assert html.count('scope="col"') == 2
     assert html.count('scope="row"') == len(cells)
     assert "Row &amp; more" in html
+
+
+def test_a_column_of_sentences_is_told_apart_from_one_of_words_and_one_of_numbers():
+    frame = pd.DataFrame({"Row": ["a"], "n": ["12"], "Why": ["word " * 9], "How": ["word " * 20]})
+    classes = re.findall(r'<td(?: class="([^"]+)")?>', Table(frame).html)
+    assert classes == ["", "words", "words long"]
 
 
 def test_groups_become_heading_rows():

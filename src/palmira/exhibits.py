@@ -58,10 +58,11 @@ class Table:
         """Header and body of an HTML table, with the scope of each header cell."""
         frame = self.frame.drop(columns=[self.group]) if self.group else self.frame
         head = "".join(f'<th scope="col">{_tie(str(c))}</th>' for c in frame.columns)
-        wordy = [
-            frame.iloc[:, i].astype(str).str.len().max() > 40 for i in range(1, frame.shape[1])
+        longest = [frame.iloc[:, i].astype(str).str.len().max() for i in range(1, frame.shape[1])]
+        opening = [
+            '<td class="words long">' if n > 90 else '<td class="words">' if n > 40 else "<td>"
+            for n in longest
         ]
-        opening = ['<td class="words">' if w else "<td>" for w in wordy]
         lines = [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
         previous = None
         for (_, row), name in zip(
