@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from lifelines import KaplanMeierFitter
 from lifelines.utils import restricted_mean_survival_time
 
+from palmira.estimates import log_se, two_sided_p
 from palmira.figures import twin as figures
+from palmira.readings import p_text
 from palmira.record import DATA
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.tables import twin as tables
@@ -190,6 +193,9 @@ def test_the_forest_shows_print_readings_and_twins_with_their_p_values(palmira, 
     assert set(classes) == {"published", "derived", "conditional", "synthetic"}
     assert "0.84 (0.60 to 1.18) on the neutral twin" in picture.alt
     assert "orthonormal contrast prints 0.84 (0.66 to 1.07)" in picture.alt
+    rows = verified["full"][lambda frame: ~frame["id"].str.endswith(".p")]
+    estimate, p = figures.cox_result(rows, "contrasts.pfs.hazard_ratio")
+    assert p == p_text(two_sided_p(log(estimate.value) / log_se(estimate.lower, estimate.upper)))
     verified["neutral"].loc[0, "ordinary"] = 0.5
     changed = figures.ratio_forest(verified, palmira, "contrasts.pfs.hazard_ratio")
     assert "0.50 (0.60 to 1.18)" in changed.alt

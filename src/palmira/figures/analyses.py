@@ -12,7 +12,16 @@ from matplotlib.axes import Axes
 from palmira.estimates import Estimate, critical, two_sided_p
 from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import ARM_COLORS, INK, MUTED, READING_COLORS, RULE, canvas, spell
+from palmira.figures.style import (
+    ARM_COLORS,
+    INK,
+    MUTED,
+    READING_COLORS,
+    READING_MARKERS,
+    RULE,
+    canvas,
+    spell,
+)
 from palmira.figures.twin import STYLES, TWINS
 from palmira.readings import reading
 from palmira.record import Record
@@ -66,7 +75,7 @@ def z_scores(found: Mapping[str, list[ArmComparison]], record: Record) -> Pictur
                     color=COLORS[scale], va="top", fontsize=9.5)  # fmt: skip
         ax.text(0.78, 0.985, "■ printed", transform=ax.transAxes, va="top", fontsize=9.5)
         ax.text(Z, -0.78, "5% level", ha="center", va="center", color=MUTED, fontsize=9)
-        ax.set_xlabel("← favors ET        z        favors palbociclib + ET →")
+        ax.set_xlabel("← favors ET alone        z        favors palbociclib + ET →")
     values = {scale: [pair[i].z for pair in rows] for i, scale in enumerate(ORDER)}
     beyond = {s: sum(abs(z) > Z for z in v) for s, v in values.items()}
     spans = [
@@ -189,7 +198,6 @@ def period_forest(patients: Patients, spread: Mapping[str, Spread], record: Reco
     return forest(
         rows, headers=("Events", "HR (95% CI)", "Over twins"), column_x=(0.225, 0.335, 0.53),
         ticks=(0.5, 1, 2, 4), share=0.34, row_height=0.36,
-        sides=("favors palbociclib", "favors ET"),
         alt=f"Hazard ratio by period: {'; '.join(words)}.", data=pd.DataFrame(data),
     )  # fmt: skip
 
@@ -223,8 +231,11 @@ def follow_up(patients: Patients, record: Record, cell: str) -> Picture:
         ax.axhline(1, color=MUTED, lw=1, zorder=0)
         for y, name in enumerate(r.estimates):
             x, e = 26.5 + 1.3 * y, r.estimates[name]
-            ax.plot([x, x], [e.lower, e.upper], color=READING_COLORS[name], lw=1.5)
-            ax.plot(x, e.value, "soD"[y], color=READING_COLORS[name], ms=5)
+            if_only = name == "conditional"
+            ax.plot([x, x], [e.lower, e.upper], color=READING_COLORS[name], lw=1.5,
+                    ls="--" if if_only else "-")  # fmt: skip
+            ax.plot(x, e.value, READING_MARKERS[name], color=READING_COLORS[name], ms=5,
+                    mfc="white" if if_only else READING_COLORS[name])  # fmt: skip
             data.append(
                 pd.DataFrame([{"twin": f"{name} reading", "ratio": e.value, "lower": e.lower,
                                "upper": e.upper, "evidence": "published" if name == "printed" else

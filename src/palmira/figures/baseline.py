@@ -61,7 +61,7 @@ def balance_plot(record: Record) -> Picture:
         ax.set_xlim(-edge, edge)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}".replace("-", "−")))
         for x, side, text in ((-0.03, "right", "← more with ET alone"),
-                              (0.03, "left", "more with palbociclib →")):  # fmt: skip
+                              (0.03, "left", "more with palbociclib + ET →")):  # fmt: skip
             ax.annotate(text, (x, 0), (0, -34), xycoords=("data", "axes fraction"), ha=side,
                         textcoords="offset points", fontsize=9.5)  # fmt: skip
         ax.spines["left"].set_visible(False)

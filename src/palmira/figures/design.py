@@ -145,7 +145,7 @@ def timeline(record: Record) -> Picture:
                 ha="center", va="top", fontsize=9.5)  # fmt: skip
         ax.plot([last, cutoff], [-0.35, -0.35], color=INK, lw=1.6)
         ax.text(last - 20, -0.35, f"{shortest:.1f} months for the last", ha="right", va="center",
-                fontsize=9.5, bbox={"fc": "white", "ec": "none", "pad": 2})  # fmt: skip
+                fontsize=9.5, bbox={"fc": "white", "ec": "none", "pad": 2}, zorder=4)  # fmt: skip
         if gap > 0:
             ax.text(cutoff + 14, 1, f"Hatched: {gap} days of\nenrollment after\n"
                     f"{texts['preplanned']}", va="center", fontsize=9.5)  # fmt: skip

@@ -33,7 +33,7 @@ class ForestRow:
 def forest(
     rows: list[ForestRow], *, headers: tuple[str, ...] = (), column_x: tuple[float, ...] = (),
     ticks: tuple[float, ...] = (0.25, 0.5, 1, 2), axis: str = "Hazard ratio (log scale)",
-    sides: tuple[str, str] = ("favors palbociclib + ET", "favors ET"),
+    sides: tuple[str, str] = ("favors palbociclib + ET", "favors ET alone"),
     reading_names: dict[str, str] | None = None, share: float = 0.42, row_height: float = 0.3,
     alt: str, data: pd.DataFrame,
 ) -> Picture:  # fmt: skip

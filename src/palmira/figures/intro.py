@@ -45,7 +45,7 @@ def three_readings(record: Record) -> Picture:
         ax.yaxis.set_visible(False)
         ax.spines["left"].set_visible(False)
         for text, shift, align in (
-            ("← favors palbociclib + ET", -6, "right"), ("favors ET →", 6, "left")
+            ("← favors palbociclib + ET", -6, "right"), ("favors ET alone →", 6, "left")
         ):  # fmt: skip
             ax.annotate(text, (1, 0), (shift, -29), xycoords=("data", "axes fraction"),
                         textcoords="offset points", ha=align, fontsize=9.5, color=INK)  # fmt: skip

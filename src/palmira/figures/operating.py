@@ -133,8 +133,9 @@ def moving_z(worlds: dict[str, pd.DataFrame], first: float, final: float) -> Pic
             ax.vlines(x, mine["low"], mine["high"], color=colors[str(name)], lw=1.6)
             ax.plot(x, mine["middle"], "o", color=colors[str(name)], ms=5, label=str(name))
         right = data["fraction"].max() + 0.025
-        for y, words, side in ((first, "early", "bottom"), (final, "final", "top")):
-            ax.text(right, y, f"{words}\nz {y:.2f}".replace("-", "−"), va=side, fontsize=9.5)
+        for y, words, side, gap in ((first, "early", "bottom", 3), (final, "final", "top", -4)):
+            ax.annotate(f"{words}\nz {y:.2f}".replace("-", "−"), (right, y), (0, gap), va=side,
+                        textcoords="offset points", fontsize=9.5)  # fmt: skip
         ax.invert_yaxis()
         ax.set_xlim(data["fraction"].min() - 0.03, right + 0.075)
         ax.set(xlabel="Share of the final events at the early look",

@@ -223,7 +223,8 @@ def contrast_power(effects: pd.DataFrame) -> Picture:
         ax.axvline(seen, color=MUTED, lw=0.8, ls=(0, (4, 3)))
         ax.annotate(f"ratio seen, {seen:.2f}", (seen, 0.97), (5, 0), va="top", fontsize=9,
                     textcoords="offset points", color=MUTED)  # fmt: skip
-        ax.annotate("80%", (0.2, 0.8), (3, 3), textcoords="offset points", fontsize=9, color=MUTED)
+        ax.annotate("80% power", (1, 0.8), (-3, 3), textcoords="offset points", ha="right",
+                    fontsize=9, color=MUTED)  # fmt: skip
         ax.set_xscale("log")
         ticks = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1)
         ax.set_xticks(ticks, [f"{x:g}" for x in ticks], minor=False)

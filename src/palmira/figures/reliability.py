@@ -13,6 +13,11 @@ KINDS = {"visible": "of those that a reader with every check could see", "raw": 
 COLORS = {"visible": "#0072B2", "raw": MUTED}
 
 
+def named(error: str) -> str:
+    """A planted error in a reader's words."""
+    return "all errors" if error == "all" else error.replace("sqrt 2", "√2")
+
+
 def shares(result: dict[str, Any]) -> pd.DataFrame:
     """Share found (percent, with limits) by planted error and kind of denominator."""
     rows = []
@@ -40,7 +45,7 @@ def sensitivity(result: dict[str, Any]) -> Picture:
                 ax.plot(row["share"], y + shift, "o" if kind == "visible" else "D", ms=6,
                         color=COLORS[kind], mfc=COLORS[kind] if kind == "visible" else "white",
                         label=KINDS[kind] if error == "all" else None)  # fmt: skip
-        names = ["all errors" if e == "all" else e for e in reversed(errors)]
+        names = [named(e) for e in reversed(errors)]
         ax.set_yticks(range(len(errors)), names)
         ax.set_xlim(-2, 102)
         ax.set_xlabel("Planted errors found, % (95% interval)")
@@ -54,6 +59,6 @@ def sensitivity(result: dict[str, Any]) -> Picture:
         f"Of the planted errors that could be seen the audit finds "
         f"{whole.loc['visible', 'share']:.1f}%, of all planted ones "
         f"{whole.loc['raw', 'share']:.1f}%. The lowest share of visible ones is "
-        f"{worst['share']:.0f}%, for {worst['error']}."
+        f"{worst['share']:.0f}%, for {named(worst['error'])}."
     )
     return Picture(ax.figure, alt, data)

@@ -83,7 +83,7 @@ def odds_ratio_forest(record: Record) -> Picture:
     return forest(
         rows, headers=("OR (95% CI)", "SE", "Wald P"), column_x=(0.275, 0.48, 0.55),
         ticks=(0.25, 0.5, 1, 2, 4), axis="Odds ratio (log scale)",
-        sides=("more with palbociclib", "more with ET"), share=0.37,
+        sides=("more with palbociclib + ET", "more with ET alone"), share=0.37,
         row_height=0.36, alt=alt, data=data,
     )  # fmt: skip
 

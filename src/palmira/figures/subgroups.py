@@ -100,7 +100,6 @@ def twin_forest(record: Record, verified: Mapping[str, pd.DataFrame]) -> Picture
     return forest(
         rows, headers=("Neutral twin", "Conditional twin"), column_x=(0.22, 0.4),
         ticks=(0.25, 0.5, 1, 2, 3), share=0.415, row_height=0.36,
-        sides=("favors palbociclib", "favors ET"),
         reading_names={"printed": "printed", "neutral": "neutral twin",
                        "conditional": "conditional twin"}, alt=alt, data=frame,
     )  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, log
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from palmira.estimates import Estimate
+from palmira.estimates import Estimate, log_se, two_sided_p
 from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
 from palmira.figures.style import ARM_COLORS, INK, MUTED, RULE, canvas, spell
@@ -184,10 +184,10 @@ def _said(
             if spread:
                 band = spread.bands[arm].at(month)
                 over = f"over twins {100 * band['low']:.1f} to {100 * band['high']:.1f}, "
-            words.append(
-                f"{100 * point.value:.1f}% at {month} months ({over}sampling "
-                f"{100 * point.lower:.1f} to {100 * point.upper:.1f})"
-            )
+            sampling = f"sampling {100 * point.lower:.1f} to {100 * point.upper:.1f}"
+            if not isfinite(point.lower):
+                sampling = "without a sampling interval"
+            words.append(f"{100 * point.value:.1f}% at {month} months ({over}{sampling})")
         median = curve.median("") / DAYS_PER_MONTH
         parts.append(
             f"{record.sheet.arms[arm].label}: median "
@@ -248,13 +248,13 @@ def ratio_forest(verified: Mapping[str, pd.DataFrame], record: Record, cell: str
 def cox_result(
     rows: pd.DataFrame, cell: str, column: str = "ordinary"
 ) -> tuple[Estimate, str]:  # fmt: skip
-    """Hazard ratio and P value that a Cox model gives at a cell of the record, from the verified
-    ``rows`` of a twin; ``column`` "ordinary" or "recomputed" (the coding that prints it)."""
+    """Hazard ratio and P value (Wald) that a Cox model gives at a cell, from the verified ``rows``
+    of a twin; ``column`` "ordinary" or "recomputed" (the coding that prints it)."""
     by_id = rows.set_index("id")
     value, lower, upper = (
         float(by_id.loc[f"{cell}.{part}", column]) for part in ("estimate", "lower", "upper")
     )
-    p = f"{cell}.p"
-    return Estimate(value, lower, upper), (
-        p_text(float(by_id.loc[p, "recomputed"])) if p in by_id.index else "not given"
+    p, wald = f"{cell}.p", two_sided_p(log(value) / log_se(lower, upper))
+    return Estimate(value, lower, upper), p_text(
+        float(by_id.loc[p, "recomputed"]) if p in by_id.index else wald
     )
