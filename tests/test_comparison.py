@@ -435,11 +435,11 @@ def others():
 def test_differences_are_those_of_the_printed_values(records):
     table = context.absolute_and_relative(records)
     data = table.data.set_index(["trial", "quantity"])
-    year = data.loc[("MAINTAIN", "PFS, 12-month, %")]
+    year = data.loc[("MAINTAIN", "PFS, 12-month rate, %")]
     assert year["difference"] == pytest.approx(24.6 - 7.4)
     half = ((36.7 - 12.5) ** 2 + (14.3 - 0.4) ** 2) ** 0.5 / 2
     assert year["upper"] - year["difference"] == pytest.approx(half, abs=0.01)
-    six = data.loc[("PALMIRA", "PFS, 6-month, %")]
+    six = data.loc[("PALMIRA", "PFS, 6-month rate, %")]
     printed = records["palmira"].cell(records["palmira"]["contrasts.pfs.difference_6.estimate"])
     for part, ours in (("estimate", "difference"), ("lower", "lower"), ("upper", "upper")):
         assert six[ours] == pytest.approx(printed[part].value, abs=0.15)

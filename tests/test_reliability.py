@@ -54,3 +54,12 @@ def test_clean_papers_are_listed_by_the_way_they_round(result):
     table = false_flags(result).frame
     assert list(table["How the paper rounds"]) == ["all clean papers", "half up", "cut off"]
     assert table.iloc[2]["Wrongly inconsistent"].startswith("1 of 25")
+
+
+def test_the_checks_that_found_errors_are_named_in_words(result):
+    table = found_errors(result)
+    used = {c for cell in table.frame["Mainly by"] for c in cell.split(", ")}
+    assert used == {"A1", "C3"}
+    assert all(f"{check}: is each" in table.notes[0] for check in used)
+    result["errors"] = {"an SE over sqrt 2, one row": result["errors"]["a slip"]}
+    assert found_errors(result).frame["Planted error"].tolist() == ["an SE over √2, one row"]

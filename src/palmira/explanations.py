@@ -25,7 +25,7 @@ from palmira.record import Record
 from palmira.response import Comparison, comparison
 from palmira.standard_errors import simulate
 
-LEVELS = (81.0, 85.0)
+LEVELS = (81.0, 84.0)
 # Largest ratio of a Cox model's standard error to its bound in 99 of 100 ordinary analyses.
 ORDINARY = 1.07
 TRIALS, SEED = 4000, 2025

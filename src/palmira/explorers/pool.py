@@ -14,7 +14,7 @@ from palmira.pooling import Pool
 from palmira.record import Record
 
 MODELS = {
-    "Common effect, z": ("FE", False),
+    "Fixed effect, z": ("FE", False),
     "Random effects (REML), z": ("REML", False),
     "Random effects (REML), Knapp-Hartung": ("REML", True),
 }

@@ -243,7 +243,7 @@ def _missing(entry: Entry, trial: str) -> str:
     has said it."""
     own = entry.row.split(".")[0] == trial.lower()  # the trial's own number in its Discussion
     if entry.quotes or (entry.block in ("discussion", "introduction") and not own):
-        return "another study's result; its own report was not seen"
+        return "another study's result; what we saw of its reports does not print it"
     return next((why for pattern, why in NEEDED if fnmatchcase(entry.id, pattern)), "")
 
 

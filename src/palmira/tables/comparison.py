@@ -209,7 +209,10 @@ def _fact(record: Record, paths: str, label: str) -> tuple[str, list[str], str |
 
 def _arms(record: Record) -> str:
     labels = {a.role: a.label for a in record.sheet.arms.values()}
-    return f"{labels['experimental']} v {labels['control']}"
+    control = labels["control"]
+    if control.partition(" ")[0].istitle():  # not an abbreviation, such as ET
+        control = control[0].lower() + control[1:]
+    return f"{labels['experimental']} v {control}"
 
 
 def find(record: Record, path: str) -> tuple[Block, Row] | None:

@@ -48,7 +48,7 @@ def agreements(record: Record, checks: list[Check], entries: tuple[str, ...]) ->
         rows.append(
             {
                 "What": name(record, id), "Printed": agree[0].printed,
-                "Recomputed": _tidy(agree[0].recomputed, agree[0].printed),
+                "Recomputed": tidy(agree[0].recomputed, agree[0].printed),
                 "How": _sentence(agree[0].detail.partition(";")[0]),
             }
         )  # fmt: skip
@@ -59,9 +59,12 @@ def agreements(record: Record, checks: list[Check], entries: tuple[str, ...]) ->
     return Table(pd.DataFrame(rows), notes=notes)
 
 
-def _tidy(text: str, printed: str) -> str:
-    """A recomputed whole number without a zero behind the point, where the print has none."""
-    return text.removesuffix(".0") if "." not in printed and text.count(".") == 1 else text
+def tidy(text: str, printed: str) -> str:
+    """A recomputed number as the print would have it: a whole one without a zero behind the point,
+    a P value without one before it."""
+    if "." not in printed and text.count(".") == 1:
+        return text.removesuffix(".0")
+    return text.removeprefix("0") if printed.startswith(".") else text
 
 
 def impossible(record: Record, found: list[Fact]) -> Table:
@@ -97,7 +100,7 @@ def findings(record: Record, found: list[Fact]) -> Table:
     rows = []
     for fact in found:
         ids = [c.entry for c in fact.checks]
-        pairs = {(c.printed, _tidy(c.recomputed, c.printed)): None for c in fact.checks}
+        pairs = {(c.printed, tidy(c.recomputed, c.printed)): None for c in fact.checks}
         rows.append(
             {
                 "What": name(record, ids[0]),

@@ -16,9 +16,12 @@ from palmira.record import Record
 from palmira.tables.comparison import NOT_FOUND, find, mark, numbering, printed_cell
 
 READING_WORDS = {"printed": "as printed", "neutral": "neutral", "conditional": "full scale"}
+# Row of the record, and heading of the arms' difference, by heading of what is printed.
 QUANTITIES = {
-    "Median, months": "pfs.median", "6-month, %": "pfs.rate_6", "12-month, %": "pfs.rate_12",
-}  # fmt: skip
+    "Median, months": ("pfs.median", "Difference, months"),
+    "6-month rate, %": ("pfs.rate_6", "6-month difference, points"),
+    "12-month rate, %": ("pfs.rate_12", "12-month difference, points"),
+}
 
 
 def absolute_and_relative(records: Mapping[str, Record]) -> Table:
@@ -30,10 +33,10 @@ def absolute_and_relative(records: Mapping[str, Record]) -> Table:
     shown, data = [], []
     for record in records.values():
         line = {"Trial": record.trial}
-        for label, row in QUANTITIES.items():
+        for label, (row, difference_label) in QUANTITIES.items():
             cells = _arms(record, row)
             if cells is None:
-                line |= {label: NOT_FOUND, f"Difference, {label}": "–"}
+                line |= {label: NOT_FOUND, difference_label: "–"}
                 continue
             gap = _gap(record, cells, row)
             digits = max(_decimals(record, c) for c in cells)
@@ -41,7 +44,7 @@ def absolute_and_relative(records: Mapping[str, Record]) -> Table:
             if gap.lower < gap.value:
                 text += f" ({gap.lower:.{digits}f} to {gap.upper:.{digits}f})"
             one, other = (record[c].text for c in cells)
-            line |= {label: f"{one} v {other}", f"Difference, {label}": text}
+            line |= {label: f"{one} v {other}", difference_label: text}
             data.append(
                 {"trial": record.trial, "quantity": f"PFS, {label}", "experimental": one,
                  "control": other, "difference": gap.value, "lower": gap.lower, "upper": gap.upper}

@@ -22,7 +22,7 @@ QUESTIONS = (
     ),
     (
         "4, 5. Cox, adjusted or stratified",
-        "One ratio of hazards among patients alike in the strata (conditional)",
+        "One ratio of hazards among patients alike in the strata (conditional on them)",
         "As above",
         "Another number than the marginal one even without confounding: hazard ratios do not "
         "average over groups",

@@ -7,6 +7,7 @@ import pandas as pd
 from palmira.exhibits import Table
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.ledger.book import frame
+from palmira.tables.consistency import tidy
 
 SHOWN = {"label": "Number", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}
 
@@ -32,7 +33,8 @@ def findings(entries: list[LedgerEntry], verdicts: tuple[str, ...]) -> Table:
     data = frame([e for e in entries if e.verdict in verdicts])
     words = data["label"].str.replace("_", " ").str.replace(r", p$", ", P", regex=True)
     names = SHOWN | {"place": "Place", "method": "How, or why not"}
-    shown = data.assign(label=words).rename(columns=names)
+    values = [tidy(a, b) for a, b in zip(data["recomputed"], data["printed"], strict=True)]
+    shown = data.assign(label=words, recomputed=values).rename(columns=names)
     columns = ["Place", *SHOWN.values(), "How, or why not"]
     if len(verdicts) == 1:
         columns.remove("Verdict")

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from palmira.exhibits import Table
-from palmira.figures.reliability import shares
+from palmira.figures.reliability import named, shares
+from palmira.findings import QUESTIONS
 
 
 def percent(share: dict[str, Any]) -> str:
@@ -22,24 +23,31 @@ def percent(share: dict[str, Any]) -> str:
 
 def found_errors(result: dict[str, Any]) -> Table:
     """By planted error: shares found, and the checks that found it most often."""
-    rows = []
+    rows, used = [], set()
     for error, found in result["errors"].items():
         by: dict[str, int] = {}
         for key, count in found["found_by"].items():
             check = key.split(" ")[0]
             by[check] = by.get(check, 0) + count
+        leading = sorted(by, key=lambda c: -by[c])[:3]
+        used |= set(leading)
         rows.append(
             {
-                "Planted error": "all errors" if error == "all" else error,
+                "Planted error": named(error),
                 "Found of all": percent(found["raw"]),
                 "Found of those that change a print and could be checked": percent(
                     found["changed_and_redundant"]
                 ),
                 "Found of those that could be seen": percent(found["visible"]),
-                "Mainly by": ", ".join(sorted(by, key=lambda c: -by[c])[:3]),
+                "Mainly by": ", ".join(leading),
             }
         )
-    return Table(pd.DataFrame(rows), shares(result))
+    asked = (
+        f"{', '.join(c for c in checks if c in used)}: {question[0].lower()}{question[1:]}"
+        for question, checks in QUESTIONS.items()
+        if used & set(checks)
+    )
+    return Table(pd.DataFrame(rows), shares(result), notes=(f"Checks. {' '.join(asked)}",))
 
 
 def false_flags(result: dict[str, Any]) -> Table:
