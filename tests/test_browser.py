@@ -74,6 +74,18 @@ def test_a_page_stands_in_every_width_and_mode(browser, site, page):
             tab.context.close()
 
 
+@pytest.mark.parametrize("page", ["baseline", "design", "ledger"])
+def test_on_a_phone_a_table_says_that_it_slides_if_it_does(browser, site, page):
+    tab, _, _ = opened(browser, site, f"notebooks/{page}.html", 390)
+    tables = tab.evaluate(
+        "[...document.querySelectorAll('table.exhibit')].filter(t => t.offsetParent).map(t => {"
+        "const box = t.closest('.pst-scrollable-table-container');"
+        "const said = getComputedStyle(t.caption, '::after').maxHeight !== '0px';"
+        "return [box.scrollWidth > box.clientWidth, said]})")  # fmt: skip
+    assert tables and all(slides == said for slides, said in tables)
+    tab.context.close()
+
+
 def test_the_darkest_and_widest_home_page_has_no_violation_either(browser, site):
     for width, mode in ((1280, "dark"), (390, "light")):
         tab, _, _ = opened(browser, site, HOME, width, mode)
