@@ -9,6 +9,7 @@ from palmira.audit.check import compare
 from palmira.cli import main
 from palmira.ledger import MEANINGS, ledger
 from palmira.record import comparators
+from palmira.tables import ledger as tables
 from palmira.twin.store import committed
 from palmira.twin.verify import verify
 
@@ -211,3 +212,17 @@ def test_the_command_reads_another_trial_without_a_change_to_the_code(capsys):
 
     assert main(["ledger", "--record", str(DATA / "published" / "postmonarch.yaml")]) == 0
     assert "postMONARCH" in capsys.readouterr().out
+
+
+def test_the_limits_that_are_too_narrow_for_their_events_are_counted_and_no_quotation_is(entries):
+    narrow = tables.narrow_limits(list(entries.values()))
+    assert {"contrasts.pfs.preplanned.lower", "contrasts.os.hazard_ratio.upper"} <= set(narrow)
+    assert not [id for id in narrow if id.startswith("discussion") or "odds_ratio" in id]
+    assert len([id for id in narrow if id.startswith("figure3")]) == 2 * 13
+
+
+def test_a_number_that_a_quoted_source_prints_as_well_counts_as_printed_twice(entries):
+    twice = tables.printed_twice(list(entries.values()))
+    assert "discussion.postmonarch.hazard_ratio.lower" in twice
+    assert "figure3.all.hazard_ratio.estimate" in twice
+    assert "results.cbr.rate.palbociclib.lower" not in twice

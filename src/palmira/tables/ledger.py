@@ -6,7 +6,7 @@ import pandas as pd
 
 from palmira.exhibits import Table
 from palmira.ledger import MEANINGS, LedgerEntry
-from palmira.ledger.book import frame
+from palmira.ledger.book import AGAIN, frame
 from palmira.tables.consistency import tidy
 
 SHOWN = {"label": "Number", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}
@@ -15,6 +15,23 @@ SHOWN = {"label": "Number", "printed": "Printed", "recomputed": "Recomputed", "v
 def chapter_name(chapter: str) -> str:
     """A chapter's id as a reader sees it: ``response-survival`` is "Response and survival"."""
     return chapter.replace("-", " and ").capitalize()
+
+
+def narrow_limits(entries: list[LedgerEntry]) -> list[str]:
+    """Ids of limits of hazard ratios' intervals that are narrower than their events allow."""
+    return [
+        e.id for e in entries
+        if e.verdict == "inconsistent" and e.id.endswith((".lower", ".upper"))
+        and e.method.startswith("SE ") and "events" in e.method
+    ]  # fmt: skip
+
+
+def printed_twice(entries: list[LedgerEntry]) -> list[str]:
+    """Ids of numbers reproduced by another print: in the paper, or in a source that it quotes."""
+    again = (AGAIN, "as the source in use has it")
+    return [
+        e.id for e in entries if e.verdict == "reproduced" and any(how in e.method for how in again)
+    ]
 
 
 def summary(entries: list[LedgerEntry]) -> Table:
