@@ -36,10 +36,10 @@ def characteristics(results: pd.DataFrame, scenarios: list[Scenario]) -> Table:
              "Bias of the medians, months": f"{r.bias_median:+.2f}, {r.bias_control:+.2f}"}
         )  # fmt: skip
     note = (
-        f"{int(results['trials'].iloc[0]):,} trials a scenario; ± Monte Carlo standard error. "
-        "Significant: two-sided 5% level, log-rank test (Wald test for intervals). Mean HR: "
-        "exponential of the mean log HR. Bias of the medians: experimental arm, control arm; its "
-        f"Monte Carlo error is {results['bias_control_error'].max():.2f} at most."
+        f"{int(results['trials'].iloc[0]):,} trials a scenario; ± standard error of the simulation "
+        "(Monte Carlo). Significant: two-sided 5% level, log-rank test (Wald test for intervals). "
+        "Mean HR: exponential of the mean log HR. Bias of the medians: experimental arm, control "
+        f"arm; its Monte Carlo error is {results['bias_control_error'].max():.2f} at most."
     )
     data = results.round(5)
     return Table(pd.DataFrame(rows), data, group="Scenario", notes=(note,))
@@ -65,7 +65,8 @@ def best_of(selections: dict[str, pd.DataFrame], truths: dict[str, float]) -> Ta
              "The same if significant, median": f"{row['best_significant']:.2f}"}
         )  # fmt: skip
     note = (
-        f"{numbers[0]['trials']:,} trials each; ± Monte Carlo standard error. Significant: 95% "
-        "interval below 1. Best: lowest z. Typical: exponential of the mean log HR."
+        f"{numbers[0]['trials']:,} trials each; ± standard error of the simulation (Monte Carlo). "
+        "Significant: 95% interval below 1. Best: lowest z. Typical: exponential of the mean log "
+        "HR."
     )
     return Table(pd.DataFrame(rows), pd.DataFrame(numbers).round(4), notes=(note,))
