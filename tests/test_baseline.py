@@ -237,5 +237,5 @@ def test_a_cell_that_only_one_twin_prints_is_marked_and_both_are_shown(palmira, 
     changed = {**twins, "full": {**twins["full"], "adsl": adsl}}
     verified = {s: verify(f, palmira, s, ["Baseline"]) for s, f in changed.items()}
     frame = computed.characteristics(verified, palmira).frame
-    cell = frame.loc[frame.Characteristic == "≥1", "All patients, ADSL"].item()
+    cell = frame.loc[frame.Characteristic == "≥1", "All patients, twins"].item()
     assert cell == "77\u00a0(38.9) | 78\u00a0(39.4) ≠"

@@ -127,7 +127,7 @@ def test_the_table_from_adae_counts_each_patient_once_at_the_highest_grade(palmi
     assert cell.full.startswith(f"{(worst[1] == 3).sum()}\u00a0(")
     assert cell.printed.split("\u00a0")[0] == palmira["table2.any.palbociclib.grade3.count"].text
     assert list(dict.fromkeys(table.frame.Grade)) == list(computed.GRADES.values())
-    assert (table.frame["ET alone, ADAE"][table.frame.Grade == "Grade 5"] == "–").all()
+    assert (table.frame["ET alone, twins"][table.frame.Grade == "Grade 5"] == "–").all()
 
 
 def test_the_table_of_rates_shows_both_twins_and_its_data_hold_what_was_divided(palmira, twins):

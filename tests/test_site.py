@@ -113,6 +113,7 @@ def test_every_picture_says_what_it_shows(chapters):
             alt = image.get("alt", "")
             assert len(alt.split()) >= 8 and re.search(r"\d", alt), (name, image.get("src"), alt)
             assert "nan" not in re.findall(r"\w+", alt), (name, alt)
+            assert not re.search(r"-0\.0+(?!\d)", alt), (name, alt)
             assert alt not in seen
             seen.add(alt)
     assert len(seen) > 10

@@ -104,7 +104,7 @@ def printed_z(record: Record, cell: str | None) -> float | None:
 
 
 def _signed(z: float) -> str:
-    return f"{z:.2f}"
+    return f"{z:z.2f}"
 
 
 def _panels(axes: list[Axes]) -> list[tuple[str, Axes]]:
@@ -133,7 +133,7 @@ def log_log_curves(patients: Patients, record: Record) -> Picture:
                                 for m in (3, 6, 12)}  # fmt: skip
                 data += [{"twin": scale, "arm": arm, "month": m, "log_log": h}
                          for m, h in zip(months, height, strict=True)]  # fmt: skip
-            gaps = [f"{heights[arms[0]][m] - heights[arms[1]][m]:.2f} at {m}" for m in (3, 6, 12)]
+            gaps = [f"{heights[arms[0]][m] - heights[arms[1]][m]:z.2f} at {m}" for m in (3, 6, 12)]
             words.append(f"{TWINS[scale].lower()} {spell(gaps)} months")
             ax.set_xscale("log")
             ax.set_xticks([1, 3, 6, 12, 24], ["1", "3", "6", "12", "24"])

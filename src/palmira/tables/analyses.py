@@ -40,7 +40,7 @@ def _number(value: float, decimals: int = 1) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    return "not searched" if isnan(low) or isnan(high) else f"{low:.2f} to {high:.2f}"
+    return "not searched" if isnan(low) or isnan(high) else f"{low:z.2f} to {high:z.2f}"
 
 
 def interval(value: float, lower: float, upper: float, decimals: int = 1) -> str:
@@ -140,8 +140,8 @@ def ten_ways(
         f"{main.texts['neutral']}, conditional (full scale) {main.texts['conditional']}. An "
         "ordinary model and the orthonormal contrast fit the same patients; which of the two was "
         "printed is not known.",
-        f"Ranges over twins that print the same, in months: {'; '.join(open_)}. None was kept of "
-        "the log-rank tests and the other models, which are free within limits too.",
+        f"Ranges over twins that print the same, in months: {'; '.join(open_)}. No range was kept "
+        "of the log-rank tests and the other models, which are free within limits too.",
     )
     return Table(pd.DataFrame(rows), pd.DataFrame(data), notes=notes)
 

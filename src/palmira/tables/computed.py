@@ -79,7 +79,7 @@ def _pair(found: pd.DataFrame, row: str, column: str) -> tuple[str, str] | None:
 
 def _beside(
     found: pd.DataFrame, rows: list[tuple[str, str, Row]], headings: Mapping[str, str],
-    names: tuple[str, str], source: str,
+    names: tuple[str, str],
 ) -> pd.DataFrame:  # fmt: skip
     """A line for each row with any cell: its group and label, and by column both texts."""
     lines = []
@@ -90,7 +90,7 @@ def _beside(
         line = {names[0]: group, names[1]: label}
         for column, pair in pairs.items():
             heading = headings[column]
-            line[f"{heading}, printed"], line[f"{heading}, {source}"] = pair or ("–", "–")
+            line[f"{heading}, printed"], line[f"{heading}, twins"] = pair or ("–", "–")
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -99,12 +99,12 @@ def characteristics(verified: Verified, record: Record) -> Table:
     """The paper's baseline table beside the one computed from ADSL."""
     found = cells(verified, record, "table1")
     block = record.block("table1")
-    headings = {c: record.sheet.arms[c].label.split(" + ")[0] for c in block.columns}
+    headings = {c: record.sheet.arms[c].label for c in block.columns}
     rows = [
         (str(r.factor), r.category or (f"Median (range), {r.unit}" if r.cell else r.label), r)
         for r in block.rows
     ]
-    frame = _beside(found, rows, headings, ("Factor", "Characteristic"), "ADSL")
+    frame = _beside(found, rows, headings, ("Factor", "Characteristic"))
     notes = ("Number of invented patients (percent) unless said otherwise.", NOTE)
     return Table(frame, found, group="Factor", notes=notes)
 
@@ -120,7 +120,7 @@ def adverse_events(verified: Verified, record: Record) -> Table:
         columns = {str(c.arm): n for n, c in block.columns.items() if c.grade == grade}
         headings = {n: arms[arm] for arm, n in columns.items()}
         rows = [(group, _label(r), r) for r in block.rows]
-        part = _beside(found, rows, headings, ("Grade", "Adverse event"), "ADAE")
+        part = _beside(found, rows, headings, ("Grade", "Adverse event"))
         given = part.drop(columns=["Grade", "Adverse event"])
         somebody = ~given.apply(lambda c: c.str.startswith("0\u00a0(")).all(axis=1)
         lines.append(part[somebody])

@@ -243,7 +243,7 @@ def _number(value: float, unit: str) -> str:
         return ""
     if unit == "P":
         return p_text(value)
-    return f"{100 * value:.1f}%" if unit == "share" else f"{value:.2f}"
+    return f"{100 * value:.1f}%" if unit == "share" else f"{value:z.2f}"
 
 
 def _span(low: float, high: float, unit: str) -> str:
