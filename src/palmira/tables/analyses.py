@@ -175,7 +175,7 @@ def landmark_contrasts(patients: Patients, record: Record) -> Table:
                 {"Landmark": f"{month} months", "Source": TWINS[scale],
                  "Difference, points (95% CI)": interval(100 * e.value, 100 * e.lower,
                                                          100 * e.upper),
-                 "P, plain scale": p_text(p), "P, log-log scale": p_text(p_log)}
+                 "P, linear scale": p_text(p), "P, log-log scale": p_text(p_log)}
             )  # fmt: skip
             data.append({"month": month, "twin": scale, "difference": 100 * e.value,
                          "lower": 100 * e.lower, "upper": 100 * e.upper, "p_plain": p,
@@ -186,11 +186,11 @@ def landmark_contrasts(patients: Patients, record: Record) -> Table:
 def _in_print(record: Record, cell: str) -> dict[str, str]:
     if f"{cell}.estimate" not in record.entries:
         return dict.fromkeys(
-            ("Difference, points (95% CI)", "P, plain scale", "P, log-log scale"), "not given"
+            ("Difference, points (95% CI)", "P, linear scale", "P, log-log scale"), "not given"
         )
     p = record.cell(record[f"{cell}.estimate"]).get("p")
     which = f"{p.text if p else 'not given'}, scale not stated"
-    return {"Difference, points (95% CI)": printed_text(record, cell), "P, plain scale": which,
+    return {"Difference, points (95% CI)": printed_text(record, cell), "P, linear scale": which,
             "P, log-log scale": which}  # fmt: skip
 
 
