@@ -153,7 +153,7 @@ def test_the_pool_is_that_of_the_trials_that_are_in(open_page, place, trials):
             assert set(rows.values()) == {"–"} and found["said"].startswith("One trial is no pool")
             assert found["drawn"] == 0
             continue
-        method = "FE" if model.startswith("Common") else "REML"
+        method = "FE" if model.startswith("Fixed") else "REML"
         pools = []
         for name in names:
             mine = choose(effects[effects["trial"].isin(chosen)], name)
