@@ -5,6 +5,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 BUILD := $(BIN)/jupyter-book build . --warningiserror --keep-going --nitpick --quiet
 
+# Whatever a page may hang on, folders too, so that a file that is gone is noticed.
+SOURCES := $(wildcard *.*) LICENSE $(shell find book/. notebooks/. data/. src/. \
+  \( -name __pycache__ -o -name '.?*' -o -name '*.ipynb' \) -prune -o -print)
+BUILT := _build/html/.built
+
 # Kernels start twice as slowly without compiled imports; a user's own settings must not leak in.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 export PYTHONHASHSEED := 0
@@ -16,9 +21,13 @@ export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell cat src/palmira/*/*.py
 .PHONY: book slides pdf bundle test setup lab notebooks serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:
 
-book: $(READY)
-	$(BUILD)
+book: $(BUILT)
 	@echo "The book is at _build/html/index.html"
+
+# Sphinx and the chapters' runs know what has to be done anew; make knows when nothing has.
+$(BUILT): $(READY) $(SOURCES)
+	$(BUILD)
+	@touch $@
 
 # `make book` writes them with the site, from book/slides.yaml.
 slides: book

@@ -47,12 +47,13 @@ NEEDLESS = ("scripts/fontawesome.js*", "**/*.map", "**/*.ttf", "**/fa-brands*", 
 
 
 def _watch_sources(app: Sphinx, config: Config) -> None:
-    """Every page is read again where what makes pages has changed."""
+    """Every page is read again where what makes pages has changed; libraries begin to load."""
     here, lock = Path(__file__), Path(app.srcdir) / "requirements.lock"
     makers = (here, here.with_name("execution.py"), here.with_name("rendering.py"), lock)
     contents = [platform.python_version(), *(p.read_text("utf-8") for p in makers if p.exists())]
     config.palmira_sources = hashlib.sha256("".join(contents).encode()).hexdigest()
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache")
+    _runs(app).start()
 
 
 def _runs(app: Any) -> Runs:
@@ -95,10 +96,11 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
     code = {name: [cell.source for cell in _cells(nb)] for name, nb in notebooks.items()}
     folder = Path(app.config.nb_execution_cache_path)
     shutil.rmtree(folder, ignore_errors=True)
+    runs = _runs(app)
+    runs.fill(code)
     if not code:
         return
-    runs, cache = _runs(app), get_cache(folder)
-    runs.fill(code)
+    cache = get_cache(folder)
     for name, notebook in notebooks.items():
         run = runs.find(name, code[name])
         _executed(env)[name] = (code[name], run["key"] if run else "")

@@ -52,11 +52,13 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._digests: dict[str, str] = {}
+        self._runner: subprocess.Popen[str] | None = None
         self._frame = [platform.python_version(), self._digest("requirements.lock"), _own()]
 
     def find(self, name: str, code: Sequence[str]) -> Run | None:
         """The run that still holds, if there is one."""
-        for path in sorted(self._home(name).glob(f"{self._word(code)}-*.json")):
+        kept = self._home(name).glob(f"{self._word(code)}-*.json")
+        for path in sorted(kept, key=lambda p: -p.stat().st_mtime):
             try:
                 run: Run = json.loads(path.read_text("utf-8"))
                 holds = all(self._digest(file) == word for file, word in run["used"].items())
@@ -78,6 +80,14 @@ class Runs:
         for old in sorted(home.glob("*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
             old.unlink(missing_ok=True)
 
+    def start(self, libraries: Sequence[str] = LIBRARIES) -> None:
+        """Begin to load the libraries in a process of their own, beside what else is done."""
+        if self._runner is None and hasattr(os, "fork"):
+            command = [sys.executable, "-m", __name__, str(self.root), *libraries]
+            self._runner = subprocess.Popen(
+                command, stdin=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
+            )
+
     def fill(
         self, chapters: Mapping[str, Sequence[str]], libraries: Sequence[str] = LIBRARIES
     ) -> None:
@@ -87,10 +97,13 @@ class Runs:
         for half in (self.root / FOLDER).glob("*/*.new"):
             half.unlink(missing_ok=True)  # of a build that was killed
         missing = {name: code for name, code in chapters.items() if not self.find(name, code)}
-        if missing and hasattr(os, "fork"):
-            told = json.dumps([missing, *libraries])
-            subprocess.run([sys.executable, "-m", __name__, self.root], input=told, text=True,
-                           check=False, env=os.environ | ONE_THREAD)  # fmt: skip
+        if missing:
+            self.start(libraries)
+        if self._runner:
+            if not missing:
+                self._runner.kill()
+            self._runner.communicate(json.dumps(missing))
+            self._runner = None
 
     def _home(self, name: str) -> Path:
         return self.root / FOLDER / name.replace("/", ".")
@@ -218,12 +231,16 @@ def _usual_warnings() -> None:
     warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
 
 
-def _main(root: Path) -> None:
-    """Fork for each chapter told on standard input, so many at once as there are processors."""
-    runs, (chapters, *libraries) = Runs(root), json.loads(sys.stdin.read())
+def _main(root: Path, *libraries: str) -> None:
+    """Load the libraries, then fork for each chapter told on standard input, so many at once as
+    there are processors."""
     for library in libraries:
         with suppress(ImportError):
             importlib.import_module(library)
+    told = sys.stdin.read()
+    if not told:  # whoever started this is gone
+        return
+    runs, chapters = Runs(root), json.loads(told)
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for name, code in chapters.items():
         if free == 0:
@@ -243,4 +260,4 @@ def _main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+    _main(Path(sys.argv[1]), *sys.argv[2:])
