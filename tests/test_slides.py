@@ -14,10 +14,15 @@ SITE = ROOT / "_build" / "html"
 SOURCE = slides.read(ROOT / slides.SOURCE)
 MEANINGS = "Where a number comes from"  # says what the classes mean, shows no result
 READINGS = ("printed", "neutral", "conditional")
+# Pixels of a slide 720 high. A fortieth of its height: read from eight times the screen's height.
+IN_PICTURES = 18
+# The size over 100 of each text of a picture, lying or upright.
+TEXT = re.compile(r"<!-- .*? -->\s*<g [^>]*?scale\(([\d.]+) -[\d.]+\)")
 MEASURE = """() => {
   const slide = document.querySelector("section.present");
   const foot = slide.querySelector(".foot").getBoundingClientRect();
-  const within = [...slide.querySelectorAll(".body *")].map((e) => e.getBoundingClientRect());
+  const within = [...slide.querySelectorAll(".body *:not(.band *)")].map(
+    (e) => e.getBoundingClientRect());
   const words = [...slide.querySelectorAll("h1, h2, p, li, span, a")].filter(
     (e) => !e.closest(".notes"));
   return {
@@ -25,9 +30,15 @@ MEASURE = """() => {
     right: Math.max(foot.right, ...within.map((r) => r.right)),
     foot: foot.top,
     least: Math.min(...words.map((e) => parseFloat(getComputedStyle(e).fontSize))),
-    picture: [...slide.querySelectorAll("img")].map((e) => [e.naturalWidth, e.clientHeight]),
+    loaded: [...slide.querySelectorAll("img")].every((e) => e.naturalWidth > 0),
+    width: Math.max(0, ...[...slide.querySelectorAll("img")].map(
+      (e) => e.getBoundingClientRect().width)),
   };
 }"""
+
+
+def picture(slide):
+    return (SITE / "_images" / f"{slide.exhibit.partition('#')[2]}.svg").read_text("utf-8")
 
 
 def plain(text: str) -> str:
@@ -118,9 +129,36 @@ def test_every_slide_fits_the_projector_and_can_be_read_from_the_last_row():
             found = page.evaluate(MEASURE)
             assert found["low"] <= found["foot"] and found["right"] <= 1280, slide.title
             assert found["least"] >= 24, slide.title
-            for width, height in found["picture"]:
-                assert width > 0 and height >= 500, slide.title
+            assert found["loaded"], slide.title
+            if slide.exhibit:
+                svg = picture(slide)
+                width = float(re.search(r'width="([\d.]+)pt"', svg)[1])
+                drawn = min(float(s) for s in TEXT.findall(svg)), found["width"] / width
+                assert 100 * drawn[0] * drawn[1] >= IN_PICTURES, (slide.title, drawn)
         assert faults == outside == []
+
+
+@pytest.mark.site
+@pytest.mark.parametrize(
+    "slide", [s for s in SOURCE if s.bands != [("", "")]], ids=lambda s: s.title
+)
+def test_a_band_of_a_picture_cuts_no_word(slide):
+    svg = picture(slide)
+    height = float(re.search(r'height="([\d.]+)pt"', svg)[1])
+    cuts = {y for pair in slide.bands for y in slides.edges(svg, *pair, height)} - {0, height}
+    assert cuts
+    for words, base, size in slides.lines(svg):
+        top = base - 0.73 * size  # a capital letter's height
+        assert not [y for y in cuts if top < y < base], (words, cuts)
+
+
+def test_a_band_that_the_picture_does_not_have_is_named(tmp_path):
+    (tmp_path / "a.svg").write_text('<svg width="72pt" height="36pt"></svg>', "utf-8")
+    html = '<figure class="exhibit" id="c"><img src="a.svg" alt="x"><b class="evidence-derived">'
+    (tmp_path / "b.html").write_text(f"{html}</b></figure>", "utf-8")
+    slide = slides.Slide(title="A", notes="B", exhibit="b#c", bands=[("nowhere", "")])
+    with pytest.raises(slides.SlidesError, match="no text 'nowhere'"):
+        slides.render([slide], tmp_path, {})
 
 
 @pytest.mark.site

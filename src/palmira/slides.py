@@ -17,7 +17,11 @@ from palmira.evidence import Evidence
 
 SOURCE = Path("book", "slides.yaml")
 GLUE = re.compile(r"\{glue:text\}`([^`]+)`")
-TALL = 1.5  # below this ratio of width to height a picture leaves room for text beside it
+# A line of a picture that lies flat: its words, where its base is, its size over 100 (points).
+LINE = re.compile(
+    r'<!-- (.*?) -->\s*<g [^>]*?transform="translate\([\d.-]+ ([\d.-]+)\) scale\(([\d.]+) '
+)
+SAME_LINE = 4  # points between the middles of texts that stand in one line
 NOTHING_SHOWN = "This slide shows no result."
 MARKDOWN = MarkdownIt("commonmark", {"html": False})
 EXHIBIT = r'<figure class="exhibit[^>]* id="{name}">(.*?)</figure>'
@@ -45,6 +49,13 @@ PAGE = """\
 </body>
 </html>
 """
+SHEET = """\
+<div class="picture"><div class="sheet" style="--ratio: {ratio:.4f}">
+{bands}</div></div>"""
+BAND = """\
+<div class="band" style="aspect-ratio: {ratio:.4f}"><img src="{address}" alt="{alt}" \
+style="margin-top: {above:.3f}%"></div>
+"""
 SLIDE = """\
 <section id="{id}" class="{layout}" aria-labelledby="{id}-title">
 <h{level} id="{id}-title">{title}</h{level}>
@@ -63,7 +74,9 @@ class SlidesError(ValueError):
 class Slide(BaseModel):
     """One slide as its source gives it; ``exhibit`` is ``chapter#name``.
 
-    ``evidence`` is by default that of the exhibit.
+    ``bands`` are the parts of a tall picture that the slide shows, from above to below: the first
+    and the last text of each, an empty one for the picture's edge. ``evidence`` is by default that
+    of the exhibit.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -71,6 +84,7 @@ class Slide(BaseModel):
     title: Annotated[str, Field(min_length=1)]
     text: str = ""
     exhibit: Annotated[str, Field(pattern=r"^[\w/-]+#[\w-]+$")] | None = None
+    bands: list[tuple[str, str]] = [("", "")]
     evidence: Evidence | None = None
     notes: Annotated[str, Field(min_length=1)]
 
@@ -110,9 +124,8 @@ def render(slides: list[Slide], site: Path, glued: Mapping[str, str]) -> str:
         layout, body, evidence, link = "words", text, slide.evidence, ""
         if slide.exhibit:
             page, _, name = slide.exhibit.partition("#")
-            picture, wide, shown = _picture(site, page, name, slide)
-            evidence = slide.evidence or shown
-            layout = "wide" if wide else "tall"
+            picture, shown = _picture(site, page, name, slide)
+            evidence, layout = slide.evidence or shown, "pictured"
             body = f"{picture}\n<div>{text}</div>\n"
             link = f'<p class="link"><a href="../{page}.html#{name}">In the book</a></p>\n'
         parts.append(SLIDE.format(
@@ -144,8 +157,8 @@ def _markdown(text: str, glued: Mapping[str, str], title: str) -> str:
     return html
 
 
-def _picture(site: Path, page: str, name: str, slide: Slide) -> tuple[str, bool, Evidence]:
-    """The picture of an exhibit as its page shows it, whether it is wide, and its class."""
+def _picture(site: Path, page: str, name: str, slide: Slide) -> tuple[str, Evidence]:
+    """The picture of an exhibit, the very file that its page shows, and its class."""
     path = site / f"{page}.html"
     html = path.read_text(encoding="utf-8") if path.is_file() else ""
     match = re.search(EXHIBIT.format(name=re.escape(name)), html, re.DOTALL)
@@ -159,7 +172,46 @@ def _picture(site: Path, page: str, name: str, slide: Slide) -> tuple[str, bool,
     svg = file.read_text(encoding="utf-8")
     width, height = (float(_found(rf'{side}="([\d.]+)pt"', svg)) for side in ("width", "height"))
     address = "../" + file.relative_to(site.resolve()).as_posix()
-    return f'<img src="{address}" alt="{escape(alt)}">', width / height > TALL, evidence
+    try:
+        parts = [edges(svg, first, last, height) for first, last in slide.bands]
+    except KeyError as problem:
+        raise SlidesError(
+            f"{SOURCE}: {slide.title!r}: the picture {name!r} has no text {problem}. Mend: give "
+            "one that it shows, or none for its edge."
+        ) from problem
+    shown = "".join(
+        BAND.format(ratio=width / (end - start), address=address, above=-100 * start / width,
+                    alt="" if number else escape(alt))
+        for number, (start, end) in enumerate(parts)
+    )  # fmt: skip
+    return SHEET.format(ratio=width / sum(b - a for a, b in parts), bands=shown), evidence
+
+
+def lines(svg: str) -> list[tuple[str, float, float]]:
+    """Words, base and size of each line of a picture that lies flat, in points from above."""
+    return [(unescape(m[1]).strip(), float(m[2]), 100 * float(m[3])) for m in LINE.finditer(svg)]
+
+
+def edges(svg: str, first: str, last: str, height: float) -> tuple[float, float]:
+    """Upper and lower edge of a band of a picture, halfway to the next lines; in points.
+
+    Raises ``KeyError`` for a text that the picture does not have.
+    """
+    found = [(words, base - 0.36 * size, base) for words, base, size in lines(svg)]
+    bases = [(middle, base) for _, middle, base in found]  # middle of a capital letter
+    middles = {words: middle for words, middle, _ in reversed(found)}  # of the first such text
+    start, end = 0.0, height
+    if first:
+        here = middles[first]
+        above = [(y, base) for y, base in bases if y < here - SAME_LINE]
+        if above:
+            middle, base = max(above)
+            start = max((middle + here) / 2, base + 1)
+    if last:
+        here = middles[last]
+        below = [y for y, _ in bases if y > here + SAME_LINE]
+        end = (min(below) + here) / 2 if below else end
+    return start, end
 
 
 def _found(pattern: str, text: str) -> str:

@@ -89,7 +89,7 @@ def chance_curves(n: int, control_n: int, times: tuple[int, ...] = (1, 4, 16)) -
     )  # fmt: skip
     here = {k: 100 * chance_beyond(CONVENTION, k * n, k * control_n) for k in times}
     shades = ("#0B3C5D", "#2E7FB0", "#7A8B97")
-    with canvas(3.7) as (figure, ax):
+    with canvas(3.6) as (figure, ax):
         for k, color, style in zip(times, shades, ("-", "--", ":"), strict=False):
             line = data[data.patients == k * (n + control_n)]
             who = f"{n}:{control_n}" if k == 1 else f"{k} times as many patients"

@@ -220,7 +220,7 @@ def power_curve(record: Record) -> Picture:
     marks = power_marks(record)
     grid = np.round(np.geomspace(0.4, 1.0, 121), 4)
     curve = [schoenfeld_power(events, h, alpha, ratio) for h in grid]
-    with canvas(4.1) as (figure, ax):
+    with canvas(3.8) as (figure, ax):
         ax.plot(grid, curve, color=INK, lw=2)
         ax.axhline(power, color=RULE, lw=1)
         ax.text(0.402, power + 0.015, f"{power:.0%} power", fontsize=9.5, color=MUTED)

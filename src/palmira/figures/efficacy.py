@@ -21,7 +21,7 @@ SE_KINDS = {"model": "Cox model", "peto": "Peto (log-rank)", "robust": "Robust (
 def arms_without_curve(record: Record) -> Picture:
     """Medians and landmark rates of PFS with their intervals, each where the paper prints it."""
     rows = []
-    with canvas(4.3) as (figure, ax):
+    with canvas(3.8) as (figure, ax):
         for arm, side in (("palbociclib", 1), ("et", -1)):
             for month in (6, 12):
                 e = printed_estimate(record, f"results.pfs.rate_{month}.{arm}")

@@ -25,7 +25,7 @@ from palmira.twin.analysis_set import ROLES
 def response_picture(record: Record) -> Picture:
     """Objective response and clinical benefit by arm with exact intervals."""
     rates = response_rates(record)
-    with canvas(4.2) as (figure, ax):
+    with canvas(3.8) as (figure, ax):
         places = [1.5 * (i // 2) + 0.42 * (i % 2) for i in range(len(rates))]
         for y, rate in zip(places, rates, strict=True):
             e, color = rate.exact, ARM_COLORS[rate.arm]

@@ -107,7 +107,7 @@ def benefit_beside_harm(record: Record) -> Picture:
     for kind in HEADINGS:
         lines.append((kind, None))
         lines += [(kind, row) for _, row in data[data.kind == kind].iterrows()]
-    height = 0.42 * len(lines) + 1.35
+    height = 0.27 * len(lines) + 0.9
     low, high = float(data.lower.min()), float(data.upper.max())
     with canvas(height, tight=False) as (figure, ax):
         left, right = 0.365, 0.765

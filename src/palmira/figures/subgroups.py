@@ -210,7 +210,7 @@ def interaction_ratios(record: Record) -> Picture:
     )
     return forest(
         rows, headers=("First level v second",), column_x=(0.315,), ticks=(0.25, 0.5, 1, 2, 4),
-        axis="Ratio of hazard ratios (log scale)", share=0.365, row_height=0.42,
+        axis="Ratio of hazard ratios (log scale)", share=0.365, row_height=0.37,
         sides=("lower in first", "lower in second"), reading_names=READING_NAMES, alt=alt,
         data=data,
     )  # fmt: skip
@@ -233,7 +233,7 @@ def chance_counts(results: dict[str, Chance], levels: int) -> Picture:
         ]
     )  # fmt: skip
     top = max(c.shares(levels).max() for c in results.values())
-    with canvas(4.7, nrows=2, ncols=2, sharex=True, sharey=True) as (figure, axes):
+    with canvas(3.6, nrows=2, ncols=2, sharex=True, sharey=True) as (figure, axes):
         for ax, (words, c) in zip(axes.flat, results.items(), strict=False):
             shares = 100 * c.shares(levels)
             colors = [RULE, *[READING_COLORS["neutral"]] * levels]

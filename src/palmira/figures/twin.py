@@ -64,7 +64,7 @@ def _survival(
     counts = below(patients, [float(m) for m in months])
     end = 1.025 * months[-1]
     rows = []
-    with canvas(6.6, nrows=2, gridspec_kw={"height_ratios": [3.4, 1.7]}) as (figure, (ax, under)):
+    with canvas(6.0, nrows=2, gridspec_kw={"height_ratios": [2.8, 1.7]}) as (figure, (ax, under)):
         for arm, style in zip(arms, STYLES, strict=True):
             rows += _curve(ax, arm, curves[arm], spread, style)
             mine = patients[(patients["arm"] == arm) & ~patients["event"]]
