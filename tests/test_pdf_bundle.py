@@ -20,6 +20,7 @@ FIRST = """<p>See <a href="second.html#top">the second</a>, <a href="#top">above
 <a href="data.csv">data</a> and <a href="https://example.org/x">elsewhere</a>.</p>
 <details class="hide above-input"><pre>code</pre></details>
 <details><summary>Proof</summary><p>folded text</p></details>
+<details class="hide"><summary>Hide it</summary><p>a shown table</p></details>
 <div style="height: 1100px">long</div>"""
 TOC = {"root": "a/first", "parts": [{"caption": "More", "chapters": [{"file": "a/second"}]}]}
 
@@ -53,7 +54,28 @@ def test_a_page_on_paper_opens_what_is_folded_hides_code_and_prints_addresses(si
     assert "elsewhere (https://example.org/x)" in text
     assert "data" in text and "data.csv" not in html
     assert "code" not in text and "#\n" not in text
-    assert 'open=""' in html and "folded text" in text
+    assert "a shown table" in text and "Hide it" not in text and "Proof" in text
+    assert "<details" not in html and "folded text" in text
+
+
+def test_answers_are_printed_after_the_questions_and_solutions_as_their_output(site):
+    forms = "".join(
+        f'<form class="quiz-question"><label>option</label><p class="quiz-said"></p><details '
+        f'class="quiz-plain"><summary>Answer</summary>why {n}</details></form>'
+        for n in (1, 2)
+    )
+    cell = """<div class="cell tag_hide-cell"><details class="hide above-input"><summary>Show
+</summary>
+<div class="cell_input">code</div><div class="cell_output">the output</div></details></div>
+<table><tr><td><a class="reference download" href="x.csv"><code>x.csv</code></a></td></tr></table>
+<a class="reference download" href="y.csv">Data</a><a class="reference external"
+href="https://doi.org/10.1/ab">doi:10.1/ab</a>"""
+    html = PAGE.format(title="Quiz", body=f'<div class="quiz">{forms}</div>{cell}')
+    (site / "a" / "second.html").write_text(html, "utf-8")
+    text = pdf.article(site, ["a/second"], "a/second").get_text()
+    assert text.rindex("option") < text.index("Answer to question 1") < text.index("why 2")
+    assert "Solution" in text and "the output" in text and "code" not in text
+    assert "x.csv" in text and "Data" not in text and "https://doi" not in text
 
 
 def test_a_page_that_was_not_built_is_named(site):
@@ -111,12 +133,14 @@ def test_a_bundle_holds_site_slides_pdfs_notebooks_data_and_lock(tmp_path):
         else:
             path.mkdir(parents=True, exist_ok=True)
             (path / "index.html").write_text("x", "utf-8")
+    (tmp_path / "_build/pdf/.book.pdf.new").write_text("half", "utf-8")
     (tmp_path / "_build/html/_sources/notebooks/a.ipynb").write_text("{}", "utf-8")
     names = {name for name, _ in bundle.files(tmp_path)}
     top = bundle.NAME
     assert {f"{top}/index.html", f"{top}/requirements.lock", f"{top}/executed-notebooks/a.ipynb",
             f"{top}/pdf/index.html", f"{top}/data/twin/index.html"} <= names  # fmt: skip
     assert f"{top}/executed-notebooks/index.html" not in names
+    assert not [name for name in names if name.endswith(".new")]
 
 
 def test_a_missing_part_stops_the_bundle_before_anything_is_written(tmp_path):

@@ -214,7 +214,7 @@ def _caption_execution_times(app: Sphinx, doctree: nodes.document, page: str) ->
     for table in doctree.findall(nodes.table):
         if not isinstance(table[0], nodes.title):
             table.insert(0, nodes.title("", "Execution time of each chapter"))
-            table["ids"].append("execution-times")
+            table["ids"].append("execution-times-table")
 
 
 def _name_solutions(app: Sphinx, doctree: nodes.document) -> None:

@@ -24,9 +24,11 @@ MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 SMALLEST = 0.6  # scale of the summary below which nobody reads it
 # Sections of the first page that a summary on one page does without.
 SUMMARY_WITHOUT = ("what-this-book-adds", "what-it-could-not-see", "three-ways-to-use-it")
+# Execution times are those of one machine on one day.
 NOT_PRINTED = (
-    "script, a.headerlink, a.download, .above-input, .toctree-wrapper, button, nav, "
-    ".prev-next-area, iframe"
+    "script, a.headerlink, .above-input, .toctree-wrapper, button, nav, .prev-next-area, iframe, "
+    "a.sd-btn, section#execution-times, .quiz-said, .quiz-bar, .sd-summary-state-marker, "
+    ".hide > summary"
 )
 DATES = re.compile(rb"(/(?:Creation|Mod)Date \(D:)\d{14}([^)]*\))")
 LONG_AGO = rb"\g<1>20250101000000\g<2>"
@@ -81,6 +83,7 @@ def article(site: Path, pages: list[str], page: str) -> Tag:
         raise FileNotFoundError(f"{path} is missing. Mend: call make book first.")
     found = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("article")
     assert found is not None, page
+    _unfold(found)
     for element in found.select(NOT_PRINTED):
         element.decompose()
     number = pages.index(page)
@@ -92,12 +95,42 @@ def article(site: Path, pages: list[str], page: str) -> Tag:
         if not urlsplit(str(element["src"])).scheme:
             element["src"] = "../html/" + _place(page, str(element["src"]))
         element.attrs.pop("loading", None)
-    for element in found.select("details"):
-        element["open"] = ""
     for link in found.select("a[href]"):
         _print_link(link, pages, page)
     found["id"] = f"p{number}"
     return found
+
+
+def _unfold(found: Tag) -> None:
+    """What is folded on a screen: code is left out, a solution is its output under its exercise,
+    the answers of the quiz follow its questions, everything else stands open."""
+    for cell in found.select("div.tag_hide-cell"):
+        for code in cell.select(".cell_input"):
+            code.decompose()
+        for fold in cell.select("details"):
+            fold["class"] = "solution"
+            if fold.summary:
+                fold.summary.string = "Solution"
+    for quiz in found.select("div.quiz"):
+        answers = Tag(name="section", attrs={"class": "quiz-answers"})
+        for number, form in enumerate(quiz.select("form.quiz-question"), start=1):
+            answer = Tag(name="div", attrs={"class": "quiz-answer"})
+            for part in form.select("details.quiz-plain, .quiz-sources"):
+                if part.summary:
+                    part.summary.string = f"Answer to question {number}"
+                answer.append(part.extract())
+            answers.append(answer)
+        quiz.append(answers)
+    for link in found.select("a.download"):  # a file is named; a button beside a caption is not
+        if link.code:
+            link.unwrap()
+        else:
+            link.decompose()
+    for fold in found.select("details"):
+        fold.name = "div"
+        for summary in fold.find_all("summary", recursive=False):
+            if not summary.find_parent(class_="hide"):
+                summary.name, summary["class"] = "p", "folded"
 
 
 def _place(page: str, address: str) -> str:
@@ -109,7 +142,7 @@ def _print_link(link: Tag, pages: list[str], page: str) -> None:
     parts = urlsplit(str(link["href"]))
     if parts.scheme or parts.netloc:
         address = parts.geturl()
-        if parts.netloc + parts.path not in link.get_text():
+        if parts.path.strip("/") not in link.get_text() or parts.path.strip("/") == "":
             shown = Tag(name="span", attrs={"class": "printed-address"})
             shown.string = f" ({address})"
             link.append(shown)
@@ -121,13 +154,14 @@ def _print_link(link: Tag, pages: list[str], page: str) -> None:
         link.unwrap()
 
 
-def document(site: Path, kind: str, title: str, body: str, root: str) -> str:
-    """One HTML document with the site's own style sheets, to be written beside the site."""
-    first = BeautifulSoup((site / f"{root}.html").read_text(encoding="utf-8"), "html.parser")
+def document(site: Path, kind: str, title: str, body: str, pages: list[str]) -> str:
+    """One HTML document with its pages' own style sheets, to be written beside the site."""
     styles = []
-    for sheet in first.select('link[rel="stylesheet"]'):
-        sheet["href"] = "../html/" + _place(root, urlsplit(str(sheet["href"])).path)
-        styles.append(str(sheet))
+    for page in pages:
+        html = (site / f"{page}.html").read_text(encoding="utf-8").partition("</head>")[0]
+        for sheet in BeautifulSoup(html, "html.parser").select('link[rel="stylesheet"]'):
+            sheet["href"] = "../html/" + _place(page, urlsplit(str(sheet["href"])).path)
+            styles.append(str(sheet))
     return DOCUMENT.format(
         title=escape(title), kind=kind, body=body, styles="\n".join(dict.fromkeys(styles))
     )
@@ -182,7 +216,7 @@ def whole_book(browser: Any, site: Path, toc: dict[str, Any], title: str, work: 
     made = b""
     for _ in range(2):  # the contents need the numbers of pages that stand behind them
         front = f'<h1 class="cover">{escape(title)}</h1>{contents(toc, titles, numbers)}'
-        work.write_text(document(site, "book", title, front + text, pages[0]), encoding="utf-8")
+        work.write_text(document(site, "book", title, front + text, pages), encoding="utf-8")
         made = printed(browser, work, title)
         numbers = _beginnings(made, len(pages))
     return made
@@ -198,13 +232,14 @@ def _beginnings(made: bytes, pages: int) -> list[int]:
 
 def summary(browser: Any, site: Path, root: str, title: str, work: Path) -> bytes:
     """The first page of the book on one page. Raises ``ValueError`` where it does not fit."""
+    cited = _cited(site, root)
     text = article(site, [root], root)
     for name in SUMMARY_WITHOUT:
         for section in text.select(f"#p0-{name}"):
             section.decompose()
     for link in text.select('a[href^="../"]'):
         link.unwrap()
-    work.write_text(document(site, "summary", title, str(text), root), encoding="utf-8")
+    work.write_text(document(site, "summary", title, str(text) + cited, [root]), encoding="utf-8")
     for percent in range(100, int(100 * SMALLEST) - 1, -4):
         made = printed(browser, work, title, percent / 100)
         if len(PdfReader(io.BytesIO(made)).pages) == 1:
@@ -213,6 +248,19 @@ def summary(browser: Any, site: Path, root: str, title: str, work: Path) -> byte
         f"{root}: too long for a summary on one page. Mend: name a section of it in "
         "SUMMARY_WITHOUT of palmira.pdf."
     )
+
+
+def _cited(site: Path, page: str) -> str:
+    """The references of a page in full, for where the list of the book is not at hand."""
+    soup = BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+    entries: dict[str, str] = {}
+    for link in soup.select(".bibtex-citation a[href]"):
+        parts = urlsplit(str(link["href"]))
+        there = site / _place(page, parts.path)
+        listed = BeautifulSoup(there.read_text(encoding="utf-8"), "html.parser")
+        if (entry := listed.find(id=parts.fragment)) and entry.p:
+            entries[parts.fragment] = f'<p class="cited">{escape(entry.p.get_text())}</p>'
+    return "".join(entries.values())
 
 
 def make(root: Path) -> None:
