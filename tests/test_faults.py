@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from palmira import bundle
 from palmira.measured import load as load_measured
 from palmira.record import DATA, load
 from palmira.schema import RecordError
@@ -182,3 +183,40 @@ def test_a_build_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tm
     assert [name for name in one if one[name] != other[name]] == []
     assert "numbers" in other["notebooks/palmira.html"].decode()
     assert list((book / "_build").rglob("*.new")) == []
+
+
+def small_project(folder):
+    """A project with a site of one page, and every part of a bundle."""
+    for source in bundle.CONTENTS:
+        path = folder / source
+        if path.suffix or path.name.startswith("LICENSE"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x", "utf-8")
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+    (folder / "_toc.yml").write_text("root: a\n", "utf-8")
+    (folder / "_config.yml").write_text("title: The title\n", "utf-8")
+    page = "<article><h1>A</h1><p>b</p></article>"
+    (folder / "_build/html/a.html").write_text(page, "utf-8")
+    (folder / "data/twin/large.csv").write_bytes(random.Random(1).randbytes(6_000_000))
+
+
+@pytest.mark.parametrize(
+    ("module", "target"),
+    [("pdf", "_build/pdf/palmira-book.pdf"), ("bundle", "dist/palmira-book.zip")],
+)
+def test_pdfs_and_bundle_killed_at_any_moment_leave_no_half(tmp_path, module, target):
+    small_project(tmp_path)
+    command, made = [sys.executable, "-m", f"palmira.{module}"], tmp_path / target
+    start = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    lasts, whole = time.monotonic() - start, made.read_bytes()
+    names = {p.name for p in made.parent.iterdir()}
+    made.unlink()
+    moments = random.Random(2026)
+    for part in (0.3, 0.6, 0.9):
+        killed(command, lasts * (part + moments.uniform(-0.1, 0.1)), cwd=tmp_path)
+        assert not made.exists() or made.read_bytes() == whole
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    assert made.read_bytes() == whole
+    assert {p.name for p in made.parent.iterdir()} == names

@@ -23,7 +23,7 @@ CONTENTS = {
     "LICENSE-CONTENT": "LICENSE-CONTENT",
 }
 ENDINGS = {"executed-notebooks": ".ipynb"}
-LEFT_OUT = {".buildinfo", "objects.inv"}
+LEFT_OUT = {"objects.inv"}  # and hidden files: records of a build, or parts of one that was killed
 READ_ME = """\
 PALMIRA, executable. Unpack this folder and open index.html; no network is needed.
 
@@ -46,7 +46,9 @@ def files(root: Path) -> Iterator[tuple[str, Path]]:
         found = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
         for file in found:
             within = "" if file == path else file.relative_to(path).as_posix()
-            if file.name not in LEFT_OUT and file.name.endswith(ENDINGS.get(target, "")):
+            if file.name in LEFT_OUT or file.name.startswith("."):
+                continue
+            if file.name.endswith(ENDINGS.get(target, "")):
                 yield "/".join(filter(None, (NAME, target, within))), file
 
 
