@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from palmira.files import write_whole
+
 NAME = "palmira-book"
 TIME = (2025, 1, 1, 0, 0, 0)  # of every file, so that equal contents are equal bytes
 # Folder or file of the project, and where it goes. The site is the top: index.html opens it.
@@ -63,17 +65,6 @@ def pack(contents: list[tuple[str, Path]], target: Path) -> None:
             info.external_attr, info.create_system = 0o644 << 16, 3
             archive.writestr(info, entries[name], ZIP_DEFLATED, 9)
     write_whole(target, buffer.getvalue())
-
-
-def write_whole(target: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader finds the old file or the new one, never a part."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.new")
-    try:
-        beside.write_bytes(content)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

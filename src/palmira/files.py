@@ -21,3 +21,14 @@ def read_json(path: Path, mend: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise RecordError(f"{path}: not a table of names. Mend: {mend}")
     return found
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader finds the old file or the new one, never a part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.new")
+    try:
+        beside.write_bytes(content)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)

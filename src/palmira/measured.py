@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from palmira.files import read_json
+from palmira.files import read_json, write_whole
 from palmira.record import DATA
 from palmira.schema import RecordError
 
@@ -40,9 +40,7 @@ def keep(
     for row in found[name]["rows"]:
         table.add_row(*row)
     Console(width=150).print(table)
-    beside = file.with_suffix(".new")
-    beside.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
-    beside.replace(file)
+    write_whole(file, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _processor() -> str:

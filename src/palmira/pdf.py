@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader
 
 from palmira.browser import NoBrowserError, browsing
-from palmira.bundle import write_whole
+from palmira.files import write_whole
 
 WIDTH = 673  # of the text in pixels: A4 less margins
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}

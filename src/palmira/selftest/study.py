@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from palmira.audit import QUICK, Check, audit
-from palmira.files import read_json
+from palmira.files import read_json, write_whole
 from palmira.proportions import clopper_pearson
 from palmira.record import DATA, Record
 from palmira.selftest.errors import ERRORS, Case, Planted, plant
@@ -210,5 +210,4 @@ def load_result(path: Path = OUTPUT) -> dict[str, Any]:
 
 def save(result: dict[str, Any], path: Path = OUTPUT) -> None:
     """Write the result as JSON, in a stable order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())

@@ -21,6 +21,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from rich.progress import track
 
+from palmira.files import write_whole
 from palmira.record import Record, load
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.schema import RecordError
@@ -205,10 +206,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Stopped; nothing was written.", file=sys.stderr)
         return 130
-    beside = given.output.with_suffix(".new")
     lines = (f"{json.dumps(s)}: {json.dumps(x)}" for s, x in found.items())
-    beside.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    beside.rename(given.output)
+    write_whole(given.output, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
     return 0
 
 

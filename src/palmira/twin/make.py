@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from palmira.audit import audit
+from palmira.files import write_whole
 from palmira.record import DATA, Record, load
 from palmira.schema import RecordError
 from palmira.twin import pfs
@@ -121,10 +122,7 @@ class Stages:
             with suppress(Exception):  # a file that cannot be read is made again
                 return pickle.loads(path.read_bytes())
         result = interruptible(compute)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")
-        beside.write_bytes(pickle.dumps(result))
-        beside.rename(path)
+        write_whole(path, pickle.dumps(result))
         return result
 
     def clear(self) -> None:
@@ -248,7 +246,7 @@ def publish(path: Path, folder: Path) -> None:
         if scale in HOURS:
             made[scale]["hours_searched"] = HOURS[scale]
     text = json.dumps(made, indent=1) + "\n"
-    (folder / "provenance.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "provenance.json", text.encode())
 
 
 if __name__ == "__main__":
