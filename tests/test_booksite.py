@@ -84,3 +84,13 @@ def test_a_changed_file_makes_the_page_anew(book, tmp_path):
     (tmp_path / "data" / "number.txt").write_text("42", "utf-8")
     assert build().returncode == 0
     assert "<pre><span></span>42" in page.read_text(encoding="utf-8")
+
+
+def test_an_edited_style_sheet_reaches_the_site(book, tmp_path):
+    build, _ = book
+    assert build("1 + 1").returncode == 0
+    with (tmp_path / "book" / "_static" / "print.css").open("a", encoding="utf-8") as sheet:
+        sheet.write("/* edited */\n")
+    assert build().returncode == 0
+    site = tmp_path / "_build" / "html" / "_static" / "print.css"
+    assert site.read_text("utf-8").endswith("/* edited */\n")

@@ -49,7 +49,10 @@ NEEDLESS = ("scripts/fontawesome.js*", "**/*.map", "**/*.ttf", "**/fa-brands*", 
 def _watch_sources(app: Sphinx, config: Config) -> None:
     """Every page is read again where what makes pages has changed; libraries begin to load."""
     here, lock = Path(__file__), Path(app.srcdir) / "requirements.lock"
-    makers = (here, here.with_name("execution.py"), here.with_name("rendering.py"), lock)
+    # Sphinx copies an edited style sheet or script only when a page is written.
+    styles = sorted(Path(app.srcdir, "book", "_static").glob("*.*"))
+    siblings = [here.with_name(f"{name}.py") for name in ("execution", "rendering")]
+    makers = (here, *siblings, lock, *(p for p in styles if p.is_file()))
     contents = [platform.python_version(), *(p.read_text("utf-8") for p in makers if p.exists())]
     config.palmira_sources = hashlib.sha256("".join(contents).encode()).hexdigest()
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache")
