@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from dask.distributed import Client, LocalCluster
 
+from palmira import bundle
 from palmira.browser import browsing, serving
 from palmira.printed import Printed
 from palmira.record import DATA, Record, load, published
@@ -51,6 +52,23 @@ def cluster():
     """A Dask cluster: a scheduler and two workers, each a process, on this machine."""
     with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as made, Client(made):
         yield made
+
+
+@pytest.fixture
+def parts_of_a_bundle():
+    """Puts into a folder all that a bundle is made of: files with a letter, folders with none."""
+
+    def make(root):
+        for source in bundle.CONTENTS:
+            path = root / source
+            if path.suffix or path.name.startswith("LICENSE"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("x", "utf-8")
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                yield path
+
+    return make
 
 
 @pytest.fixture(scope="session")

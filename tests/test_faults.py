@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from palmira import bundle
 from palmira.measured import load as load_measured
 from palmira.record import DATA, load
 from palmira.schema import RecordError
@@ -185,15 +184,9 @@ def test_a_build_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tm
     assert list((book / "_build").rglob("*.new")) == []
 
 
-def small_project(folder):
+def small_project(folder, parts):
     """A project with a site of one page, and every part of a bundle."""
-    for source in bundle.CONTENTS:
-        path = folder / source
-        if path.suffix or path.name.startswith("LICENSE"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("x", "utf-8")
-        else:
-            path.mkdir(parents=True, exist_ok=True)
+    list(parts(folder))
     (folder / "_toc.yml").write_text("root: a\n", "utf-8")
     (folder / "_config.yml").write_text("title: The title\n", "utf-8")
     page = "<article><h1>A</h1><p>b</p></article>"
@@ -205,8 +198,10 @@ def small_project(folder):
     ("module", "target"),
     [("pdf", "_build/pdf/palmira-book.pdf"), ("bundle", "dist/palmira-book.zip")],
 )
-def test_pdfs_and_bundle_killed_at_any_moment_leave_no_half(tmp_path, module, target):
-    small_project(tmp_path)
+def test_pdfs_and_bundle_killed_at_any_moment_leave_no_half(
+    tmp_path, parts_of_a_bundle, module, target
+):
+    small_project(tmp_path, parts_of_a_bundle)
     command, made = [sys.executable, "-m", f"palmira.{module}"], tmp_path / target
     start = time.monotonic()
     subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)

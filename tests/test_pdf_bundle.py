@@ -124,15 +124,9 @@ def test_a_bundle_of_the_same_files_is_the_same_bytes(tmp_path):
         assert archive.testzip() is None
 
 
-def test_a_bundle_holds_site_slides_pdfs_notebooks_data_and_lock(tmp_path):
-    for source in bundle.CONTENTS:
-        path = tmp_path / source
-        if path.suffix or path.name.isupper() or path.name.startswith("LICENSE"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("x", "utf-8")
-        else:
-            path.mkdir(parents=True, exist_ok=True)
-            (path / "index.html").write_text("x", "utf-8")
+def test_a_bundle_holds_site_slides_pdfs_notebooks_data_and_lock(tmp_path, parts_of_a_bundle):
+    for folder in parts_of_a_bundle(tmp_path):
+        (folder / "index.html").write_text("x", "utf-8")
     (tmp_path / "_build/pdf/.book.pdf.new").write_text("half", "utf-8")
     (tmp_path / "_build/html/_sources/notebooks/a.ipynb").write_text("{}", "utf-8")
     names = {name for name, _ in bundle.files(tmp_path)}
