@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -68,7 +69,7 @@ class Entry:
             raise TypeError(f"{self.id} is not a number: {self.text!r}")
         return self.printed.value
 
-    @property
+    @cached_property
     def cell(self) -> str:
         """Id of the printed cell: that of the entry without its part."""
         return self.id.removesuffix(f".{self.part}")
@@ -84,7 +85,10 @@ class Entry:
 
 def _attribute(name: str, *levels: Attributes) -> Any:
     """The first level (row, column, block) that says something."""
-    return next((v for v in (getattr(level, name) for level in levels) if v is not None), None)
+    for level in levels:
+        if (said := getattr(level, name)) is not None:
+            return said
+    return None
 
 
 def expand(sheet: Sheet) -> dict[str, Entry]:
@@ -154,6 +158,7 @@ def _cell(
     if not row.as_printed:
         _check(where, numbers, _attribute("measure", row, column, block))
     stem = ".".join(x for x in (block.id, row.id, name) if x) + (f"@{version}" if version else "")
+    attributes = {a: _attribute(a, row, column, block) for a in ATTRIBUTES}
     for part, string in parts.items():
         yield Entry(
             id=stem if part in {"value", *NOT_NUMBERS} else f"{stem}.{part}",
@@ -165,7 +170,7 @@ def _cell(
             quotes=row.quotes, within=row.within, exhaustive=row.exhaustive,
             between=tuple(row.between), test=row.test, reference=row.reference,
             repair=row.repairs.get(name), note=row.note,
-            **{a: _attribute(a, row, column, block) for a in ATTRIBUTES},
+            **attributes,
         )  # fmt: skip
 
 

@@ -72,9 +72,9 @@ def choose(effects: pd.DataFrame, reading: str) -> pd.DataFrame:
     """
     if reading not in READINGS:
         raise ValueError(f"unknown reading {reading!r}: use one of {READINGS}")
-    has = effects.groupby("trial")["reading"].transform(lambda r: (r == reading).any())
-    wanted = has.map({True: reading, False: "printed"})
-    return effects[effects["reading"] == wanted].reset_index(drop=True)
+    of_reading = effects["reading"] == reading
+    has = effects["trial"].isin(effects.loc[of_reading, "trial"])
+    return effects[of_reading | (~has & (effects["reading"] == "printed"))].reset_index(drop=True)
 
 
 def pooled(

@@ -33,7 +33,7 @@ from nbformat.v4 import new_output
 LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.integrate", "matplotlib.pyplot",
     "matplotlib.backends.backend_svg", "seaborn", "lifelines", "lifelines.statistics",
-    "statsmodels.api", "pydantic", "yaml", "joblib", "numba",
+    "statsmodels.api", "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
 )  # fmt: skip
 PACKAGE = "palmira"
 FOLDER = Path("_build", ".executed")

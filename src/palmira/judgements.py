@@ -210,10 +210,11 @@ def _abstract(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 
 def _elsewhere(found: Evidence, name: str, e: Explanation) -> Verdict:
-    patients, n = found.effective
-    exact = [c for c in audit(found.record, only=["B1"]) if c.entry.endswith(("lower", "upper"))]
-    agree = sum(c.verdict == "consistent" for c in exact)
     if name in ("doubled", "level"):
+        patients, n = found.effective
+        checks = audit(found.record, only=["B1"])
+        exact = [c for c in checks if c.entry.endswith(("lower", "upper"))]
+        agree = sum(c.verdict == "consistent" for c in exact)
         what = "single patients" if name == "doubled" else "a 95% level"
         return "in part", (
             f"{agree} of {len(exact)} exact limits are those of {what}, and the 6-month interval "

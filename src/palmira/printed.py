@@ -39,35 +39,35 @@ class Printed:
     def _decimal(self) -> Decimal:
         return Decimal("NaN") if self.exact is None else self.exact
 
-    @property
+    @cached_property
     def value(self) -> float:
         """The printed value; NaN where the paper prints "NA"."""
         return float("nan") if self.exact is None else float(self.exact)
 
-    @property
+    @cached_property
     def bound(self) -> str:
         """ "<" or ">" where only a bound is printed, as in P < .001; otherwise empty."""
         match = NUMBER.match(self.text)
         return match["bound"] if match else ""
 
-    @property
+    @cached_property
     def decimals(self) -> int:
         """Decimals that the rounding went to: declared for the column, else those printed."""
         if self.declared is not None:
             return self.declared
         return 0 if self.exact is None else max(0, -int(self.exact.as_tuple().exponent))
 
-    @property
+    @cached_property
     def half_unit(self) -> float:
         """Half a unit of the last decimal."""
         return float(Decimal(5).scaleb(-self.decimals - 1))
 
-    @property
+    @cached_property
     def low(self) -> float:
         """Smallest number that rounds to the printed one."""
         return float(self._decimal - Decimal(5).scaleb(-self.decimals - 1))
 
-    @property
+    @cached_property
     def high(self) -> float:
         """Largest number that rounds to the printed one."""
         return float(self._decimal + Decimal(5).scaleb(-self.decimals - 1))

@@ -58,6 +58,7 @@ def canvas(
             ax.spines[["top", "right"]].set_visible(False)
         if tight:
             figure.tight_layout(rect=(0, 0.28 / height, 1, 1))
+            figure.set_layout_engine(None)  # with one, saving draws everything twice
 
 
 def spell(items: list[str]) -> str:

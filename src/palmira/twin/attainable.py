@@ -51,8 +51,10 @@ def why_not(record: Record, scale: str) -> dict[str, str]:
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r}: use {' or '.join(SCALES)}")
     reasons: dict[str, str] = {}
+    contradictions = list(_contradictions(record))
     for found in (
-        _judged(record, scale), _contradictions(record), _shares(record), _exact_limits(record),
+        _judged(record, scale), contradictions,
+        _shares(record, {id for id, _ in contradictions}), _exact_limits(record),
         _narrow_hazard_ratios(record, scale), _narrow_odds_ratios(record, scale),
         _differences(record),
     ):  # fmt: skip
@@ -75,10 +77,9 @@ def _contradictions(record: Record) -> Iterator[tuple[str, str]]:
             yield check.entry, f"contradicts other numbers in print: {check.detail}{would}"
 
 
-def _shares(record: Record) -> Iterator[tuple[str, str]]:
-    """Percents that their count does not print as; where the count itself contradicts others the
-    percent may well be right."""
-    wrong = {id for id, _ in _contradictions(record)}
+def _shares(record: Record, wrong: set[str]) -> Iterator[tuple[str, str]]:
+    """Percents that their count does not print as; where the count itself contradicts others (is
+    ``wrong``) the percent may well be right."""
     for check in audit(record, only=("A1", "A2")):
         cell = record.cell(record[check.entry])
         counts = {cell[p].id for p in ("count", "events", "n") if p in cell}

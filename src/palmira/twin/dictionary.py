@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -78,7 +80,7 @@ class Dataset:
     def columns(self) -> list[str]:
         return [v.name for v in self.variables]
 
-    def typed(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def typed(self, frame: pd.DataFrame | Mapping[str, pd.Series]) -> pd.DataFrame:
         """The frame with this data set's columns, types and order of rows.
 
         Raises ``KeyError`` for a column that is not there and ``ValueError`` for a value that its
@@ -91,11 +93,14 @@ class Dataset:
 def _cast(column: pd.Series, variable: Variable) -> pd.Series:
     if variable.type == "text":
         texts = [x if isinstance(x, str) else "" if pd.isna(x) else str(x) for x in column]
-        return pd.Series([plain(x) for x in texts], column.index, dtype=object)
+        if not all(map(str.isascii, texts)):
+            texts = [plain(x) for x in texts]
+        return pd.Series(texts, column.index, dtype=object)
     if variable.type == "date":
         return pd.to_datetime(column).astype("datetime64[ns]")
     numbers = pd.to_numeric(column).astype("float64")
-    if variable.type == "integer" and not (numbers.dropna() % 1 == 0).all():
+    rest = numbers.to_numpy() % 1
+    if variable.type == "integer" and (rest[~np.isnan(rest)] != 0).any():
         raise ValueError(f"{variable.name}: not whole numbers")
     return numbers.astype(variable.dtype)
 

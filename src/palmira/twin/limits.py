@@ -9,16 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palmira.estimates import critical
-from palmira.twin.verify_survival import SLACK, Curve
+from palmira.twin.verify_survival import SLACK, Curve, log_log
 
 Array = NDArray[np.float64]
 Z = critical(95)
 RULES = ("first", "midpoint")
-
-
-def _log_log(s: Array, se: Array) -> tuple[Array, Array]:
-    spread = np.exp(Z * se / np.abs(np.log(s)))
-    return s**spread, s ** (1 / spread)
 
 
 def _arcsine(s: Array, se: Array) -> tuple[Array, Array]:
@@ -34,7 +29,7 @@ def _logit(s: Array, se: Array) -> tuple[Array, Array]:
 
 # Limits from the survival and the standard error of its logarithm (Greenwood).
 LIMITS: dict[str, Callable[[Array, Array], tuple[Array, Array]]] = {
-    "log-log": _log_log,
+    "log-log": log_log,
     "plain": lambda s, se: (np.clip(s - Z * s * se, 0, 1), np.clip(s + Z * s * se, 0, 1)),
     "log": lambda s, se: (s * np.exp(-Z * se), np.minimum(s * np.exp(Z * se), 1)),
     "arcsine": _arcsine,

@@ -83,33 +83,35 @@ def _read(path: Path, dataset: Dataset) -> pd.DataFrame:
     if list(frame.columns) != dataset.columns:
         wrong = sorted(set(frame.columns) ^ set(dataset.columns)) or "their order"
         raise RecordError(f"{path}: not the columns of {dataset.name}: {wrong}. {again}")
-    for v in dataset.variables:
-        if v.type != "text":
-            frame[v.name] = _parsed(frame[v.name], v.type, v.missing, f"{path}: {v.name}")
+    made = {
+        v.name: frame[v.name]
+        if v.type == "text"
+        else _parsed(frame[v.name], v.type, v.missing, f"{path}: {v.name}")
+        for v in dataset.variables
+    }
     if not (frame["SYNTH"] == SYNTHETIC).all():
         raise RecordError(
             f"{path}: a line without {SYNTHETIC}. Mend: use the data of a twin, and no others."
         )
     try:
-        return dataset.typed(frame)
+        return dataset.typed(made)
     except ValueError as error:
         raise RecordError(f"{path}: {error}. {again}") from None
 
 
 def _parsed(column: pd.Series, type: str, missing: bool, where: str) -> pd.Series:
     """Dates or numbers from text; an empty text is a missing value, where that may be."""
-    given = column != ""
-    text = column.where(given)
     values = (
-        pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
+        pd.to_datetime(column, format="%Y-%m-%d", errors="coerce")
         if type == "date"
-        else pd.to_numeric(text, errors="coerce")
+        else pd.to_numeric(column, errors="coerce")
     )
-    wrong = values.isna() & (given | (not missing))
+    none = values.isna().to_numpy()
+    wrong = none & (column.to_numpy() != "") if missing else none
     if type == "integer":
-        wrong |= values.notna() & (values % 1 != 0)
+        wrong = wrong | (~none & (values.to_numpy() % 1 != 0))
     if wrong.any():
-        line = int(wrong.to_numpy().argmax())
+        line = int(wrong.argmax())
         raise RecordError(
             f"{where}, line {line + 2}: {column.iloc[line]!r} is not {_NOUNS[type]}. "
             "Mend: make the twin again."

@@ -6,6 +6,7 @@ scipy on the ADaM frames, and the targets come from the record.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Collection
 from datetime import date
 from math import inf, isfinite, nan
@@ -33,28 +34,31 @@ MANY = 6
 
 
 def verify(
-    frames: Frames, record: Record, scale: str, groups: Collection[str] | None = None
+    frames: Frames, record: Record, scale: str, only: Collection[str] | None = None
 ) -> pd.DataFrame:
-    """Recompute every target of a record, or those of some ``groups`` ("Hazard ratios", "Medians"
-    ...); one line a target, in the record's order.
+    """Recompute every target of a record, or ``only`` those of some groups ("Hazard ratios",
+    "Medians" ...) or cells (ids of entries without their part); one line a target, in the record's
+    order.
 
     ``frames`` are adsl, adtte, adrs and adae; ``scale`` is "full" (the arm on orthonormal contrasts
     prints the paper's ratios) or "neutral" (arm 0 and 1). Columns: id, group, analysis, printed,
     recomputed (a number; a date as its day), shown (as the paper would print it), within ("yes" or
     "no": whether it rounds to the print), beyond (distance from the rounding interval in units of
     the last digit), ordinary (a hazard or odds ratio with the arm 0 and 1, NaN otherwise), status,
-    reason. Raises ``ValueError`` for another scale or group and ``KeyError`` for a variable that is
-    not there.
+    reason. Raises ``ValueError`` for another scale, group or cell and ``KeyError`` for a variable
+    that is not there.
     """
-    if unknown := set(groups or ()) - {group for group, _ in KINDS.values()}:
-        raise ValueError(f"unknown group {sorted(unknown)}")
+    wanted = targets(record, scale)
+    if only is not None:
+        groups = {group for group, _ in KINDS.values()}
+        if unknown := set(only) - groups - {t.entry.cell for t in wanted}:
+            raise ValueError(f"unknown group or cell {sorted(unknown)}")
+        wanted = [t for t in wanted if not {t.group, t.entry.cell}.isdisjoint(only)]
     data = AnalysisSet(record, frames)
     survival, response = SurvivalAnalyses(data, scale), ResponseAnalyses(data, scale)
     counts = Counts(data)
     lines = []
-    for target in targets(record, scale):
-        if groups is not None and target.group not in groups:
-            continue
+    for target in wanted:
         ordinary = nan
         if target.kind in SURVIVAL:
             number, ordinary = survival.number(target), survival.ordinary(target)
@@ -139,15 +143,10 @@ def checks(rows: pd.DataFrame, listing: Path = CHECKS) -> pd.DataFrame:
 
 
 def _matching(rows: pd.DataFrame, pattern: str) -> pd.DataFrame:
-    if "*" not in pattern:
-        found = rows[rows.index == pattern]
-    else:
-        first, *others = pattern.split("*")
-        regex = first.replace(".", r"\.") + "".join(".*" + o.replace(".", r"\.") for o in others)
-        found = rows[rows.index.str.fullmatch(regex)]
-    if found.empty:
+    found = fnmatch.filter(rows.index, pattern)
+    if not found:
         raise ValueError(f"no target {pattern!r} among the rows")
-    return found
+    return rows.loc[found]
 
 
 def _together(parts: pd.DataFrame, column: str) -> str:

@@ -1,4 +1,5 @@
-"""Survival analyses of the twin's data sets, by lifelines: curves, landmarks, Cox models."""
+"""Survival analyses of the twin's data sets: curves and landmarks by statsmodels, Cox models by
+lifelines."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
-from lifelines import KaplanMeierFitter
 from lifelines.exceptions import ConvergenceError
 from numpy.typing import NDArray
+from statsmodels.duration.survfunc import SurvfuncRight
 
 from palmira.entries import Entry
 from palmira.estimates import critical, two_sided_p
@@ -65,22 +66,31 @@ class Curve:
 
 
 def kaplan_meier(days: pd.Series, event: pd.Series, level: float = 95.0) -> Curve:
-    """The Kaplan-Meier curve of some patients with log-log limits, by lifelines.
+    """The Kaplan-Meier curve of some patients, by statsmodels, with log-log limits.
 
-    That of nobody has no height at any time.
+    It has a height on day 0 and on each day of an event or last contact; where nobody survives the
+    limits are 0, as lifelines has them. That of nobody has no height at any time.
     """
     if len(days) == 0:
         return Curve(np.zeros(1), *(np.full(1, nan) for _ in range(4)))
-    model = KaplanMeierFitter(alpha=1 - level / 100).fit(days, event)
-    table = model.event_table
-    n, d = (table[c].to_numpy(float) for c in ("at_risk", "observed"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        greenwood = np.cumsum(np.where(d > 0, d / (n * (n - d)), 0.0))
-    limits = model.confidence_interval_.to_numpy(float)
-    return Curve(
-        table.index.to_numpy(float), model.survival_function_.to_numpy(float)[:, 0],
-        limits[:, 0], limits[:, 1], greenwood,
-    )  # fmt: skip
+    fit = SurvfuncRight(days.to_numpy(float), event.to_numpy(float))
+    with np.errstate(divide="ignore"):
+        steps = fit.n_events / (fit.n_risk * (fit.n_risk - fit.n_events))
+    every = np.unique(np.append(0.0, days))
+    place = np.searchsorted(fit.surv_times, every, side="right")
+    s = np.append(1.0, fit.surv_prob)[place]
+    greenwood = np.append(0.0, np.cumsum(steps))[place]
+    lower, upper = np.where(s > SLACK, 1.0, 0.0), np.where(s > SLACK, 1.0, 0.0)
+    inside = (s > SLACK) & (s < 1)
+    lower[inside], upper[inside] = log_log(s[inside], np.sqrt(greenwood[inside]), level)
+    return Curve(every, s, lower, upper, greenwood)
+
+
+def log_log(s: Array, se: Array, level: float = 95.0) -> tuple[Array, Array]:
+    """Log-log limits of survival from the standard error of its logarithm (Kalbfleisch and
+    Prentice 1980, section 1.4)."""
+    spread = np.exp(critical(level) * se / np.abs(np.log(s)))
+    return s**spread, s ** (1 / spread)
 
 
 class SurvivalAnalyses:
