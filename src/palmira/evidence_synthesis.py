@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import product
 from math import exp, log, sqrt
 
+import numpy as np
 import pandas as pd
 
 from palmira.audit.ratios import events_of
@@ -72,9 +73,10 @@ def choose(effects: pd.DataFrame, reading: str) -> pd.DataFrame:
     """
     if reading not in READINGS:
         raise ValueError(f"unknown reading {reading!r}: use one of {READINGS}")
-    of_reading = effects["reading"] == reading
-    has = effects["trial"].isin(effects.loc[of_reading, "trial"])
-    return effects[of_reading | (~has & (effects["reading"] == "printed"))].reset_index(drop=True)
+    readings, trials = effects["reading"].to_numpy(), effects["trial"].to_numpy()
+    wanted = readings == reading
+    wanted |= (readings == "printed") & ~np.isin(trials, trials[wanted])
+    return effects[wanted].reset_index(drop=True)
 
 
 def pooled(

@@ -65,9 +65,8 @@ class Table:
         ]
         lines = [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
         previous = None
-        for (_, row), name in zip(
-            frame.iterrows(), self.frame[self.group or frame.columns[0]], strict=True
-        ):
+        names = self.frame[self.group or frame.columns[0]]
+        for row, name in zip(frame.itertuples(index=False, name=None), names, strict=True):
             if self.group and name != previous:
                 span = (
                     f'<th scope="rowgroup" colspan="{len(frame.columns)}">{escape(str(name))}</th>'

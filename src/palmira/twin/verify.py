@@ -128,7 +128,8 @@ def checks(rows: pd.DataFrame, listing: Path = CHECKS) -> pd.DataFrame:
     by_id = rows.set_index("id")
     lines = []
     for check in pd.read_csv(listing, dtype=str).itertuples(index=False):
-        parts = pd.concat([_matching(by_id, pattern) for pattern in check.entries.split()])
+        named = [id for pattern in check.entries.split() for id in _matching(by_id, pattern)]
+        parts = by_id.loc[named]
         within = parts["within"] == "yes"
         reasons = dict.fromkeys(parts.loc[parts["reason"] != "", "reason"])
         lines.append(
@@ -142,11 +143,11 @@ def checks(rows: pd.DataFrame, listing: Path = CHECKS) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _matching(rows: pd.DataFrame, pattern: str) -> pd.DataFrame:
+def _matching(rows: pd.DataFrame, pattern: str) -> list[str]:
     found = fnmatch.filter(rows.index, pattern)
     if not found:
         raise ValueError(f"no target {pattern!r} among the rows")
-    return rows.loc[found]
+    return found
 
 
 def _together(parts: pd.DataFrame, column: str) -> str:

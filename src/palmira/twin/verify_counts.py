@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import nan
 
+import numpy as np
 import pandas as pd
 
 from palmira.audit.margins import grades
@@ -50,7 +51,7 @@ class Counts:
         if e.unit == "events":
             lines = self._events["USUBJID"].isin(here.index[here])
             return float((lines & self._serious_related()).sum())
-        count = float((self._counted(e) & here).sum())
+        count = float(np.count_nonzero(self._counted(e).to_numpy() & here.to_numpy()))
         if e.part != "percent":
             return count
         return 100 * count / float(here.sum()) if here.any() else nan
