@@ -3,7 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-BUILD := $(BIN)/jupyter-book build . --warningiserror --keep-going --nitpick --quiet
+STRICTLY := build . --warningiserror --keep-going --nitpick --quiet
+BUILD := $(BIN)/jupyter-book $(STRICTLY)
 
 # Whatever a page may hang on, folders too, so that a file that is gone is noticed.
 SOURCES := $(wildcard *.*) LICENSE $(shell find book/. notebooks/. data/. src/. \
@@ -18,7 +19,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 # Compiled functions do not notice an edit in another file: their cache is known by all of them.
 export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell cat src/palmira/*/*.py | cksum | cut -d' ' -f1)
 
-.PHONY: book slides pdf bundle test setup lab notebooks serve lint lock selftest xpt twin ensemble bench clean
+.PHONY: book slides pdf bundle test setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:
 
 book: $(BUILT)
@@ -66,6 +67,10 @@ lab: $(READY)
 # The chapters as .ipynb (in _build/notebooks), for readers who prefer or need that format.
 notebooks: $(READY)
 	$(BIN)/python -m palmira.launch _build/notebooks
+
+# The site follows whatever is saved, sooner than a new build would: a chapter's own run and a little.
+watch: $(READY)
+	@$(BIN)/python -m palmira.watch $(STRICTLY)
 
 serve: book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -1,7 +1,8 @@
 """Time the book's build against its peers, in one run: python benchmarks/build.py.
 
 Wall time on a copy of the checkout, libraries in place, nothing else running: this book's build
-(cold, with nothing changed, with one chapter edited, with one helper edited); plain Jupyter Book of
+(cold, with nothing changed, with one chapter edited, also while it is watched, with one helper
+edited); plain Jupyter Book of
 the same chapters, without our extension; nbconvert of the same chapters, one kernel each; and the
 floor, all chapters as plain Python in one process.
 """
@@ -13,6 +14,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -59,12 +61,17 @@ def made(folder: Path) -> list[Path | str]:
     return ["make", "book", f"BUILD={build}"]
 
 
-def timed(command: list[Path | str], folder: Path) -> tuple[float, float]:
-    """Wall and CPU seconds of a command that must succeed."""
+def environment(folder: Path) -> dict[str, str]:
+    """That of ``make`` in a folder."""
     own = {"PYTHONPATH": str(folder / "src"), "NUMBA_CACHE_DIR": str(folder / "_build/.numba"),
            "PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "JUPYTER_PREFER_ENV_PATH": "1",
            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
+
+
+def timed(command: list[Path | str], folder: Path) -> tuple[float, float]:
+    """Wall and CPU seconds of a command that must succeed."""
+    env = environment(folder)
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -75,6 +82,26 @@ def timed(command: list[Path | str], folder: Path) -> tuple[float, float]:
         f"{wall:7.1f} s {cpu:7.1f} CPU s  {' '.join(str(c) for c in command)[-90:]!r}", flush=True
     )
     return wall, cpu
+
+
+def watched(folder: Path) -> float:
+    """Wall seconds from an edit of a chapter to its page, while the folder is watched."""
+    command = [sys.executable, "-m", "palmira.watch", *STRICT[1:]]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        while "Watching" not in process.stdout.readline():
+            assert process.poll() is None
+        start = time.perf_counter()
+        edit_chapter(folder)
+        said = process.stdout.readline()
+        wall = time.perf_counter() - start
+        process.send_signal(signal.SIGINT)
+    if ": built" not in said:
+        sys.exit(f"watched: {said}")
+    print(f"{wall:7.1f} s watched", flush=True)
+    return wall
 
 
 def runs(folder: Path) -> dict[str, float]:
@@ -108,6 +135,10 @@ def main() -> None:
         edited, _ = timed(book, ours)
         own = sum(s for path, s in runs(ours).items() if path not in chapters)
         before = runs(ours)
+        timed(book, ours)
+        seen = watched(ours)
+        seen_own = sum(s for path, s in runs(ours).items() if path not in before)
+        before = runs(ours)
         helper = ours / HELPER
         helper.write_text(helper.read_text("utf-8") + "\n# edited\n", "utf-8")
         helped, _ = timed(book, ours)
@@ -131,6 +162,8 @@ def main() -> None:
         ["  and Sphinx asked nevertheless", asked, peer_same, asked / peer_same],
         ["One chapter edited", edited, peer_edited, edited / peer_edited],
         ["  of this, its own run", own, None, None],
+        ["One chapter edited while the book is watched", seen, peer_edited, seen / peer_edited],
+        ["  of this, its own run", seen_own, None, None],
         [f"One helper edited, {len(again)} of {len(chapters)} chapters run again",
          helped, None, None],
         ["  of this, their own runs", sum(again.values()), None, None],

@@ -1,5 +1,6 @@
 """PALMIRA's record, as it stands and with something changed; the built site in a browser."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,22 @@ from palmira.browser import browsing, serving
 from palmira.printed import Printed
 from palmira.record import DATA, Record, load, published
 
-BUILT = Path(__file__).parents[1] / "_build" / "html"
+ROOT = Path(__file__).parents[1]
+BUILT = ROOT / "_build" / "html"
+PAGE = """\
+---
+jupytext: {{formats: 'md:myst', text_representation: {{extension: .md, format_name: myst}}}}
+kernelspec: {{display_name: Python 3, language: python, name: python3}}
+---
+
+# {title}
+
+```{{code-cell}} ipython3
+from palmira.prose import say
+from palmira.record import published
+say(f"{{len(published('{trial}').entries)}} numbers")
+```
+"""
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +68,30 @@ def cluster():
     """A Dask cluster: a scheduler and two workers, each a process, on this machine."""
     with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as made, Client(made):
         yield made
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """A book of two chapters with the real configuration, and what reads the bytes of its site."""
+    book = tmp_path / "book"
+    (book / "notebooks").mkdir(parents=True)
+    shutil.copytree(ROOT / "book", book / "book", ignore=lambda _, names: [
+        n for n in names if n.endswith((".md", "slides.yaml"))])  # fmt: skip
+    shutil.copy(ROOT / "_config.yml", book)
+    shutil.copy(ROOT / "requirements.lock", book)
+    (book / "_toc.yml").write_text("format: jb-book\nroot: notebooks/palmira\nchapters:\n"
+                                   "- file: notebooks/pace\n", "utf-8")  # fmt: skip
+    for trial in ("palmira", "pace"):
+        page = PAGE.format(title=trial.upper(), trial=trial)
+        (book / "notebooks" / f"{trial}.md").write_text(page, "utf-8")
+
+    def files(of):
+        site = of / "_build" / "html"
+        not_said = (".built", ".buildinfo", "projectid.txt")
+        return {p.relative_to(site).as_posix(): p.read_bytes() for p in site.rglob("*")
+                if p.is_file() and p.name not in not_said}  # fmt: skip
+
+    return book, files
 
 
 @pytest.fixture

@@ -134,43 +134,11 @@ def test_a_twin_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tmp
     assert {p.name for p in tmp_path.iterdir()} == {"out", "whole", "record.yaml"}
 
 
-PAGE = """\
----
-jupytext: {{formats: 'md:myst', text_representation: {{extension: .md, format_name: myst}}}}
-kernelspec: {{display_name: Python 3, language: python, name: python3}}
----
-
-# {title}
-
-```{{code-cell}} ipython3
-from palmira.prose import say
-from palmira.record import published
-say(f"{{len(published('{trial}').entries)}} numbers")
-```
-"""
-
-
-def test_a_build_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tmp_path):
-    moments, book = random.Random(2027), tmp_path / "book"
-    (book / "notebooks").mkdir(parents=True)
-    shutil.copytree(ROOT / "book", book / "book", ignore=lambda _, names: [
-        n for n in names if n.endswith((".md", "slides.yaml"))])  # fmt: skip
-    shutil.copy(ROOT / "_config.yml", book)
-    shutil.copy(ROOT / "requirements.lock", book)
-    (book / "_toc.yml").write_text("format: jb-book\nroot: notebooks/palmira\nchapters:\n"
-                                   "- file: notebooks/pace\n", "utf-8")  # fmt: skip
-    for trial in ("palmira", "pace"):
-        page = PAGE.format(title=trial.upper(), trial=trial)
-        (book / "notebooks" / f"{trial}.md").write_text(page, "utf-8")
-    whole = tmp_path / "whole"
+def test_a_build_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tmp_path, small_book):
+    moments, whole = random.Random(2027), tmp_path / "whole"
+    book, files = small_book
     shutil.copytree(book, whole)
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-q", "-W"]
-
-    def files(of):
-        site = of / "_build" / "html"
-        return {p.relative_to(site).as_posix(): p.read_bytes() for p in site.rglob("*")
-                if p.is_file() and p.name not in (".buildinfo", "projectid.txt")}  # fmt: skip
-
     start = time.monotonic()
     subprocess.run(command, cwd=whole, check=True, capture_output=True)
     lasts = time.monotonic() - start

@@ -13,7 +13,6 @@ from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import create_nb_reader
-from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
@@ -210,16 +209,6 @@ def _write_slides(app: Sphinx, exception: Exception | None) -> None:
         LOGGER.warning("%s", problem)
 
 
-def _caption_execution_times(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """MyST-NB's table of execution times comes without a caption."""
-    if "has_exec_table" not in NbMetadataCollector.get_doc_data(app.env).get(page, {}):
-        return
-    for table in doctree.findall(nodes.table):
-        if not isinstance(table[0], nodes.title):
-            table.insert(0, nodes.title("", "Execution time of each chapter"))
-            table["ids"].append("execution-times-table")
-
-
 def _name_solutions(app: Sphinx, doctree: nodes.document) -> None:
     """A cell that is hidden whole is the solution of an exercise."""
     for cell in doctree.findall(nodes.container):
@@ -248,7 +237,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", _name_solutions)
     app.connect("html-page-context", _teach)
     app.connect("html-page-context", _offer_live, priority=600)
-    app.connect("doctree-resolved", _caption_execution_times)
     app.connect("build-finished", _leave_out)
     app.connect("build-finished", _forget_what_failed)
     app.connect("build-finished", _write_slides, priority=600)

@@ -17,11 +17,11 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
@@ -33,7 +33,9 @@ from nbformat.v4 import new_output
 LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.integrate", "matplotlib.pyplot",
     "matplotlib.backends.backend_svg", "seaborn", "lifelines", "lifelines.statistics",
-    "statsmodels.api", "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
+    "statsmodels.duration.hazard_regression", "statsmodels.duration.survfunc",
+    "statsmodels.genmod.generalized_linear_model", "statsmodels.stats.proportion",
+    "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
 )  # fmt: skip
 PACKAGE = "palmira"
 FOLDER = Path("_build", ".executed")
@@ -41,6 +43,7 @@ NOT_SOURCES = {"_build", ".venv", ".git", "__pycache__"}
 LISTED = "data"  # where the names in a folder matter; elsewhere only imports list folders
 LIMIT = 600  # seconds a chapter may take
 KEPT = 6  # runs of a chapter that are kept
+LOADED = "PALMIRA_LIBRARIES_LOADED"  # in the environment of a process that has them: palmira.watch
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 Run = dict[str, Any]  # "outputs" (a list a cell), "seconds", "used" (file: digest) and "key"
 
@@ -82,7 +85,7 @@ class Runs:
 
     def start(self, libraries: Sequence[str] = LIBRARIES) -> None:
         """Begin to load the libraries in a process of their own, beside what else is done."""
-        if self._runner is None and hasattr(os, "fork"):
+        if self._runner is None and hasattr(os, "fork") and LOADED not in os.environ:
             command = [sys.executable, "-m", __name__, str(self.root), *libraries]
             self._runner = subprocess.Popen(
                 command, stdin=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
@@ -97,7 +100,11 @@ class Runs:
         for half in (self.root / FOLDER).glob("*/*.new"):
             half.unlink(missing_ok=True)  # of a build that was killed
         missing = {name: code for name, code in chapters.items() if not self.find(name, code)}
-        if missing:
+        if missing and LOADED in os.environ:
+            if (pid := os.fork()) == 0:
+                _side_by_side(self.root, missing)
+            os.waitpid(pid, 0)
+        elif missing:
             self.start(libraries)
         if self._runner:
             if not missing:
@@ -232,15 +239,22 @@ def _usual_warnings() -> None:
 
 
 def _main(root: Path, *libraries: str) -> None:
-    """Load the libraries, then fork for each chapter told on standard input, so many at once as
-    there are processors."""
-    for library in libraries:
+    """Load the libraries, then run the chapters told on standard input."""
+    load(libraries)
+    if told := sys.stdin.read():  # else whoever started this is gone
+        _side_by_side(root, json.loads(told))
+
+
+def load(modules: Iterable[str]) -> None:
+    """Import what is there of some modules."""
+    for module in modules:
         with suppress(ImportError):
-            importlib.import_module(library)
-    told = sys.stdin.read()
-    if not told:  # whoever started this is gone
-        return
-    runs, chapters = Runs(root), json.loads(told)
+            importlib.import_module(module)
+
+
+def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn:
+    """Fork for each chapter, so many at once as there are processors; then leave the process."""
+    runs = Runs(root)
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for name, code in chapters.items():
         if free == 0:
@@ -256,7 +270,7 @@ def _main(root: Path, *libraries: str) -> None:
         try:
             os.wait()
         except ChildProcessError:
-            return
+            os._exit(0)  # to take down so many libraries would take a second
 
 
 if __name__ == "__main__":

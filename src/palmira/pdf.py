@@ -24,10 +24,9 @@ MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 SMALLEST = 0.6  # scale of the summary below which nobody reads it
 # Sections of the first page that a summary on one page does without.
 SUMMARY_WITHOUT = ("what-this-book-adds", "what-it-could-not-see", "three-ways-to-use-it")
-# Execution times are those of one machine on one day.
 NOT_PRINTED = (
     "script, a.headerlink, .above-input, .toctree-wrapper, button, nav, .prev-next-area, iframe, "
-    "a.sd-btn, section#execution-times, .quiz-said, .quiz-bar, .sd-summary-state-marker, "
+    "a.sd-btn, .quiz-said, .quiz-bar, .sd-summary-state-marker, "
     ".hide > summary"
 )
 DATES = re.compile(rb"(/(?:Creation|Mod)Date \(D:)\d{14}([^)]*\))")

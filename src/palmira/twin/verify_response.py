@@ -8,9 +8,11 @@ from math import inf, nan
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy.optimize import brentq
 from scipy.stats import chi2
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.tools.tools import add_constant
 
 from palmira.audit.odds import tables_of
 from palmira.entries import Entry
@@ -35,19 +37,19 @@ def logistic(
     and Moolgavkar, Appl Stat 1988;37:87. Keys: estimate, lower, upper, p; NaN without an estimate.
     """
     y = outcome.astype(float)
-    x = sm.add_constant(covariates.loc[:, covariates.min() < covariates.max()].astype(float))
+    x = add_constant(covariates.loc[:, covariates.min() < covariates.max()].astype(float))
     if name not in x or not 0 < y.mean() < 1:
         return dict.fromkeys(("estimate", "lower", "upper", "p"), nan)
     others, most = x.drop(columns=name), float(chi2.ppf(level / 100, 1))
-    binomial = sm.families.Binomial()
+    binomial = Binomial()
 
     def beyond(value: float) -> float:
-        held = sm.GLM(y, others, family=binomial, offset=value * x[name]).fit(tol=1e-12)
+        held = GLM(y, others, family=binomial, offset=value * x[name]).fit(tol=1e-12)
         return 2 * (whole.llf - held.llf) - most
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        whole = sm.GLM(y, x, family=binomial).fit(tol=1e-12)
+        whole = GLM(y, x, family=binomial).fit(tol=1e-12)
         beta, se = float(whole.params[name]), float(whole.bse[name])
         if not se < SEPARATED:
             return dict.fromkeys(("estimate", "lower", "upper", "p"), nan)

@@ -1,0 +1,93 @@
+"""Watching: what is saved is built, as a new build would; what is broken is told."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from palmira.watch import changed, state
+
+JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
+STRICT = ["build", ".", "-q", "-W", "--keep-going"]
+MAKEFILE = f"""\
+book:
+\t{JUPYTER_BOOK} {" ".join(STRICT)}
+watch:
+\t{sys.executable} -m palmira.watch {" ".join(STRICT)}
+"""
+PATIENCE = 180  # seconds
+VERSION = re.compile(rb"\?v=[0-9a-f]+")
+
+
+@pytest.fixture
+def watching(small_book, tmp_path):
+    """A book that is watched, and a way to save a file and wait for what is said of it."""
+    book, _ = small_book
+    (book / "Makefile").write_text(MAKEFILE, "utf-8")
+    (book / "src").mkdir()
+    log = tmp_path / "log.txt"
+    with log.open("w", encoding="utf-8") as out:
+        process = subprocess.Popen(
+            ["make", "watch"], cwd=book, stdout=out, stderr=out, start_new_session=True
+        )
+
+    def wait(words, after=0):
+        until = time.monotonic() + PATIENCE
+        while words not in log.read_text("utf-8")[after:]:
+            assert process.poll() is None and time.monotonic() < until, log.read_text("utf-8")
+            time.sleep(0.1)
+
+    def save(name, text, words):
+        said = len(log.read_text("utf-8"))
+        (book / name).write_text(text, "utf-8")
+        wait(words, said)
+
+    wait("Watching")
+    yield book, save
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(PATIENCE)
+
+
+def test_what_is_saved_is_built_as_a_new_build_would(watching, small_book, tmp_path):
+    book, save = watching
+    page = (book / "notebooks" / "pace.md").read_text("utf-8")
+    changed_page = page.replace("numbers", "printed numbers")
+    save("notebooks/pace.md", changed_page, "notebooks/pace.md: built, ")
+    assert "printed numbers" in (book / "_build/html/notebooks/pace.html").read_text("utf-8")
+    whole = tmp_path / "whole"
+    shutil.copytree(book, whole, ignore=shutil.ignore_patterns("_build", "Makefile", "src"))
+    subprocess.run([JUPYTER_BOOK, *STRICT], cwd=whole, check=True, capture_output=True)
+    one, other = small_book[1](book), small_book[1](whole)
+    assert set(one) == set(other)
+    # The first build links one style sheet before it is there to take its checksum.
+    differ = [n for n in one if VERSION.sub(b"", one[n]) != VERSION.sub(b"", other[n])]
+    assert differ == []
+
+    broken = changed_page.replace("say(", "raise ValueError('look here')\nsay(")
+    save("notebooks/pace.md", broken, "notebooks/pace.md: NOT built, ")
+    save("notebooks/pace.md", page, "notebooks/pace.md: built, ")
+    save("src/helper.py", "NAME = 1\n", "src/helper.py: once more from the start")
+    save("README.md", "not watched", "Watching")
+    save("notebooks/pace.md", changed_page, "notebooks/pace.md: built, ")
+    assert "printed numbers" in (book / "_build/html/notebooks/pace.html").read_text("utf-8")
+
+
+def test_the_state_tells_what_is_new_gone_or_saved_again(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "stays.csv").touch()
+    (tmp_path / "data" / "goes.csv").touch()
+    before = state(tmp_path)
+    (tmp_path / "data" / "goes.csv").unlink()
+    (tmp_path / "data" / ".hidden").touch()
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "new.md").touch()
+    (tmp_path / "notebooks" / "new.ipynb").touch()
+    assert changed(before, state(tmp_path)) == ["data/goes.csv", "notebooks/new.md"]
+    os.utime(tmp_path / "data" / "stays.csv", (1, 1))
+    assert "data/stays.csv" in changed(before, state(tmp_path))
