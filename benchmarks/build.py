@@ -2,9 +2,8 @@
 
 Wall time on a copy of the checkout, libraries in place, nothing else running: this book's build
 (cold, with nothing changed, with one chapter edited, also while it is watched, with one helper
-edited); plain Jupyter Book of
-the same chapters, without our extension; nbconvert of the same chapters, one kernel each; and the
-floor, all chapters as plain Python in one process.
+edited); plain Jupyter Book of the same chapters, without our extension; nbconvert of the same
+chapters, one kernel each; and the floor, all chapters as plain Python in one process.
 """
 
 from __future__ import annotations
