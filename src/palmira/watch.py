@@ -23,7 +23,7 @@ FOLDERS = ("book", "notebooks", "data", "src")
 FILES = ("_config.yml", "_toc.yml", "requirements.lock")
 # An edit of these is built by ``make book``: compiled functions notice no edit of another file.
 AFRESH = ("src", "_config.yml", "requirements.lock")
-PAUSE = 0.2  # seconds between two looks at the files
+PAUSE = 0.1  # seconds between two looks at the files
 STAMP = Path("_build", "html", ".built")  # by which make knows that the site is of this moment
 
 
