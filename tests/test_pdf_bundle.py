@@ -95,6 +95,38 @@ def test_the_book_is_printed_with_right_page_numbers_and_the_same_bytes_twice(si
     assert PdfReader(io.BytesIO(made[0])).outline
 
 
+TOGETHER = (
+    ("paragraph_first", "paragraph_last"), ("caption_first", "caption_last", "Head", "row_1 row_2"),
+    ("row_39 row_40", "note_first", "note_last"), ("the task", "Solution", "the way"),
+    ("the way", "What we learned", "a lesson", "a question"),
+)  # fmt: skip
+ROWS = "".join(f"<tr><td>row_{n}</td></tr>" for n in range(1, 41))
+EXHIBIT = f"""<p>paragraph_first {"in four lines " * 28} paragraph_last</p>
+<div class="admonition hide"><table style="width: 100%"><caption>caption_first
+{"of some length " * 15} caption_last
+</caption><thead><tr><th>Head</th></tr></thead><tbody>{ROWS}</tbody></table>
+<p class="exhibit-note">note_first {"in two lines " * 14} note_last</p></div>"""
+CLOSE = """<section id="exercise"><h2>Exercise</h2>
+<div class="exercise admonition"><p class="admonition-title">Exercise</p><p>the task</p></div>
+<div class="cell"><div class="solution"><p class="folded">Solution</p><p>the way</p></div></div>
+</section><section id="what-we-learned"><h2>What we learned</h2><ul><li>a lesson</li></ul>
+<p>a question</p></section>"""
+
+
+def test_what_belongs_together_is_not_torn_wherever_a_page_ends(site):
+    work = site.parent / "pdf" / "work.html"
+    with browsing() as browser:
+        for above in range(800, 980, 25):
+            gap = f'<div style="height: {above}px"></div>'
+            html = PAGE.format(title="Second", body=gap + EXHIBIT + gap + CLOSE)
+            (site / "a" / "second.html").write_text(html, "utf-8")
+            printed = str(pdf.article(site, ["a/second"], "a/second"))
+            work.write_text(pdf.document(site, "book", "t", printed, ["a/second"]), "utf-8")
+            made = [" ".join(page.split()) for page in text_of(pdf.printed(browser, work, "t"))]
+            for words in TOGETHER:
+                assert any(all(w in page for w in words) for page in made), (above, words, made)
+
+
 def test_the_summary_is_one_page_of_a4_or_says_what_to_do(site):
     work = site.parent / "pdf" / "work.html"
     with browsing() as browser:

@@ -37,10 +37,15 @@ FOOTER = (
     'justify-content: space-between"><span>{title}</span><span><span class="pageNumber"></span> of '
     '<span class="totalPages"></span></span></div>'
 )
-# A table that is wider than the page is set smaller; one that is narrower stays.
+# A table that is wider than the page is set smaller; one that is taller than a third of it may go
+# on over the page; a short paragraph may not.
 FIT = """(width) => {
   for (const table of document.querySelectorAll("table")) {
     if (table.scrollWidth > width) table.style.zoom = width / table.scrollWidth;
+    if (table.offsetHeight > width / 2) table.style.breakInside = "auto";
+  }
+  for (const text of document.querySelectorAll("p, li")) {
+    if (text.offsetHeight < width / 8) text.style.breakInside = "avoid";
   }
   return Math.max(0, ...[...document.querySelectorAll("main > *, main img, main table")].map(
     (e) => e.getBoundingClientRect().right)) - width;
