@@ -168,3 +168,42 @@ def test_without_scripts_the_slides_are_a_page_to_scroll():
         page.goto((SITE / "slides" / "index.html").as_uri())
         assert page.get_by_text(SOURCE[-1].title).is_visible()
         assert page.evaluate("document.documentElement.scrollHeight") > 3000
+
+
+@pytest.mark.site
+def test_on_a_phone_the_slides_are_a_page_to_scroll_without_the_notes():
+    with browsing() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto((SITE / "slides" / "index.html").as_uri())
+        page.wait_for_function("document.documentElement.scrollHeight > 3000")
+        for slide in SOURCE:
+            assert page.get_by_role("heading", name=slide.title, exact=True).is_visible()
+        assert not page.locator("aside.notes").first.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        sizes = page.locator(".body p, .body li, .foot").evaluate_all(
+            "all => all.map((e) => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert min(sizes) >= 16
+        page.set_viewport_size({"width": 844, "height": 390})  # turned
+        page.wait_for_function("Reveal.isReady()")
+
+
+@pytest.mark.site
+def test_the_speaker_sees_notes_next_slide_and_time_without_a_network():
+    with browsing() as browser:
+        context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+        page = context.new_page()
+        page.goto((SITE / "slides" / "index.html").as_uri())
+        page.wait_for_function("Reveal.isReady()")
+        with page.expect_popup() as opened:
+            page.keyboard.press("s")
+        speaker = opened.value
+        speaker.wait_for_selector("iframe >> nth=1")
+        speaker.get_by_text(SOURCE[0].notes.split(":")[0]).wait_for()
+        shown = [frame.locator("section.present :is(h1, h2)") for frame in speaker.frames[1:]]
+        for heading, slide in zip(shown, SOURCE[:2], strict=True):
+            heading.get_by_text(slide.title, exact=True).wait_for()
+        assert speaker.locator(".timer").inner_text().startswith("00:00:")
+        speaker.keyboard.press("ArrowRight")
+        page.wait_for_function("Reveal.getIndices().h === 1")
+        speaker.get_by_text(SOURCE[1].notes.split(".")[0]).wait_for()
