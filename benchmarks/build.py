@@ -94,9 +94,11 @@ def watched(folder: Path) -> float:
             assert process.poll() is None
         start = time.perf_counter()
         edit_chapter(folder)
-        said = process.stdout.readline()
+        # Sphinx has lines of its own before that of the watch.
+        said = next((line for line in process.stdout if "built, " in line), "")
         wall = time.perf_counter() - start
         process.send_signal(signal.SIGINT)
+        process.wait()
     if ": built" not in said:
         sys.exit(f"watched: {said}")
     print(f"{wall:7.1f} s watched", flush=True)
@@ -134,7 +136,6 @@ def main() -> None:
         edited, _ = timed(book, ours)
         own = sum(s for path, s in runs(ours).items() if path not in chapters)
         before = runs(ours)
-        timed(book, ours)
         seen = watched(ours)
         seen_own = sum(s for path, s in runs(ours).items() if path not in before)
         before = runs(ours)
