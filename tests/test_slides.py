@@ -123,7 +123,7 @@ def test_every_slide_fits_the_projector_and_can_be_read_from_the_last_row():
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda r: None if r.url.startswith("file:") else outside.append(r.url))
         page.goto((SITE / "slides" / "index.html").as_uri())
-        page.wait_for_function("Reveal.isReady()")
+        page.wait_for_function("window.Reveal?.isReady()")
         for number, slide in enumerate(SOURCE):
             page.evaluate("(i) => Reveal.slide(i)", number)
             found = page.evaluate(MEASURE)
@@ -185,7 +185,7 @@ def test_on_a_phone_the_slides_are_a_page_to_scroll_without_the_notes():
         )
         assert min(sizes) >= 16
         page.set_viewport_size({"width": 844, "height": 390})  # turned
-        page.wait_for_function("Reveal.isReady()")
+        page.wait_for_function("window.Reveal?.isReady()")
 
 
 @pytest.mark.site
@@ -194,7 +194,7 @@ def test_the_speaker_sees_notes_next_slide_and_time_without_a_network():
         context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True)
         page = context.new_page()
         page.goto((SITE / "slides" / "index.html").as_uri())
-        page.wait_for_function("Reveal.isReady()")
+        page.wait_for_function("window.Reveal?.isReady()")
         with page.expect_popup() as opened:
             page.keyboard.press("s")
         speaker = opened.value
@@ -205,5 +205,5 @@ def test_the_speaker_sees_notes_next_slide_and_time_without_a_network():
             heading.get_by_text(slide.title, exact=True).wait_for()
         assert speaker.locator(".timer").inner_text().startswith("00:00:")
         speaker.keyboard.press("ArrowRight")
-        page.wait_for_function("Reveal.getIndices().h === 1")
+        page.wait_for_function("window.Reveal?.getIndices()?.h === 1")
         speaker.get_by_text(SOURCE[1].notes.split(".")[0]).wait_for()
