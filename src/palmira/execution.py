@@ -7,6 +7,7 @@ run used, has changed, or the lock, or Python; otherwise its kept outputs serve.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
 import io
@@ -255,6 +256,9 @@ def load(modules: Iterable[str]) -> None:
 def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn:
     """Fork for each chapter, so many at once as there are processors; then leave the process."""
     runs = Runs(root)
+    new_output("stream")  # compiles nbformat's schema, once for all forks
+    gc.freeze()  # to look through all libraries again and again would cost each fork a second
+    gc.disable()
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for name, code in chapters.items():
         if free == 0:

@@ -11,7 +11,7 @@ from lifelines import datasets
 from palmira.hazard_ratios import smallest_se
 from palmira.survival import cox
 
-NEWTON_STEPS = 12
+NEWTON_STEPS = 6
 
 
 @dataclass(frozen=True)
