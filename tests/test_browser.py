@@ -25,6 +25,21 @@ UNCLEAR = """[...document.querySelectorAll("main table:not(.indextable)")].filte
   return !headed || [...t.querySelectorAll("th")].some(h => !h.scope) || !t.querySelector("th");
 }).map(t => t.textContent.trim().slice(0, 60))"""
 
+# Texts of a picture that its edge cuts, and pairs of them of which one lies over the other.
+SPOILED = """() => {
+  const frame = document.documentElement.getBoundingClientRect();
+  const texts = [...document.querySelectorAll("g[id^=text_]")].map(g => ({
+    words: [...g.childNodes].filter(n => n.nodeType === 8).map(n => n.data.trim()).join(" "),
+    box: g.getBoundingClientRect()})).filter(t => t.box.width);
+  const cut = texts.filter(({box}) => box.left < frame.left || box.right > frame.right
+    || box.top < frame.top || box.bottom > frame.bottom).map(t => t.words);
+  const over = texts.flatMap((a, i) => texts.slice(i + 1).filter(b =>
+    Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left) > 1 &&
+    Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top) > 1
+  ).map(b => [a.words, b.words]));
+  return [...cut, ...over];
+}"""
+
 
 def pages():
     ours = [p for folder in ("notebooks", "book") for p in sorted((SITE / folder).glob("*.html"))]
@@ -72,6 +87,16 @@ def test_a_page_stands_in_every_width_and_mode(browser, site, page):
             if (width, mode) in ((1280, "light"), (390, "dark")):
                 assert violations(tab) == [], where
             tab.context.close()
+
+
+def test_no_text_of_a_picture_is_cut_or_lies_over_another(browser):
+    pictures, tab = sorted((SITE / "_images").glob("*.svg")), browser.new_page()
+    assert len(pictures) > 50
+    spoiled = {}
+    for picture in pictures:
+        tab.goto(picture.as_uri())
+        spoiled[picture.stem] = tab.evaluate(SPOILED)
+    assert not {name: found for name, found in spoiled.items() if found}
 
 
 @pytest.mark.parametrize("page", ["baseline", "design", "ledger"])

@@ -69,7 +69,7 @@ def z_scores(found: Mapping[str, list[ArmComparison]], record: Record) -> Pictur
         ax.set_ylim(len(rows) - 0.4, -1.75)
         reach = max(2.3, *(abs(c.z) + 0.3 for pair in rows for c in pair))
         ax.set_xlim(-reach, reach)
-        for x, scale in ((0.0, "neutral"), (0.36, "full")):
+        for x, scale in ((0.02, "neutral"), (0.36, "full")):
             mark = "△" if scale == "full" else "▲"
             ax.text(x, 0.985, f"{mark} {TWINS[scale].lower()}", transform=ax.transAxes,
                     color=COLORS[scale], va="top", fontsize=9.5)  # fmt: skip

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, log
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from palmira.estimates import Estimate
 from palmira.exhibits import Picture
-from palmira.figures.style import INK, MUTED, READING_COLORS, READING_MARKERS, RULE, canvas
+from palmira.figures.style import INK, MUTED, READING_COLORS, READING_MARKERS, RULE, WIDTH, canvas
 
 # Height of a heading in rows, and of the room for axis, sides and evidence class in inches.
 HEADING, BELOW, TYPE = 0.78, 0.95, 9.5
@@ -83,8 +84,10 @@ def forest(
                 offset = (i - (count - 1) / 2) * (0.74 / count)
                 _interval(ax, y + offset, name, estimate, low, high)
         ax.axhline(0, color=RULE, lw=0.8, xmin=_x(-0.01, left, share), clip_on=False)
-        for text, shift, align in ((f"← {sides[0]}", -5, "right"), (f"{sides[1]} →", 5, "left")):
-            ax.annotate(text, (1, 0), (shift, -27), xycoords=("data", "axes fraction"),
+        left_side, right_side = f"← {sides[0]}", f"{sides[1]} →"
+        back = _beyond(right_side, log(1.04 * high) / log(1.04**2 * high / low), share)
+        for text, shift, align in ((left_side, -5, "right"), (right_side, 5, "left")):
+            ax.annotate(text, (1, 0), (shift - back, -27), xycoords=("data", "axes fraction"),
                         textcoords="offset points", ha=align, va="center", fontsize=9,
                         color=INK)  # fmt: skip
         if reading_names:
@@ -114,6 +117,13 @@ def _places(rows: list[ForestRow]) -> tuple[list[tuple[float, float]], float]:
 def _x(x: float, left: float, share: float) -> float:
     """From units of the figure's width to units of the axis, which starts at ``left``."""
     return (x - left) / (share - 0.025)
+
+
+def _beyond(text: str, room: float, share: float) -> float:
+    """Points that a text right of 1 would stand over the figure's edge, with ``room`` of the axis
+    beside it."""
+    wide = TextPath((0, 0), text, size=9).get_extents().width + 8
+    return max(0.0, float(wide) - 72 * WIDTH * (room * (share - 0.025) + 0.015))
 
 
 def _dash(name: str) -> Any:
