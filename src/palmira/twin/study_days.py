@@ -56,7 +56,7 @@ def longest_follow_up(record: Record) -> int:
 
 def date_of(start: pd.Series, day: pd.Series) -> pd.Series:
     """Date of a day counted from ``start``, itself day 1; NaT where either is missing."""
-    return start + pd.to_timedelta(day.astype("float64") - 1, unit="D")
+    return start + pd.to_timedelta((day.astype("float64") - 1).astype("Int64"), unit="D")
 
 
 def day_of(date: pd.Series, start: pd.Series) -> pd.Series:
