@@ -1,6 +1,6 @@
 """The curve of progression-free survival of a twin, what stands below it, and what it leaves open.
 
-By lifelines alone; nothing here knows how a twin was made.
+By lifelines and statsmodels alone; nothing here knows how a twin was made.
 """
 
 from __future__ import annotations
