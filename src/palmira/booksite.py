@@ -13,6 +13,7 @@ from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import create_nb_reader
+from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
@@ -226,10 +227,17 @@ def _forget_what_failed(app: Sphinx, exception: Exception | None) -> None:
         (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
 
 
+def _style_first(app: Sphinx) -> None:
+    """MyST-NB writes its style sheet last; pages of a first build could not link it by checksum."""
+    (Path(app.outdir) / "_static").mkdir(parents=True, exist_ok=True)
+    add_global_html_resources(app, None)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("palmira_sources", "", "env")
     app.connect("config-inited", _watch_sources, priority=400)
+    app.connect("builder-inited", _style_first)
     app.connect("env-get-outdated", _outdated)
     app.connect("env-before-read-docs", _run_chapters)
     app.connect("html-page-context", _offer_notebook, priority=400)
