@@ -85,7 +85,8 @@ def forest(
                 _interval(ax, y + offset, name, estimate, low, high)
         ax.axhline(0, color=RULE, lw=0.8, xmin=_x(-0.01, left, share), clip_on=False)
         left_side, right_side = f"← {sides[0]}", f"{sides[1]} →"
-        back = _beyond(right_side, log(1.04 * high) / log(1.04**2 * high / low), share)
+        start, end = ax.get_xlim()
+        back = _beyond(right_side, log(end) / log(end / start), share)
         for text, shift, align in ((left_side, -5, "right"), (right_side, 5, "left")):
             ax.annotate(text, (1, 0), (shift - back, -27), xycoords=("data", "axes fraction"),
                         textcoords="offset points", ha=align, va="center", fontsize=9,
