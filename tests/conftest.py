@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import shown as shown_
 from dask.distributed import Client, LocalCluster
 
 from palmira import bundle
@@ -23,7 +24,7 @@ kernelspec: {{display_name: Python 3, language: python, name: python3}}
 # {title}
 
 ```{{code-cell}} ipython3
-from palmira.prose import say
+from palmira.show.prose import say
 from palmira.record import published
 say(f"{{len(published('{trial}').entries)}} numbers")
 ```
@@ -164,3 +165,16 @@ def open_page(browser):
     yield open_
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def shown():
+    """The exhibits of the built book by name: their data, table, alt text and class."""
+    assert (BUILT / "index.html").exists(), "build the book first: make book"
+    return shown_.exhibits()
+
+
+@pytest.fixture(scope="session")
+def said():
+    """The numbers in the prose of the built book by key."""
+    return shown_.numbers()

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palmira import exhibits
+from palmira.show import exhibits
 from palmira.evidence import MIME
-from palmira.exhibits import Picture, Table, show, svg
-from palmira.figures.style import canvas
+from palmira.show.exhibits import Picture, Table, show, svg
+from palmira.show.style import canvas
 
 
 @pytest.fixture

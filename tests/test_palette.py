@@ -7,7 +7,7 @@ import pytest
 from colorspacious import cspace_convert, deltaE
 
 from palmira.figures.ledger import COLORS
-from palmira.figures.style import ARM_COLORS, GRADE_COLORS, READING_COLORS
+from palmira.show.style import ARM_COLORS, GRADE_COLORS, READING_COLORS
 
 # Machado's model at full severity; distances in CAM02-UCS, where 1 is just noticed side by side.
 SIGHTS = (None, "deuteranomaly", "protanomaly", "tritanomaly")

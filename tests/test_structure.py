@@ -11,7 +11,7 @@ MODULES = {
     for p in sorted(SOURCE.rglob("*.py"))
 }
 # Beside figures and tables, what makes parts of pages.
-PAGES = ("palmira.prose", "palmira.cli", "palmira.explorers", "palmira.quiz")
+PAGES = ("palmira.show.prose", "palmira.cli", "palmira.explorers", "palmira.quiz")
 
 
 def imports(name: str) -> set[str]:
@@ -60,7 +60,7 @@ def test_analyses_know_nothing_of_figures_tables_or_pages():
     shown = (
         "palmira.figures",
         "palmira.tables",
-        "palmira.exhibits",
+        "palmira.show.exhibits",
         "palmira.booksite",
         "palmira.rendering",
     )

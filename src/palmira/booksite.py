@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -42,6 +43,8 @@ MENDS = {
     '<th class="stub': '<th scope="row" class="stub',
     ' role="doc-biblioentry"': ' role="listitem"',  # the other is deprecated
 }  # fmt: skip
+# A picture and, right after it, the same drawn for a phone (palmira.rendering).
+TWO_WIDTHS = re.compile(r'(<img [^>]*>)\s*(<img [^>]*class="narrow"[^>]*>)')
 # What the theme brings and no page uses.
 NEEDLESS = ("scripts/fontawesome.js*", "**/*.map", "**/*.ttf", "**/fa-brands*", "**/fa-regular*")
 
@@ -171,6 +174,15 @@ def _mend_body(
             width, height = (round(float(size[side])) for side in ("width", "height"))
             sized = f'{end} width="{width}" height="{height}"'
             context["body"] = context["body"].replace(end, sized)
+    if context.get("body"):
+        context["body"] = TWO_WIDTHS.sub(_source, context["body"])
+
+
+def _source(found: re.Match[str]) -> str:
+    """A picture for a phone as the ``<source>`` of the one before it."""
+    size = "".join(f' {n}="{v}"' for n, v in re.findall(r'(src|width|height)="([^"]*)"', found[2]))
+    source = size.replace(" src=", " srcset=")
+    return f'<picture><source media="(max-width: 600px)"{source}/>{found[1]}</picture>'
 
 
 def _leave_out(app: Sphinx, exception: Exception | None) -> None:

@@ -49,3 +49,8 @@ def ratio(value: float, se: float, level: float = 95.0) -> Estimate:
     """A ratio with the Wald interval of its logarithm; ``se`` on the log scale."""
     z = critical(level)
     return Estimate(value, value * exp(-z * se), value * exp(z * se), level)
+
+
+def p_text(p: float) -> str:
+    """A P value as the journal prints it: ``.149``, ``< .001``."""
+    return "< .001" if p < 0.0005 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1.00"

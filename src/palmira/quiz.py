@@ -15,11 +15,11 @@ from pathlib import Path
 from IPython.display import HTML, display
 from pydantic import Field, model_validator
 
-from palmira.exhibits import MINUS
 from palmira.ledger import LedgerEntry
 from palmira.readings import NAMES, reading
 from palmira.record import DATA, Record, parse
 from palmira.schema import ID_PATTERN, RecordError, Strict
+from palmira.show.exhibits import MINUS
 
 QUIZ = DATA / "teaching" / "quiz.yaml"
 BLANK = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*))?\}")

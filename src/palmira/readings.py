@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from palmira.audit.ratios import events_of
 from palmira.entries import Entry
 from palmira.estimates import Estimate, log_se
+from palmira.estimates import p_text as p_text  # until the chapters have it from palmira.show
 from palmira.hazard_ratios import ThreeWays, three_ways, wald_p
 from palmira.record import Record
 
@@ -117,8 +118,3 @@ def reading(record: Record, cell: str) -> Reading:
         own=own,
         printed_text=printed_text(record, cell),
     )
-
-
-def p_text(p: float) -> str:
-    """A P value as the journal prints it: ``.149``, ``< .001``."""
-    return "< .001" if p < 0.0005 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1.00"

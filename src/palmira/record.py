@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -64,6 +65,30 @@ class Record:
             ]
         )
 
+    def cells(self, *patterns: str) -> pd.DataFrame:
+        """Printed cells as a tidy frame, a row each, in the order of the record.
+
+        ``patterns`` are matched with ids less their last word (``results.pfs.median.*``). Columns:
+        ``cell`` (that id), row, column, label and the attributes (arm, measure, factor ...); each
+        part as a number (estimate, lower, upper, p, count, percent ..., NaN where there is none);
+        ``text``, the cell as printed: ``0.84 (0.66 to 1.07)``, ``107 (78.7)``. Raises ``KeyError``
+        for a pattern that no cell has.
+        """
+        frame, found = self.frame, []
+        frame = frame.assign(cell=frame["id"].str.rpartition(".")[0])
+        frame = frame[frame["version"] == 0]
+        for pattern in patterns:
+            part = frame[[fnmatchcase(cell, pattern) for cell in frame["cell"]]]
+            if part.empty:
+                raise KeyError(f"{self.trial} has no cell {pattern!r}")
+            found.append(part)
+        entries = pd.concat(found).drop_duplicates("id")
+        about = ["cell", "row", "column", "label", *ATTRIBUTES]
+        wide = entries.pivot(index="cell", columns="part", values="value").rename_axis(columns=None)
+        texts = entries.groupby("cell").apply(_printed_cell, include_groups=False)
+        heads = entries.drop_duplicates("cell")[about].set_index("cell")
+        return heads.join(wide).assign(text=texts).reset_index()
+
     @cached_property
     def _cells(self) -> dict[str, dict[str, Entry]]:
         cells: dict[str, dict[str, Entry]] = {}
@@ -78,6 +103,21 @@ class Record:
     def size(self, population: str, arm: str) -> Entry:
         """The entry that holds the number of patients of an arm in an analysis set."""
         return self[self.sheet.populations[population][arm]]
+
+
+def _printed_cell(parts: pd.DataFrame) -> str:
+    """A cell as a reader knows it."""
+    texts = dict(zip(parts["part"], parts["text"], strict=True))
+    for form in (
+        "{estimate} ({lower} to {upper})",
+        "{median} ({minimum} to {maximum})",
+        "{count} ({percent})",
+    ):
+        try:
+            return form.format_map(texts)
+        except KeyError:
+            continue
+    return ", ".join(texts.values())
 
 
 def _cross_check(record: Record) -> None:

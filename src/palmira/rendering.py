@@ -39,6 +39,12 @@ class ExhibitRenderer(MimeRenderPlugin):
             element = nodes.figure(classes=["exhibit"], align="center")
             size = dict(SIZE.findall(exhibit["svg"][:400]))
             element += nodes.image(uri=uri, alt=exhibit["alt"], loading="lazy", size=size)
+            if narrow := exhibit.get("narrow"):
+                # Joined to the one before as its <source> for phones: palmira.booksite.
+                small = f"{exhibit['name']}-narrow.svg"
+                uri = renderer.write_file([small], narrow.encode(), overwrite=True)
+                size = dict(SIZE.findall(narrow[:400]))
+                element += nodes.image(uri=uri, alt="", classes=["narrow"], size=size)
             element += nodes.caption("", "", *caption)
             rest = []
         else:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from palmira.exhibits import MINUS, Panel, Table
+from palmira.show.exhibits import MINUS, Panel, Table
 
 Numbers = float | list[float]
 

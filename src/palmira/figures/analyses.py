@@ -10,9 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from palmira.estimates import Estimate, critical, two_sided_p
-from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import (
+from palmira.figures.twin import STYLES, TWINS
+from palmira.readings import reading
+from palmira.record import Record
+from palmira.schedule import DAYS_PER_MONTH
+from palmira.show.exhibits import Picture
+from palmira.show.style import (
     ARM_COLORS,
     INK,
     MUTED,
@@ -22,10 +26,6 @@ from palmira.figures.style import (
     canvas,
     spell,
 )
-from palmira.figures.twin import STYLES, TWINS
-from palmira.readings import reading
-from palmira.record import Record
-from palmira.schedule import DAYS_PER_MONTH
 from palmira.twin.arm_comparisons import ArmComparison
 from palmira.twin.curves import arms_of, of_arm
 from palmira.twin.proportionality import (

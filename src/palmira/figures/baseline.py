@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from palmira.balance import CONVENTION, chance_beyond, chance_limit, characteristics
-from palmira.exhibits import Picture
-from palmira.figures.style import INK, MUTED, RULE, canvas, spell
 from palmira.record import Record
+from palmira.show.exhibits import Picture
+from palmira.show.style import INK, MUTED, RULE, canvas, spell
 
 # The factors by which random assignment was stratified (Methods, Random Assignment and Masking).
 STRATA = ("Previous ET", "Visceral involvement")

@@ -8,9 +8,9 @@ from math import isnan
 import pandas as pd
 from matplotlib.axes import Axes
 
-from palmira.exhibits import Picture
-from palmira.figures.style import ARM_COLORS, MUTED, canvas, spell
 from palmira.record import Record
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, MUTED, canvas, spell
 
 ARM_NAMES = {"experimental": "with CDK4/6 inhibitor", "control": "control"}
 QUANTITIES = {

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from palmira.audit import Check, Verdict
-from palmira.exhibits import Picture
-from palmira.figures.style import ARM_COLORS, INK, RULE, canvas, spell
 from palmira.findings import ORDER
 from palmira.printed import Printed
 from palmira.record import Record
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, INK, RULE, canvas, spell
 
 # From the gravest to the mildest; told apart by shape and darkness as well as by color.
 VERDICT_STYLE: dict[Verdict, tuple[str, str]] = {

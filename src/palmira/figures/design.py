@@ -10,12 +10,12 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from palmira.design import detectable_hazard_ratio, schoenfeld_power
-from palmira.exhibits import Picture
-from palmira.figures.style import ARM_COLORS, INK, MUTED, READING_COLORS, RULE, canvas, spell
 from palmira.hazard_ratios import full_scale
 from palmira.printed import parse_date
 from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, INK, MUTED, READING_COLORS, RULE, canvas, spell
 
 ARMS = ("palbociclib", "et")
 REASONS = {

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 
 from palmira.entries import Entry
 from palmira.estimates import Estimate
-from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import ARM_COLORS, INK, MUTED, READING_COLORS, RULE, canvas, spell
 from palmira.readings import NAMES, Reading, p_text, printed_estimate, printed_text, reading
 from palmira.record import Record
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, INK, MUTED, READING_COLORS, RULE, canvas, spell
 
 MARKERS = {"palbociclib": "s", "et": "o"}
 ARMS = tuple(MARKERS)

@@ -8,13 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from palmira.exhibits import Picture
 from palmira.exposure import cumulative_incidence, first_events, still_observed
-from palmira.figures.style import ARM_COLORS, MUTED, canvas
 from palmira.figures.twin import TWINS
 from palmira.record import Record
 from palmira.safety import arms
 from palmira.schedule import DAYS_PER_MONTH
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, MUTED, canvas
 
 ROLES = ("experimental", "control")
 MONTHS = [0, 3, 6, 9, 12, 15]

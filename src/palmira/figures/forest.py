@@ -13,8 +13,8 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from palmira.estimates import Estimate
-from palmira.exhibits import Picture
-from palmira.figures.style import INK, MUTED, READING_COLORS, READING_MARKERS, RULE, WIDTH, canvas
+from palmira.show.exhibits import Picture
+from palmira.show.style import INK, MUTED, READING_COLORS, READING_MARKERS, RULE, WIDTH, canvas
 
 # Height of a heading in rows, and of the room for axis, sides and evidence class in inches.
 HEADING, BELOW, TYPE = 0.78, 0.95, 9.5

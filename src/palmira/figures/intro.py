@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from palmira.exhibits import Picture
-from palmira.figures.style import INK, MUTED, READING_COLORS, READING_MARKERS, canvas
 from palmira.readings import NAMES, reading
 from palmira.record import Record
+from palmira.show.exhibits import Picture
+from palmira.show.style import INK, MUTED, READING_COLORS, READING_MARKERS, canvas
 
 TICKS = (0.5, 0.75, 1, 1.25)
 

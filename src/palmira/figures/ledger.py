@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palmira.exhibits import Picture
-from palmira.figures.style import MUTED, canvas, spell
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.ledger.book import frame
+from palmira.show.exhibits import Picture
+from palmira.show.style import MUTED, canvas, spell
 from palmira.tables.ledger import chapter_name
 
 COLORS = {

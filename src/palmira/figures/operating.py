@@ -10,8 +10,8 @@ from scipy.stats import multivariate_normal, norm
 from palmira.design.simulate import mean_with_error
 from palmira.design.studies import INTERVALS, SCANS, TRUE
 from palmira.estimates import critical, two_sided_p
-from palmira.exhibits import Picture
-from palmira.figures.style import INK, MUTED, RULE, canvas
+from palmira.show.exhibits import Picture
+from palmira.show.style import INK, MUTED, RULE, canvas
 
 LOOKS = {TRUE: (MUTED, "o"), SCANS: ("#D55E00", "s"), INTERVALS: ("#0072B2", "D")}
 MONTE_CARLO = "Bars: 95% Monte Carlo interval."

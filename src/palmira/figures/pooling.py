@@ -23,10 +23,10 @@ from palmira.evidence_synthesis import (
     strategy_power,
     with_limits,
 )
-from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import MUTED, READING_COLORS, canvas, spell
 from palmira.pooling import Pool
+from palmira.show.exhibits import Picture
+from palmira.show.style import MUTED, READING_COLORS, canvas, spell
 
 READING_NAMES = {
     "printed": "as printed",

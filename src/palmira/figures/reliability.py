@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from palmira.exhibits import Picture
-from palmira.figures.style import INK, MUTED, canvas
+from palmira.show.exhibits import Picture
+from palmira.show.style import INK, MUTED, canvas
 
 KINDS = {"visible": "of those that a reader with every check could see", "raw": "of all planted"}
 COLORS = {"visible": "#0072B2", "raw": MUTED}

@@ -9,16 +9,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from palmira.exhibits import Picture
 from palmira.figures.analyses import ORDER
 from palmira.figures.efficacy import MARKERS
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import ARM_COLORS, INK, MUTED, canvas, spell
 from palmira.figures.twin import TWINS
 from palmira.readings import p_text, printed_estimate, printed_text
 from palmira.record import Record
 from palmira.response import ARMS, odds_ratio_readings, response_rates
 from palmira.schedule import DAYS_PER_MONTH
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, INK, MUTED, canvas, spell
 from palmira.twin.analysis_set import ROLES
 
 

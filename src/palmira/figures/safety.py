@@ -7,8 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from palmira.exhibits import Picture
-from palmira.figures.style import ARM_COLORS, GRADE_COLORS, INK, MUTED, RULE, canvas, spell
 from palmira.record import Record
 from palmira.safety import (
     CLASSES,
@@ -20,6 +18,8 @@ from palmira.safety import (
     by_span,
     comparisons,
 )
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, GRADE_COLORS, INK, MUTED, RULE, canvas, spell
 
 KINDS = {"benefit": ("#00735A", "o"), "harm": ("#8C3B00", "s")}
 MARKS = {"experimental": "o", "control": "s"}

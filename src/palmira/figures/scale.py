@@ -9,11 +9,11 @@ import pandas as pd
 
 from palmira.audit.scale import SLIPS, CommonFactor, rows_of
 from palmira.contrasts import CODINGS, Coded
-from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import ARM_COLORS, INK, MUTED, READING_COLORS, RULE, canvas, spell
 from palmira.readings import p_text, reading
 from palmira.record import Record
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, INK, MUTED, READING_COLORS, RULE, canvas, spell
 
 PRINTED, BOUND = READING_COLORS["conditional"], READING_COLORS["neutral"]
 

@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from palmira.exhibits import Picture
-from palmira.figures.style import ARM_COLORS, INK, MUTED, RULE, canvas, spell
 from palmira.record import Record
 from palmira.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, canvas, spell
 
 HORIZON = 24  # months drawn; the printed curves' ends were not seen
 BOTH = "#009E73"

@@ -8,11 +8,11 @@ from math import sqrt
 import pandas as pd
 
 from palmira.estimates import Estimate
-from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import INK, MUTED, READING_COLORS, RULE, canvas, spell
 from palmira.figures.twin import cox_result
 from palmira.record import Record
+from palmira.show.exhibits import Picture
+from palmira.show.style import INK, MUTED, READING_COLORS, RULE, canvas, spell
 from palmira.subgroups import (
     FEW_EVENTS,
     READINGS,

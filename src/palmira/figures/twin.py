@@ -10,12 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from palmira.estimates import Estimate, log_se, two_sided_p
-from palmira.exhibits import Picture
 from palmira.figures.forest import ForestRow, forest
-from palmira.figures.style import ARM_COLORS, INK, MUTED, RULE, canvas, spell
 from palmira.readings import p_text, reading
 from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
+from palmira.show.exhibits import Picture
+from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, canvas, spell
 from palmira.twin.curves import arms_of, below, of_arm, survival_at
 from palmira.twin.spread import Spread
 from palmira.twin.verify_survival import Curve

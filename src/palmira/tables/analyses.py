@@ -10,12 +10,12 @@ import pandas as pd
 
 from palmira import landmarks
 from palmira.entries import Entry
-from palmira.exhibits import Table
 from palmira.figures.analyses import ORDER, Patients
 from palmira.figures.twin import TWINS
 from palmira.readings import p_text, printed_text, reading
 from palmira.record import Record
 from palmira.schedule import DAYS_PER_MONTH
+from palmira.show.exhibits import Table
 from palmira.twin.analysis_set import AnalysisSet, Frames
 from palmira.twin.arm_comparisons import HORIZONS, ArmComparison, landmark
 from palmira.twin.curves import (

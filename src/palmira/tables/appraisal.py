@@ -8,8 +8,8 @@ from functools import partial
 import pandas as pd
 
 from palmira.appraisal import MEANINGS, Appraisal, Told
-from palmira.exhibits import Table
 from palmira.record import Record
+from palmira.show.exhibits import Table
 from palmira.teaching import fill
 
 NOWHERE = "–"

@@ -8,8 +8,8 @@ import pandas as pd
 
 from palmira.balance import characteristics
 from palmira.entries import Entry
-from palmira.exhibits import Table
 from palmira.record import Record
+from palmira.show.exhibits import Table
 
 REPAIRED, NOTED = "†", "§"
 COLUMNS = ("palbociclib", "et", "total")

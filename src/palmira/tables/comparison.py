@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from palmira.exhibits import Table
 from palmira.printed import parse_date
 from palmira.record import Record
 from palmira.schema import Block, Column, Row
+from palmira.show.exhibits import Table
 
 NOT_FOUND = "not found"
 KEY = (

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from palmira.entries import Entry
-from palmira.exhibits import Table
 from palmira.record import Record
 from palmira.safety import CLASSES
 from palmira.schema import Row
+from palmira.show.exhibits import Table
 from palmira.twin.targets import left_out
 from palmira.twin.verify import beyond, shown
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from palmira.audit import MEANINGS, Check
-from palmira.exhibits import Table
 from palmira.findings import ORDER, Fact, by_question, facts, name
 from palmira.readings import reading, widest_se
 from palmira.record import Record
+from palmira.show.exhibits import Table
 
 WORSE = ("inconsistent", "impossible")
 OTHER = ("rounding", "information", "not checkable")

@@ -9,10 +9,10 @@ import pandas as pd
 
 from palmira.estimates import Estimate, critical
 from palmira.evidence_synthesis import PFS, on_level, trial_readings
-from palmira.exhibits import Table
 from palmira.landmarks import Landmark, difference, from_interval
 from palmira.readings import printed_estimate, printed_text, reading
 from palmira.record import Record
+from palmira.show.exhibits import Table
 from palmira.tables.comparison import NOT_FOUND, find, mark, numbering, printed_cell
 
 READING_WORDS = {"printed": "as printed", "neutral": "neutral", "conditional": "full scale"}

@@ -7,9 +7,9 @@ from math import ceil
 import pandas as pd
 
 from palmira.design import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
-from palmira.exhibits import Table
 from palmira.figures.design import allocation_ratio, design_power, planned_ratio
 from palmira.record import Record
+from palmira.show.exhibits import Table
 from palmira.tables.intro import printed_cell
 
 OPEN = "Not stated in the article (may be in the protocol)"

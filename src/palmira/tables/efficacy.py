@@ -9,11 +9,11 @@ from math import log, sqrt
 import pandas as pd
 
 from palmira.estimates import Estimate, critical, two_sided_p
-from palmira.exhibits import Table
 from palmira.hazard_ratios import events_needed, wald_p
 from palmira.landmarks import Landmark, difference, from_interval, log_log_p
 from palmira.readings import p_text, printed_estimate, printed_text, reading
 from palmira.record import Record
+from palmira.show.exhibits import Table
 
 ARMS = ("palbociclib", "et")
 

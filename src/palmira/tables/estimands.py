@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palmira.exhibits import Table
+from palmira.show.exhibits import Table
 
 # Analyses, what they sum up, and what an event that comes in between does to the answer.
 QUESTIONS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palmira.exhibits import Table
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.record import Record
+from palmira.show.exhibits import Table
 
 ARMS = ("palbociclib", "et")
 RESULTS = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palmira.exhibits import Table
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.ledger.book import AGAIN, frame
+from palmira.show.exhibits import Table
 from palmira.tables.consistency import tidy
 
 SHOWN = {"label": "Number", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}

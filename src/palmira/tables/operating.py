@@ -9,7 +9,7 @@ import pandas as pd
 
 from palmira.design.scenario import Scenario
 from palmira.design.simulate import mean_with_error
-from palmira.exhibits import Table
+from palmira.show.exhibits import Table
 
 
 def percent(share: float, error: float) -> str:

@@ -20,9 +20,9 @@ from palmira.evidence_synthesis import (
     strategy_power,
     strategy_ratio,
 )
-from palmira.exhibits import Table
 from palmira.pooling import Pool
 from palmira.readings import p_text
+from palmira.show.exhibits import Table
 
 READING_LABELS = {
     "neutral": "PALMIRA neutral (the book's default)",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palmira.exhibits import Table
 from palmira.record import Record
+from palmira.show.exhibits import Table
 
 KINDS = {
     "count": "counts", "n": "counts", "events": "counts", "percent": "percents",

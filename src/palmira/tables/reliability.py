@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from palmira.exhibits import Table
 from palmira.figures.reliability import named, shares
 from palmira.findings import QUESTIONS
+from palmira.show.exhibits import Table
 
 
 def percent(share: dict[str, Any]) -> str:

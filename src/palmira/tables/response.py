@@ -8,11 +8,11 @@ from math import exp
 import pandas as pd
 
 from palmira.estimates import Estimate, ratio
-from palmira.exhibits import Table
 from palmira.figures.analyses import ORDER
 from palmira.figures.twin import TWINS
 from palmira.record import Record
 from palmira.response import OUTCOMES, comparison, response_rates
+from palmira.show.exhibits import Table
 from palmira.twin.analysis_set import ROLES, Frames
 from palmira.twin.curves import arms_of, period_ratio
 

@@ -8,11 +8,11 @@ from math import isinf, isnan
 import pandas as pd
 
 from palmira.estimates import Estimate
-from palmira.exhibits import Table
 from palmira.exposure import DAYS_PER_YEAR, WINDOW, first_events, rates
 from palmira.figures.twin import TWINS
 from palmira.record import Record
 from palmira.safety import CLASSES, SEVERE, adverse_events, arms, by_span, classes, comparisons
+from palmira.show.exhibits import Table
 
 SPAN_NAMES = {"any": "Any grade", SEVERE: "Grade 3 or higher", "4-5": "Grade 4 or 5"}
 # Events whose rates are shown: label, lowest grade, class or term.

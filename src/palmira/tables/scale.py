@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from palmira.contrasts import CODINGS, lung_under, rescaled
-from palmira.exhibits import Table
 from palmira.explanations import EXPLANATIONS
 from palmira.judgements import EVIDENCE, FITS, RARE, Judgement
 from palmira.readings import p_text, reading
 from palmira.record import Record
 from palmira.response import odds_ratio_readings
+from palmira.show.exhibits import Table
 
 MARKS = {
     "fits": "✓\u00a0fits", "in part": "~\u00a0in\u00a0part", "does not fit": "✗\u00a0no",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from palmira.exhibits import Table
 from palmira.readings import printed_text
 from palmira.record import Record
+from palmira.show.exhibits import Table
 from palmira.tables.comparison import numbering
 from palmira.tables.context import cited
 

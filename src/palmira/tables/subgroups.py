@@ -8,12 +8,12 @@ import pandas as pd
 
 from palmira.entries import Entry
 from palmira.estimates import log_se
-from palmira.exhibits import Table
 from palmira.figures.analyses import ORDER
 from palmira.figures.subgroups import few_events_note
 from palmira.figures.twin import TWINS, cox_result
 from palmira.hazard_ratios import interaction
 from palmira.record import Record
+from palmira.show.exhibits import Table
 from palmira.subgroups import (
     READINGS,
     Interaction,

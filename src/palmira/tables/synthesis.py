@@ -13,10 +13,10 @@ from palmira.evidence_synthesis import (
     trial_readings,
     version_checks,
 )
-from palmira.exhibits import Table
 from palmira.ledger import LedgerEntry
 from palmira.readings import printed_estimate
 from palmira.record import Record
+from palmira.show.exhibits import Table
 from palmira.tables.comparison import mark, numbering, printed_cell
 
 NBSP = "\u00a0"  # keeps an estimate and its interval on one line

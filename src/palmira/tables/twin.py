@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from palmira.exhibits import Table
 from palmira.figures.twin import EVIDENCE, TWINS, cox_result
 from palmira.readings import p_text, reading
 from palmira.record import Record
+from palmira.show.exhibits import Table
 from palmira.twin.curves import Quantity, arms_of, of_arm, quantities, survival_at
 from palmira.twin.spread import PARTS, Range, Spread
 from palmira.twin.targets import NOT_ATTAINABLE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp, nan, sqrt
+from math import exp, nan
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from lifelines.statistics import proportional_hazard_test
 
 from palmira.estimates import critical
 from palmira.record import Record
+from palmira.restricted_mean import area
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.survival import PRECISE, cox
 from palmira.twin.analysis_set import ROLES, AnalysisSet
@@ -92,17 +93,9 @@ def restricted_mean(curve: Curve, months: float) -> tuple[float, float]:
     of the squared area that is left, times d / (n (n - d)). Raises ``ValueError`` where the curve
     ends before, with patients still free of the event.
     """
-    end = months * DAYS_PER_MONTH
-    if curve.days[-1] < end and curve.survival[-1] > 0:
-        raise ValueError(f"the curve ends before {months:g} months")
-    inside = curve.days <= end
-    days, survival = curve.days[inside], curve.survival[inside]
-    areas = survival * np.diff(np.append(days, end))
-    left = np.cumsum(areas[::-1])[::-1]
-    # Where the last patient has the event no area is left, and Greenwood's term is infinite.
-    jumps = np.where(left > 0, np.diff(curve.greenwood[inside], prepend=0.0), 0.0)
-    variance = float((left**2 * jumps).sum())
-    return float(areas.sum()) / DAYS_PER_MONTH, sqrt(variance) / DAYS_PER_MONTH
+    jumps = np.diff(curve.greenwood, prepend=0.0)
+    mean, se = area(curve.days, curve.survival, jumps, months * DAYS_PER_MONTH)
+    return mean / DAYS_PER_MONTH, se / DAYS_PER_MONTH
 
 
 def period_ratio(

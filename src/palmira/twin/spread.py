@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from palmira.files import read_json
@@ -66,6 +68,17 @@ class Spread:
     bands: dict[str, Band]
     levels: dict[str, Levels]
     ranges: dict[str, Range]
+
+    def band(self, names: Mapping[str, str]) -> pd.DataFrame:
+        """The bands as a tidy frame: arm (by its name in ``names``), month, low, high, pushed_low,
+        pushed_high (shares free of the event)."""
+        parts = [
+            pd.DataFrame(
+                {"arm": names[arm], "month": b.months, **{k: getattr(b, k) for k in PARTS}}
+            )
+            for arm, b in self.bands.items()
+        ]
+        return pd.concat(parts, ignore_index=True)
 
 
 PARTS = ("low", "high", "pushed_low", "pushed_high")

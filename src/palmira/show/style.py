@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+
+from palmira.show.formats import spell as spell  # until figures are gone
 
 # Okabe and Ito's palette: told apart with the common color-vision deficiencies.
 ARM_COLORS = {"palbociclib": "#0072B2", "et": "#D55E00", "total": "#595959",
@@ -21,6 +26,7 @@ INK, MUTED, RULE = "#222222", "#595959", "#BFBFBF"
 
 # Inches; a page's text is about 7.4 inches wide, so the type below is read at its own size.
 WIDTH = 7.4
+NARROW = 3.9  # a phone held upright
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -61,6 +67,28 @@ def canvas(
             figure.set_layout_engine(None)  # with one, saving draws everything twice
 
 
-def spell(items: list[str]) -> str:
-    """A list in words: a, b and c."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
+    """Width in inches of a text's longest line in the book's type; ``size`` in points."""
+    font = FontProperties(family=RC["font.family"], weight=weight)
+    lines = [line for line in text.split("\n") if line.strip()]
+    widths = [TextPath((0, 0), line, size=size, prop=font).get_extents().x1 for line in lines]
+    return max(widths, default=0.0) / 72
+
+
+def arm_color(arm: str) -> str:
+    """The color of an arm by its key, its role or its label; both figures and words use it."""
+    if arm in ARM_COLORS:
+        return ARM_COLORS[arm]
+    return ARM_COLORS["palbociclib" if "palbociclib" in arm.lower() else "et"]
+
+
+def look(series: str) -> dict[str, Any]:
+    """Color, marker and filling of a series: a reading, a twin, an arm or anything else."""
+    reading = {"full": "conditional"}.get(series, series)
+    if reading in READING_COLORS:
+        color, marker = READING_COLORS[reading], READING_MARKERS[reading]
+        hollow = reading in ("conditional", "synthetic")
+        return {"color": color, "marker": marker, "mfc": "white" if hollow else color}
+    color = ARM_COLORS.get(series, INK)
+    return {"color": color, "marker": "s" if series == "et" else "o", "mfc": color}

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -33,11 +36,13 @@ def _tie(text: str) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, the text that says what it shows, and the numbers behind it."""
+    """A figure, the text that says what it shows, and the numbers behind it; where there is one,
+    what draws the same figure for a phone (``narrow``)."""
 
     figure: Figure
     alt: str
     data: pd.DataFrame
+    narrow: Callable[[], Figure] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,23 +104,38 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def show(
-    content: Picture | Table | Panel, *, name: str, caption: str, evidence: Evidence | str
+    content: Picture | Table | Panel | pd.DataFrame | Figure,
+    *,
+    name: str,
+    caption: str,
+    evidence: Evidence | str,
+    alt: str = "",
+    data: pd.DataFrame | None = None,
+    group: str | None = None,
+    notes: tuple[str, ...] = (),
 ) -> None:
     """Display a picture, a table or a panel in the book and in JupyterLab alike.
 
-    ``name`` is the label for cross-references and the name of the CSV file; a picture also carries
-    its evidence class inside, so that a copied picture still says it. JupyterLab has no script for
-    a panel and shows its table. Raises ``ValueError`` for a picture with text too small to read.
+    ``content`` is what the plot kit gives; or a frame whose cells are read as they stand, with
+    ``group``, ``notes`` and ``data`` as those of ``Table``; or a matplotlib figure with its ``alt``
+    text and ``data``. ``name`` is the label for cross-references and the name of the CSV file; a
+    picture also carries its evidence class inside, so that a copied picture still says it.
+    JupyterLab has no script for a panel and shows its table. Raises ``ValueError`` for a picture
+    with text too small to read, and for a figure without alt text or data.
     """
     evidence = Evidence(evidence)
     panel = {}
     if isinstance(content, Panel):
         panel, content = {"kind": "panel", "panel": content.html}, content.table
+    elif isinstance(content, pd.DataFrame):
+        content = Table(content, data, group, tuple(notes))
+    elif isinstance(content, Figure):
+        content = _picture(content, name, alt, data)
     data = content.data if content.data is not None else content.frame  # type: ignore[union-attr]
     if evidence is Evidence.SYNTHETIC and "evidence" not in data:
         # A copied file still has to say that no patient of a trial is in it.
         data = data.assign(evidence=evidence.value)[["evidence", *data.columns]]
-    exhibit = {
+    exhibit: dict[str, Any] = {
         "name": name,
         "caption": caption,
         "evidence": evidence.value,
@@ -124,23 +144,40 @@ def show(
     }
     badge = f"<strong>{evidence.value.capitalize()}</strong> ({evidence.meaning})."
     if isinstance(content, Picture):
-        _tag(content.figure, evidence)
-        if small := [t.get_text() for t in content.figure.findobj(Text) if _small(t)]:
-            raise ValueError(
-                f"{name}: text below {SMALLEST} points: {small[:3]}. Mend: enlarge it."
-            )
-        exhibit |= {"kind": "figure", "alt": content.alt, "svg": svg(content.figure, name)}
+        exhibit |= {"kind": "figure", "alt": content.alt}
+        exhibit["svg"] = _drawn(content.figure, name, evidence)
+        if content.narrow:
+            exhibit["narrow"] = _drawn(content.narrow(), f"{name}-narrow", evidence)
         source = base64.b64encode(exhibit["svg"].encode()).decode()
         body = f'<img alt="{escape(content.alt)}" src="data:image/svg+xml;base64,{source}">'
         html = f"<figure>{body}<figcaption>{escape(caption)} {badge}</figcaption></figure>"
     else:
         told = [MINUS.sub("−", note) for note in content.notes]
         exhibit |= {"kind": "table", "html": content.html, "notes": told}
-        notes = "".join(f"<p>{escape(note)}</p>" for note in told)
-        html = f"<table><caption>{escape(caption)} {badge}</caption>{content.html}</table>{notes}"
+        below = "".join(f"<p>{escape(note)}</p>" for note in told)
+        html = f"<table><caption>{escape(caption)} {badge}</caption>{content.html}</table>{below}"
     exhibit |= panel
     plain = f"{caption} [{evidence.value}]"
     display({MIME: exhibit, "text/html": html, "text/plain": plain}, raw=True)
+
+
+def _picture(figure: Figure, name: str, alt: str, data: pd.DataFrame | None) -> Picture:
+    """A figure of a chapter's own; pyplot, if it made it, forgets it."""
+    if not alt or data is None:
+        raise ValueError(
+            f"{name}: a figure needs its alt text and data. Mend: show(..., alt=, data=)."
+        )
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close(figure)
+    return Picture(figure, alt, data)
+
+
+def _drawn(figure: Figure, name: str, evidence: Evidence) -> str:
+    """The figure with its evidence class as SVG. Raises ``ValueError`` for too small a text."""
+    _tag(figure, evidence)
+    if small := [t.get_text() for t in figure.findobj(Text) if _small(t)]:
+        raise ValueError(f"{name}: text below {SMALLEST} points: {small[:3]}. Mend: enlarge it.")
+    return svg(figure, name)
 
 
 def _small(text: Artist) -> bool:

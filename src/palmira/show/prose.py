@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 from IPython.display import Markdown, display
 
-from palmira.exhibits import MINUS
 from palmira.record import Record
+from palmira.show.exhibits import MINUS
 
 
 def quote(record: Record, *ids: str) -> None:

@@ -1,0 +1,42 @@
+"""What a chapter shows: exhibits with their evidence, numbers for the prose, and the plot kit.
+
+A chapter computes with pandas, lifelines and statsmodels and hands over tidy frames. ``show`` puts
+a table or a picture on the page; ``forest``, ``km``, ``dots``, ``band`` and the others draw what
+the field has a form of its own for; whatever else is a seaborn call on a ``canvas``.
+"""
+
+from palmira.show.band import band
+from palmira.show.dots import dots
+from palmira.show.exhibits import Panel, Picture, Table, show
+from palmira.show.forest import forest
+from palmira.show.formats import ci, count_percent, p_text, percent, signed, spell
+from palmira.show.kaplan_meier import at_risk, km, steps
+from palmira.show.prose import quote, say, tell
+from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, canvas
+
+__all__ = [
+    "ARM_COLORS",
+    "INK",
+    "MUTED",
+    "RULE",
+    "Panel",
+    "Picture",
+    "Table",
+    "at_risk",
+    "band",
+    "canvas",
+    "ci",
+    "count_percent",
+    "dots",
+    "forest",
+    "km",
+    "p_text",
+    "percent",
+    "quote",
+    "say",
+    "show",
+    "signed",
+    "spell",
+    "steps",
+    "tell",
+]
