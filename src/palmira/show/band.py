@@ -22,6 +22,7 @@ def band(
     xlim: tuple[float, float] | None = None,
     ylim: tuple[float, float] | None = None,
     xticks: Sequence[float] | None = None,
+    yticks: Sequence[float] | None = None,
     log: bool = False,
     across: Mapping[float, str] | None = None,
     data: pd.DataFrame | None = None,
@@ -40,7 +41,12 @@ def band(
     if lost := [c for c in ("x", "lower", "upper") if c not in frame]:
         raise ValueError(f"the frame of a band lacks {lost}")
     draw = partial(
-        _draw, frame, (x, y), dict(series or {}), (xlim, ylim, xticks, log), dict(across or {})
+        _draw,
+        frame,
+        (x, y),
+        dict(series or {}),
+        (xlim, ylim, xticks, yticks, log),
+        dict(across or {}),
     )
     return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
 
@@ -53,7 +59,7 @@ def _draw(
     across: dict[float, str],
     width: float,
 ) -> Figure:
-    xlim, ylim, xticks, log = limits
+    xlim, ylim, xticks, yticks, log = limits
     names = frame["series"] if "series" in frame else pd.Series("", index=frame.index)
     with canvas(3.8 if width == WIDTH else 3.2, width=width) as (figure, ax):
         for name, mine in frame.groupby(names, sort=False):
@@ -79,6 +85,9 @@ def _draw(
             )
         if log:
             ax.set_yscale("log")
+            ax.minorticks_off()
+        if yticks is not None:
+            ax.set_yticks(list(yticks), [f"{y:g}" for y in yticks])
         if xticks is not None:
             ax.set_xticks(list(xticks))
         ax.set(xlabel=words[0], ylabel=words[1])

@@ -195,7 +195,9 @@ def _curve(
 
 def _legend(ax: Axes, arms: list[str], band: pd.DataFrame | None, width: float) -> None:
     """Names beside a line each, and what the shades mean, in the corner that curves leave free."""
-    low = min(float(np.asarray(line.get_ydata())[-1]) for line in ax.lines if line.get_zorder() == 3)
+    low = min(
+        float(np.asarray(line.get_ydata())[-1]) for line in ax.lines if line.get_zorder() == 3
+    )
     x, y, size = (0.47, 0.95, 9.5) if low < 50 else (0.03, 0.37, 9.5)
     if width < WIDTH:
         x, size = (0.22, 9.0) if low < 50 else (0.03, 9.0)
