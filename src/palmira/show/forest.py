@@ -120,7 +120,12 @@ def _draw(
     tall = [_height(line, indent, width) if narrow else ROW for line in lines]
     above = (0.24 * len(series) + 0.1 if narrow else 0.3) if series else 0.08
     body = head + sum(tall) + HEADING * sum(x.heading is not None for x in lines) + 0.06
-    crowded = sum(text_width(s, SMALL) for s in sides) + 0.8 > width - left
+    low, high = log(min(ticks) / 1.04), log(max(ticks) * 1.04)
+    one = left + (width - 0.12 - left) * -low / (high - low)  # inches from the left edge
+    crowded = any(
+        text_width(f"← {side}", SMALL) + 0.07 > room
+        for side, room in zip(sides, (one - EDGE, width - EDGE - one), strict=True)
+    )
     below = BELOW + (0.17 if crowded else 0)
     height = above + body + below
     with canvas(height, width=width, tight=False) as (figure, ax):
@@ -174,7 +179,7 @@ def _draw(
                 apart = (i - (len(line.intervals) - 1) / 2) * room / len(line.intervals)
                 _interval(ax, middle + apart, row, line.summary, min(ticks), max(ticks))
             top += t
-        _sides(ax, sides, width, crowded)
+        _sides(ax, sides, one, width, crowded)
         if series:
             handles = [
                 Line2D(
@@ -279,11 +284,9 @@ def _axis(ax: Axes, ticks: tuple[float, ...], axis: str, body: float, below: flo
     ax.spines["left"].set_visible(False)
 
 
-def _sides(ax: Axes, sides: tuple[str, str], width: float, crowded: bool) -> None:
+def _sides(ax: Axes, sides: tuple[str, str], one: float, width: float, crowded: bool) -> None:
     """What lies to either side of 1, below each other where both have no room on one line, and
     pushed inward where one would leave the figure."""
-    box, (start, end) = ax.get_position(), ax.get_xlim()
-    one = width * (box.x0 + box.width * log(1 / start) / log(end / start))
     lines = (-27, -39) if crowded else (-27, -27)
     places = ((f"← {sides[0]}", -1, "right"), (f"{sides[1]} →", 1, "left"))
     for (text, sign, align), y in zip(places, lines, strict=True):
