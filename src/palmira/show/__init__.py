@@ -9,7 +9,7 @@ from palmira.show.band import band
 from palmira.show.dots import dots
 from palmira.show.exhibits import Panel, Picture, Table, show
 from palmira.show.forest import forest
-from palmira.show.formats import ci, count_percent, p_text, percent, signed, spell
+from palmira.show.formats import ci, count_percent, p_text, percent, signed, spell, tidy
 from palmira.show.kaplan_meier import at_risk, km, steps
 from palmira.show.prose import quote, say, tell
 from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, canvas
@@ -39,4 +39,5 @@ __all__ = [
     "spell",
     "steps",
     "tell",
+    "tidy",
 ]

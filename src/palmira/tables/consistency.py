@@ -9,6 +9,7 @@ from palmira.findings import ORDER, Fact, by_question, facts, name
 from palmira.readings import reading, widest_se
 from palmira.record import Record
 from palmira.show.exhibits import Table
+from palmira.show.formats import tidy
 
 WORSE = ("inconsistent", "impossible")
 OTHER = ("rounding", "information", "not checkable")
@@ -57,14 +58,6 @@ def agreements(record: Record, checks: list[Check], entries: tuple[str, ...]) ->
         "of the two columns may differ.",
     )
     return Table(pd.DataFrame(rows), notes=notes)
-
-
-def tidy(text: str, printed: str) -> str:
-    """A recomputed number as the print would have it: a whole one without a zero behind the point,
-    a P value without one before it."""
-    if "." not in printed and text.count(".") == 1:
-        return text.removesuffix(".0")
-    return text.removeprefix("0") if printed.startswith(".") else text
 
 
 def impossible(record: Record, found: list[Fact]) -> Table:
