@@ -84,6 +84,27 @@ def test_a_commit_is_checked_by_what_make_lint_runs_and_ci_runs_that_too():
     assert "lint" in re.search(r"^test: (.+)$", makefile, re.M)[1].split()
 
 
+def test_the_guide_for_contributors_begins_with_the_fast_command_and_names_what_there_is():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = re.findall(r"\bmake (\w+)(?=[`\n])", text)
+    assert commands[:2] == ["check", "test"]
+    assert set(commands) <= set(re.findall(r"^(\w+):", makefile, re.M))
+    named = re.findall(r"`(?:\S+ )*?([\w.]+(?:/[\w.]+)+|\w+\.(?:md|toml|yml|lock))`", text)
+    assert len(named) > 15 and [n for n in named if not (ROOT / n).exists()] == []
+
+
+def test_the_code_map_names_every_folder_of_the_package_and_nothing_that_is_gone():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lines = re.search(r"## Code map\n.*?```\n(.*?)```", text, re.S)[1].splitlines()
+    assert len(lines) == 10
+    package = ROOT / "src" / "palmira"
+    folders = set(re.findall(r"(\w+)/", "\n".join(lines)))
+    assert folders == {p.parent.name for p in package.glob("*/__init__.py")}
+    modules = re.findall(r"\w+", " ".join(re.findall(r"^\w+(?:, \w+)+(?=  )", text, re.M)))
+    assert len(modules) > 8 and [m for m in modules if not (package / f"{m}.py").is_file()] == []
+
+
 @pytest.mark.parametrize("path", FORMS, ids=lambda p: p.stem)
 def test_an_issue_form_is_one_that_github_accepts(path):
     form = yaml.safe_load(path.read_text(encoding="utf-8"))
