@@ -12,9 +12,9 @@ SOURCES := $(wildcard *.*) LICENSE $(shell find book/. notebooks/. data/. src/. 
 BUILT := _build/html/.built
 
 # Kernels start twice as slowly without compiled imports; a user's own settings must not leak in.
-unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME MPLBACKEND
 export PYTHONHASHSEED := 0
-export MPLBACKEND := agg
+export MATPLOTLIBRC := /dev/null
 export JUPYTER_PREFER_ENV_PATH := 1
 # Compiled functions do not notice an edit in another file: their cache is known by all of them.
 export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell cat src/palmira/*/*.py | cksum | cut -d' ' -f1)

@@ -19,7 +19,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from palmira import launch, slides
-from palmira.execution import Run, Runs
+from palmira.execution import Fault, Run, Runs
 from palmira.rendering import block_math, inline_math
 
 LOGGER = logging.getLogger(__name__)
@@ -107,6 +107,7 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
     for name, notebook in notebooks.items():
         run = runs.find(name, code[name])
         _executed(env)[name] = (code[name], run["key"] if run else "")
+        _quote_faults(name, notebook, run, runs.fault(name, code[name]))
         if run is None:
             continue
         _fill(notebook, run)
@@ -114,6 +115,26 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
             notebook, env.doc2path(name), data={"execution_seconds": run["seconds"]}
         )
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def _quote_faults(
+    name: str, notebook: nbformat.NotebookNode, run: Run | None, fault: Fault | None
+) -> None:
+    """Say which cell warns or raises, and what: either stops a strict build."""
+    said = {fault.cell: f"raises {fault.message}"} if fault else {}
+    for number, outputs in enumerate(run["outputs"] if run else ()):
+        errors = [o["text"] for o in outputs if o.get("name") == "stderr"]
+        if errors:
+            said[number] = f"writes to stderr, as a warning does: {''.join(errors).strip()}"
+    if not said:
+        return
+    lines = notebook.metadata.get("source_map") or [0] * len(notebook.cells)
+    together = zip(notebook.cells, lines, strict=True)
+    code = [(cell.source, line) for cell, line in together if cell.cell_type == "code"]
+    for number, what in said.items():
+        source, line = code[number]
+        first = source.strip().partition("\n")[0]
+        LOGGER.warning('%s: the cell "%s" %s', name, first, what, location=(name, line))
 
 
 def _fill(notebook: nbformat.NotebookNode, run: Run) -> None:
