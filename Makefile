@@ -64,9 +64,10 @@ lab: $(READY)
 	  set-default-viewer markdown myst
 	$(BIN)/jupyter lab notebooks
 
-# The chapters as .ipynb (in _build/notebooks), for readers who prefer or need that format.
-notebooks: $(READY)
-	$(BIN)/python -m palmira.launch _build/notebooks
+# The chapters as .ipynb with their results (in _build/notebooks), as each page offers its own.
+notebooks: book
+	mkdir -p _build/notebooks
+	cp _build/html/_sources/notebooks/*.ipynb _build/notebooks
 
 # The site follows whatever is saved, sooner than a new build would: a chapter's own run and a little.
 watch: $(READY)

@@ -1,6 +1,5 @@
 """Checked as text: workflows, the hook of a commit, issue forms, links to Binder and Colab."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -176,16 +175,3 @@ def test_an_address_that_colab_cannot_open_is_refused(copy):
 
 def test_the_address_stands_in_one_place(copy):
     assert launch.repository(copy(URL)) == URL
-
-
-@pytest.mark.parametrize("url", ["", URL])
-def test_a_published_notebook_fetches_the_package_first_where_an_address_is_known(copy, url):
-    root = copy(url)
-    texts = []
-    for folder in ("one", "two"):
-        (path,) = launch.write_notebooks(root, root / folder)
-        texts.append(path.read_text(encoding="utf-8"))
-    assert texts[0] == texts[1]
-    code = [c for c in json.loads(texts[0])["cells"] if c["cell_type"] == "code"]
-    fetches = f"git clone --quiet --depth 1 {URL}" in "".join(code[0]["source"])
-    assert fetches == bool(url)

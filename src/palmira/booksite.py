@@ -18,7 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from palmira import launch, slides
+from palmira import jupyter, launch, slides
 from palmira.execution import Fault, Run, Runs
 from palmira.rendering import block_math, inline_math
 
@@ -168,13 +168,31 @@ def _offer_notebook(
     if run := _runs(app).find(page, code):
         _fill(notebook, run)
     notebook.metadata["language_info"] = LANGUAGE
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number}"
-        cell.metadata.pop("execution", None)
+    jupyter.rewrite(notebook, page, _book(app))
+    jupyter.introduce(notebook, Path(app.srcdir), launch.repository(Path(app.srcdir)))
     target = Path(app.outdir) / "_sources" / f"{page}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     context["ipynb_source"] = f"{page}.ipynb"
+
+
+def _book(app: Any) -> jupyter.Book:
+    """What references of all pages rest on, looked up once a build."""
+    if not hasattr(app, "palmira_book"):
+        env, labels = app.env, {}
+        domain = env.get_domain("std")
+        for name, (page, id) in domain.anonlabels.items():
+            title, number = domain.labels.get(name, ("", "", ""))[2], ""
+            for kind, numbered in env.toc_fignumbers.get(page, {}).items():
+                if id in numbered:
+                    number = app.config.numfig_format[kind] % ".".join(map(str, numbered[id]))
+            labels[name] = jupyter.Label(page, title, number)
+        bibliographies = [Path(app.srcdir, file) for file in app.config.bibtex_bibfiles]
+        app.palmira_book = jupyter.Book(
+            labels, jupyter.works(bibliographies), frozenset(_executed(env))
+        )
+    found: jupyter.Book = app.palmira_book
+    return found
 
 
 def _mend_body(

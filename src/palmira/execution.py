@@ -36,7 +36,8 @@ from traitlets.config import JSONFileConfigLoader
 # chapter depends on.
 LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.integrate", "matplotlib.pyplot",
-    "matplotlib.backends.backend_svg", "matplotlib_inline.backend_inline", "seaborn", "lifelines", "lifelines.statistics",
+    "matplotlib.backends.backend_svg", "matplotlib_inline.backend_inline",
+    "seaborn", "lifelines", "lifelines.statistics",
     "statsmodels.duration.hazard_regression", "statsmodels.duration.survfunc",
     "statsmodels.genmod.generalized_linear_model", "statsmodels.stats.proportion",
     "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
