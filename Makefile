@@ -5,6 +5,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 STRICTLY := build . --warningiserror --keep-going --nitpick --quiet
 BUILD := $(BIN)/jupyter-book $(STRICTLY)
+# As many at a time as there are processors; the tests of a module stay together.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
 
 # Whatever a page may hang on, folders too, so that a file that is gone is noticed.
 SOURCES := $(wildcard *.*) LICENSE $(shell find book/. notebooks/. data/. src/. \
@@ -12,14 +14,14 @@ SOURCES := $(wildcard *.*) LICENSE $(shell find book/. notebooks/. data/. src/. 
 BUILT := _build/html/.built
 
 # Kernels start twice as slowly without compiled imports; a user's own settings must not leak in.
-unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME MPLBACKEND
 export PYTHONHASHSEED := 0
-export MPLBACKEND := agg
+export MATPLOTLIBRC := /dev/null
 export JUPYTER_PREFER_ENV_PATH := 1
-# Compiled functions do not notice an edit in another file: their cache is known by all of them.
-export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell cat src/palmira/*/*.py | cksum | cut -d' ' -f1)
+# Compiled functions do not notice an edit in another file: their cache is known by all that compile.
+export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell grep -rl --include='*.py' 'import numba' src | sort | xargs cat | cksum | cut -d' ' -f1)
 
-.PHONY: book slides pdf bundle test setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
+.PHONY: book slides pdf bundle test check setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:
 
 book: $(BUILT)
@@ -43,7 +45,11 @@ bundle: pdf
 	$(BIN)/python -m palmira.bundle
 
 test: book lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+# What holds within two minutes: no book is built, no browser started.
+check: lint
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not site"
 
 setup: $(READY)
 
@@ -64,9 +70,10 @@ lab: $(READY)
 	  set-default-viewer markdown myst
 	$(BIN)/jupyter lab notebooks
 
-# The chapters as .ipynb (in _build/notebooks), for readers who prefer or need that format.
-notebooks: $(READY)
-	$(BIN)/python -m palmira.launch _build/notebooks
+# The chapters as .ipynb with their results (in _build/notebooks), as each page offers its own.
+notebooks: book
+	mkdir -p _build/notebooks
+	cp _build/html/_sources/notebooks/*.ipynb _build/notebooks
 
 # The site follows whatever is saved, sooner than a new build would: a chapter's own run and a little.
 watch: $(READY)
@@ -83,6 +90,7 @@ lint: $(READY)
 	    $(BIN)/ruff check --quiet --ignore E501,B018 --stdin-filename $$chapter.py - || exit 1; \
 	done
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # How reliable is the audit? Simulated papers with planted errors; writes data/audit/selftest.json.
 selftest: $(READY)

@@ -29,17 +29,19 @@ EXTENSION = re.compile(r"^ +(- palmira\.booksite|html_math_renderer:.*)\n", re.M
 STRICT = [BIN / "jupyter-book", "build", ".", "--warningiserror", "--keep-going", "--nitpick", "-q"]
 PLAIN = [BIN / "jupyter-book", "build", ".", "-q"]
 EDITED, HELPER = "efficacy", "src/palmira/figures/efficacy.py"
+REMOVED = {"PYTHONDONTWRITEBYTECODE", "MPLBACKEND"}
 FENCE = "```{code-cell} ipython3\n:tags: [remove-cell]\n"
 FLOOR = """
 import os, sys
 from pathlib import Path
 from myst_nb.core.read import read_myst_markdown_notebook
-from palmira.execution import outputs_of
+from palmira.execution import Fault, outputs_of
 os.chdir("notebooks")
 for path in sorted(Path().glob("*.md")):
     cells = read_myst_markdown_notebook(path.read_text("utf-8"), path=path).cells
-    if outputs_of([c.source for c in cells if c.cell_type == "code"]) is None:
-        sys.exit(f"{path} fails")
+    found = outputs_of([c.source for c in cells if c.cell_type == "code"])
+    if isinstance(found, Fault):
+        sys.exit(f"{path} fails: {found.message}")
 """
 
 
@@ -63,9 +65,9 @@ def made(folder: Path) -> list[Path | str]:
 def environment(folder: Path) -> dict[str, str]:
     """That of ``make`` in a folder."""
     own = {"PYTHONPATH": str(folder / "src"), "NUMBA_CACHE_DIR": str(folder / "_build/.numba"),
-           "PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "JUPYTER_PREFER_ENV_PATH": "1",
+           "PYTHONHASHSEED": "0", "MATPLOTLIBRC": os.devnull, "JUPYTER_PREFER_ENV_PATH": "1",
            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
-    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
+    return {k: v for k, v in os.environ.items() if k not in REMOVED} | own
 
 
 def timed(command: list[Path | str], folder: Path) -> tuple[float, float]:

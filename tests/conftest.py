@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import shown as shown_
 from dask.distributed import Client, LocalCluster
+from hypothesis import settings
 
 from palmira import bundle
 from palmira.browser import browsing, serving
@@ -29,6 +30,22 @@ from palmira.record import published
 say(f"{{len(published('{trial}').entries)}} numbers")
 ```
 """
+
+
+# No deadline: a busy machine is no fault of the code. The same examples on every run.
+settings.register_profile("book", deadline=None, derandomize=True)
+settings.load_profile("book")
+# What a test with one of these fixtures needs.
+NEEDS = {"site": {"browser", "site", "place", "open_page", "shown", "said"},
+         "slow": {"small_book", "cluster", "browser", "open_page"}}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """The markers of a test follow from its fixtures."""
+    for item in items:
+        for marker, fixtures in NEEDS.items():
+            if fixtures & set(getattr(item, "fixturenames", ())):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")

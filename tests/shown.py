@@ -58,9 +58,13 @@ def exhibits(site: Path = SITE) -> dict[str, Exhibit]:
             link = element.select_one("a.download")
             image = element.find("img")
             exhibit = Exhibit(
-                path.stem, str(element["id"]), badge.get_text().lower(),
-                element.find(["figcaption", "caption"]).get_text(), image["alt"] if image else "",
-                element, (path.parent / link["href"]).resolve(),
+                path.stem,
+                str(element["id"]),
+                badge.get_text().lower(),
+                element.find(["figcaption", "caption"]).get_text(),
+                image["alt"] if image else "",
+                element,
+                (path.parent / link["href"]).resolve(),
             )
             found[exhibit.name] = exhibit
     return found

@@ -172,7 +172,7 @@ def test_a_wald_interval_rounded_as_a_journal_rounds_is_never_inconsistent(drawn
         assert worst(record, ["C1"]) == "consistent"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(20, 200), st.integers(20, 200), st.data(),
 )  # fmt: skip

@@ -64,6 +64,7 @@ def test_where_the_data_know_nothing_of_tau_its_posterior_is_the_prior_in_closed
     assert (p.tau.value, p.tau.lower, p.tau.upper) == pytest.approx(tuple(limits), abs=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.25, 0.5, 1.0])
 def test_integrating_over_mean_and_tau_without_any_formula_gives_the_same(scale):
     y, se = FOUR
@@ -99,7 +100,7 @@ def test_a_wider_prior_on_tau_widens_mean_and_prediction():
         assert widths == sorted(widths)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(trials(), st.floats(0.1, 2))
 def test_a_posterior_shifts_and_scales_with_its_effects(data, scale):
     effects, errors = data

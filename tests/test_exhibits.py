@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palmira.show import exhibits
 from palmira.evidence import MIME
+from palmira.show import exhibits
 from palmira.show.exhibits import Picture, Table, show, svg
 from palmira.show.style import canvas
 

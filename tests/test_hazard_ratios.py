@@ -45,7 +45,7 @@ def two_arms(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Newton-Raphson")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(two_arms(), st.sampled_from(["efron", "breslow"]), st.booleans())
 def test_no_cox_model_reports_a_smaller_standard_error_than_its_events_allow(frame, ties, adjust):
     deaths = frame.groupby("arm")["event"].sum()

@@ -44,15 +44,6 @@ def glossary_terms() -> set[str]:
     return {line.lower() for line in block[1].splitlines() if line and not line.startswith(" ")}
 
 
-def used(role: str) -> dict[str, set[str]]:
-    """Targets of a role by page; of ``text <target>`` the target."""
-    found = {}
-    for page in PAGES:
-        texts = re.findall(rf"\{{{role}\}}`([^`]+)`", page.read_text(encoding="utf-8"))
-        found[page.stem] = {re.sub(r".*<(.+)>", r"\1", t, flags=re.S) for t in texts}
-    return found
-
-
 def locked_versions() -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([\w.]+)", read("requirements.lock"), re.M))
 
@@ -113,17 +104,6 @@ def test_code_and_content_have_their_licenses(citation, project):
     assert "https://creativecommons.org/licenses/by/4.0/legalcode" in read("LICENSE-CONTENT")
 
 
-@pytest.mark.parametrize("page", [p.stem for p in PAGES])
-def test_every_term_that_a_page_links_to_is_in_the_glossary(page):
-    assert {t.lower() for t in used("term")[page]} <= glossary_terms()
-
-
-@pytest.mark.parametrize("page", [p.stem for p in PAGES])
-def test_every_reference_that_a_page_cites_is_in_the_bibliography(page):
-    cited = {k.strip() for keys in used(r"cite:?\w*")[page] for k in keys.split(",")}
-    assert cited <= set(parse_file(ROOT / "book" / "references.bib").entries)
-
-
 def test_the_glossary_stands_in_alphabetical_order_and_says_each_term_once():
     lines = re.search(r"^```\{glossary\}\n(.*?)^```$", read("book/glossary.md"), re.S | re.M)[1]
     terms = re.findall(r"(?:\A|\n\n)(\S.*)", lines.rstrip())
@@ -162,3 +142,10 @@ def test_no_file_of_the_repository_names_a_path_of_somebodys_machine():
 @pytest.mark.parametrize("folder", ["work", "tmp", "home", "root"])
 def test_a_machine_path_would_be_found(before, folder):
     assert MACHINE.search(f"{before}/{folder}/a")
+
+
+def test_the_ledgers_rules_name_no_trial():
+    trials = ("PALMIRA", "PACE", "MAINTAIN", "postMONARCH")
+    rules = sorted((ROOT / "src" / "palmira" / "ledger").glob("*.py"))
+    texts = {p.name: p.read_text(encoding="utf-8").replace("from palmira", "") for p in rules}
+    assert texts and [(n, x) for n, text in texts.items() for x in trials if x in text] == []

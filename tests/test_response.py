@@ -69,7 +69,7 @@ def test_the_printed_odds_ratio_is_narrower_than_the_raw_table_allows(palmira):
     assert readings["conditional"].estimate.value == pytest.approx(0.62**2**0.5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(*[st.integers(0, 1)] * 3), min_size=30, max_size=80))
 def test_no_adjusted_logistic_model_reports_a_smaller_standard_error_than_woolf(patients):
     arm, factor, response = (list(column) for column in zip(*patients, strict=True))

@@ -22,6 +22,8 @@ from palmira.selftest.relations import box
 from palmira.selftest.study import OUTPUT, examine, outcomes, save, share, summary
 from palmira.selftest.trial import draw_trial
 
+pytestmark = pytest.mark.slow
+
 SEED = 7
 PAPERS = range(12)
 

@@ -49,7 +49,7 @@ def patients(draw):
     return time, event.astype(int), arm, stratum
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(patients())
 def test_tied_trials_are_analyzed_as_by_statsmodels_plain_and_stratified(data):
     time, event, arm, stratum = data
@@ -65,7 +65,7 @@ def test_tied_trials_are_analyzed_as_by_statsmodels_plain_and_stratified(data):
         assert out[5] == pytest.approx(fit.bse[0], rel=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(patients())
 def test_a_median_is_the_first_day_on_which_half_or_fewer_are_left(data):
     time, event, arm, _ = data

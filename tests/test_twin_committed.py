@@ -11,6 +11,8 @@ from palmira.twin import invariants, store
 from palmira.twin.spread import ENSEMBLE, PROVENANCE, spreads
 from palmira.twin.verify import checks, verify
 
+pytestmark = pytest.mark.slow
+
 MAIN = "contrasts.pfs.hazard_ratio"
 
 

@@ -18,6 +18,8 @@ from palmira.twin.members import RATE, drive, member, setting
 from palmira.twin.orderings import rate_at
 from palmira.twin.timing import envelope
 
+pytestmark = pytest.mark.slow
+
 PARTS = {"estimate": "survival", "lower": "lower", "upper": "upper"}
 
 

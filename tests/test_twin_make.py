@@ -17,6 +17,8 @@ from palmira.twin.problem import pfs_problem
 from palmira.twin.schema import validate
 from palmira.twin.verify import verify
 
+pytestmark = pytest.mark.slow
+
 SMALL = Path(__file__).with_name("small_record.yaml")
 LEAST = ["randomized", "pfs.events", "pfs.median"]
 MORE = ["pfs.rate", "os.events", "on_treatment", "age.lt65", "age.ge65"]

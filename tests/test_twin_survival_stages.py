@@ -21,6 +21,8 @@ from palmira.twin.study_days import timeline
 from palmira.twin.tables import improve, start
 from palmira.twin.verify import verify
 
+pytestmark = pytest.mark.slow
+
 # Groups of targets, and which of them these stages answer for.
 GROUPS = {"Events", "Medians", "Hazard ratios", "Follow-up", "Disposition"}
 MINE = (

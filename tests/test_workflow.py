@@ -1,18 +1,27 @@
-"""What cannot be run here is checked as text: workflows, and the links to Binder and Colab."""
+"""Checked as text: workflows, the hook of a commit, issue forms, links to Binder and Colab."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from pre_commit.clientlib import load_config
 
 from palmira import launch
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PINNED = re.compile(r"^\s*(?:- )?uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[0-9]*.yml"))
+# GitHub's elements of a form, each with its attributes; the first is always needed.
+ELEMENTS = {
+    "markdown": ("value",),
+    "input": ("label", "description", "placeholder", "value"),
+    "textarea": ("label", "description", "placeholder", "value", "render"),
+    "dropdown": ("label", "options", "description", "multiple", "default"),
+    "checkboxes": ("label", "options", "description"),
+}
 WRITES = {"deploy": {"pages", "id-token"}, "notebooks": {"contents"}}
 URL = "https://github.com/example/palmira-book"
 
@@ -62,6 +71,75 @@ def test_the_branch_that_is_pushed_is_the_one_that_links_open():
     assert f"HEAD:{launch.BRANCH}" in commands(ROOT / ".github" / "workflows" / "publish.yml")
 
 
+def test_a_commit_is_checked_by_what_make_lint_runs_and_ci_runs_that_too():
+    path = ROOT / ".pre-commit-config.yaml"
+    assert load_config(path)
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    ((repo, (hook,)),) = [(r["repo"], r["hooks"]) for r in config["repos"]]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    ready = re.search(r"^READY := (\S+)$", makefile, re.M)[1]
+    assert (repo, hook["language"], hook["always_run"]) == ("local", "system", True)
+    assert hook["entry"] == f"make --old-file={ready} lint"
+    assert "lint" in re.search(r"^test: (.+)$", makefile, re.M)[1].split()
+
+
+def test_the_guide_for_contributors_begins_with_the_fast_command_and_names_what_there_is():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = re.findall(r"\bmake (\w+)(?=[`\n])", text)
+    assert commands[:2] == ["check", "test"]
+    assert set(commands) <= set(re.findall(r"^(\w+):", makefile, re.M))
+    named = re.findall(r"`(?:\S+ )*?([\w.]+(?:/[\w.]+)+|\w+\.(?:md|toml|yml|lock))`", text)
+    assert len(named) > 15 and [n for n in named if not (ROOT / n).exists()] == []
+
+
+def test_the_code_map_names_every_folder_of_the_package_and_nothing_that_is_gone():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lines = re.search(r"## Code map\n.*?```\n(.*?)```", text, re.S)[1].splitlines()
+    assert len(lines) == 10
+    package = ROOT / "src" / "palmira"
+    folders = set(re.findall(r"(\w+)/", "\n".join(lines)))
+    assert folders == {p.parent.name for p in package.glob("*/__init__.py")}
+    modules = re.findall(r"\w+", " ".join(re.findall(r"^\w+(?:, \w+)+(?=  )", text, re.M)))
+    assert len(modules) > 8 and [m for m in modules if not (package / f"{m}.py").is_file()] == []
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda p: p.stem)
+def test_an_issue_form_is_one_that_github_accepts(path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(form) == {"name", "description", "labels", "body"} and all(form.values())
+    for item in form["body"]:
+        attributes = item["attributes"]
+        assert set(item) <= {"type", "attributes", "id", "validations"}
+        assert ELEMENTS[item["type"]][0] in attributes and all(attributes.values())
+        assert set(attributes) <= set(ELEMENTS[item["type"]])
+        assert set(map(type, item.get("validations", {"required": True}).values())) == {bool}
+    fields = [item for item in form["body"] if item["type"] != "markdown"]
+    ids, labels = [f["id"] for f in fields], [f["attributes"]["label"] for f in fields]
+    assert fields and all(re.fullmatch(r"[A-Za-z0-9_-]+", id) for id in ids)
+    assert len(set(ids)) == len(set(labels)) == len(fields)
+
+
+def test_the_forms_ask_for_what_is_needed_to_find_an_error():
+    asked = {}
+    for path in FORMS:
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))["body"]
+        asked[path.stem] = {f["id"] for f in body if f.get("validations", {}).get("required")}
+    assert asked == {
+        "1-number": {"page", "number", "source-number", "place", "looked"},
+        "2-code": {"command", "output", "expected", "version", "python", "system"},
+    }
+
+
+def test_the_page_that_offers_the_forms_links_each_other_place_with_a_reason():
+    config = yaml.safe_load((FORMS[0].parent / "config.yml").read_text(encoding="utf-8"))
+    assert set(config) == {"blank_issues_enabled", "contact_links"}
+    assert isinstance(config["blank_issues_enabled"], bool)
+    for link in config["contact_links"]:
+        assert set(link) == {"name", "url", "about"} and all(link.values())
+        assert link["url"].startswith("https://")
+
+
 def test_without_a_repository_there_are_no_links():
     assert launch.links("", "notebooks/intro") == {}
 
@@ -97,16 +175,3 @@ def test_an_address_that_colab_cannot_open_is_refused(copy):
 
 def test_the_address_stands_in_one_place(copy):
     assert launch.repository(copy(URL)) == URL
-
-
-@pytest.mark.parametrize("url", ["", URL])
-def test_a_published_notebook_fetches_the_package_first_where_an_address_is_known(copy, url):
-    root = copy(url)
-    texts = []
-    for folder in ("one", "two"):
-        (path,) = launch.write_notebooks(root, root / folder)
-        texts.append(path.read_text(encoding="utf-8"))
-    assert texts[0] == texts[1]
-    code = [c for c in json.loads(texts[0])["cells"] if c["cell_type"] == "code"]
-    fetches = f"git clone --quiet --depth 1 {URL}" in "".join(code[0]["source"])
-    assert fetches == bool(url)

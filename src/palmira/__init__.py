@@ -1,0 +1,1 @@
+"""An executable companion to the PALMIRA trial."""

@@ -19,8 +19,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from palmira import launch, slides
-from palmira.execution import Run, Runs
+from palmira import jupyter, launch, slides
+from palmira.execution import Fault, Run, Runs
 from palmira.rendering import block_math, inline_math
 
 LOGGER = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
     for name, notebook in notebooks.items():
         run = runs.find(name, code[name])
         _executed(env)[name] = (code[name], run["key"] if run else "")
+        _quote_faults(name, notebook, run, runs.fault(name, code[name]))
         if run is None:
             continue
         _fill(notebook, run)
@@ -117,6 +118,26 @@ def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
             notebook, env.doc2path(name), data={"execution_seconds": run["seconds"]}
         )
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def _quote_faults(
+    name: str, notebook: nbformat.NotebookNode, run: Run | None, fault: Fault | None
+) -> None:
+    """Say which cell warns or raises, and what: either stops a strict build."""
+    said = {fault.cell: f"raises {fault.message}"} if fault else {}
+    for number, outputs in enumerate(run["outputs"] if run else ()):
+        errors = [o["text"] for o in outputs if o.get("name") == "stderr"]
+        if errors:
+            said[number] = f"writes to stderr, as a warning does: {''.join(errors).strip()}"
+    if not said:
+        return
+    lines = notebook.metadata.get("source_map") or [0] * len(notebook.cells)
+    together = zip(notebook.cells, lines, strict=True)
+    code = [(cell.source, line) for cell, line in together if cell.cell_type == "code"]
+    for number, what in said.items():
+        source, line = code[number]
+        first = source.strip().partition("\n")[0]
+        LOGGER.warning('%s: the cell "%s" %s', name, first, what, location=(name, line))
 
 
 def _fill(notebook: nbformat.NotebookNode, run: Run) -> None:
@@ -150,13 +171,31 @@ def _offer_notebook(
     if run := _runs(app).find(page, code):
         _fill(notebook, run)
     notebook.metadata["language_info"] = LANGUAGE
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number}"
-        cell.metadata.pop("execution", None)
+    jupyter.rewrite(notebook, page, _book(app))
+    jupyter.introduce(notebook, Path(app.srcdir), launch.repository(Path(app.srcdir)))
     target = Path(app.outdir) / "_sources" / f"{page}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     context["ipynb_source"] = f"{page}.ipynb"
+
+
+def _book(app: Any) -> jupyter.Book:
+    """What references of all pages rest on, looked up once a build."""
+    if not hasattr(app, "palmira_book"):
+        env, labels = app.env, {}
+        domain = env.get_domain("std")
+        for name, (page, id) in domain.anonlabels.items():
+            title, number = domain.labels.get(name, ("", "", ""))[2], ""
+            for kind, numbered in env.toc_fignumbers.get(page, {}).items():
+                if id in numbered:
+                    number = app.config.numfig_format[kind] % ".".join(map(str, numbered[id]))
+            labels[name] = jupyter.Label(page, title, number)
+        bibliographies = [Path(app.srcdir, file) for file in app.config.bibtex_bibfiles]
+        app.palmira_book = jupyter.Book(
+            labels, jupyter.works(bibliographies), frozenset(_executed(env))
+        )
+    found: jupyter.Book = app.palmira_book
+    return found
 
 
 def _mend_body(

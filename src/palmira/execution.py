@@ -17,23 +17,27 @@ import platform
 import signal
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import activate_matplotlib
 from nbformat.v4 import new_output
+from traitlets.config import JSONFileConfigLoader
 
 # Loaded before the first fork. Libraries only: what a fork loads of the package tells what its
 # chapter depends on.
 LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.integrate", "matplotlib.pyplot",
-    "matplotlib.backends.backend_svg", "seaborn", "lifelines", "lifelines.statistics",
+    "matplotlib.backends.backend_svg", "matplotlib_inline.backend_inline",
+    "seaborn", "lifelines", "lifelines.statistics",
     "statsmodels.duration.hazard_regression", "statsmodels.duration.survfunc",
     "statsmodels.genmod.generalized_linear_model", "statsmodels.stats.proportion",
     "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
@@ -46,7 +50,19 @@ LIMIT = 600  # seconds a chapter may take
 KEPT = 6  # runs of a chapter that are kept
 LOADED = "PALMIRA_LIBRARIES_LOADED"  # in the environment of a process that has them: palmira.watch
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+INLINE = "module://matplotlib_inline.backend_inline"
+# Plots are shown by the cell that makes them, and a user's own matplotlibrc does not change them.
+PLOTS = {"MPLBACKEND": INLINE, "MATPLOTLIBRC": os.devnull}
+# How: as SVG, the same bytes on every run. Installed with the package, so that kernels do the same.
+KERNEL = "ipython_kernel_config.json"
 Run = dict[str, Any]  # "outputs" (a list a cell), "seconds", "used" (file: digest) and "key"
+
+
+class Fault(NamedTuple):
+    """The cell (counted from 0) at which a chapter ended, and the last line of its traceback."""
+
+    cell: int
+    message: str
 
 
 class Runs:
@@ -72,6 +88,17 @@ class Runs:
                 return run
         return None
 
+    def fault(self, name: str, code: Sequence[str]) -> Fault | None:
+        """Where the last ``fill`` saw the chapter fail."""
+        path = self._home(name) / f"{self._word(code)}.fault"
+        return Fault(*json.loads(path.read_text("utf-8"))) if path.exists() else None
+
+    def blame(self, name: str, code: Sequence[str], fault: Fault) -> None:
+        """Tell the process that called ``fill`` of a chapter that failed."""
+        home = self._home(name)
+        home.mkdir(parents=True, exist_ok=True)
+        (home / f"{self._word(code)}.fault").write_text(json.dumps(fault), "utf-8")
+
     def keep(self, name: str, code: Sequence[str], run: Run, used: set[str]) -> None:
         """Keep a run that used these files; forget the oldest."""
         run["used"] = {file: self._digest(file) for file in sorted(used)}
@@ -89,17 +116,18 @@ class Runs:
         if self._runner is None and hasattr(os, "fork") and LOADED not in os.environ:
             command = [sys.executable, "-m", __name__, str(self.root), *libraries]
             self._runner = subprocess.Popen(
-                command, stdin=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
+                command, stdin=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD | PLOTS
             )
 
     def fill(
         self, chapters: Mapping[str, Sequence[str]], libraries: Sequence[str] = LIBRARIES
     ) -> None:
         """Run the chapters (name: code) of which no kept run holds, as many at a time as there are
-        processors. One that fails, or lasts longer than ``LIMIT``, leaves nothing; nor does any
-        where processes cannot be forked."""
-        for half in (self.root / FOLDER).glob("*/*.new"):
-            half.unlink(missing_ok=True)  # of a build that was killed
+        processors. One that fails leaves its ``fault``; one that lasts longer than ``LIMIT``
+        leaves nothing, nor does any where processes cannot be forked."""
+        for pattern in ("*/*.new", "*/*.fault"):  # of a build that was killed, or is over
+            for old in (self.root / FOLDER).glob(pattern):
+                old.unlink(missing_ok=True)
         missing = {name: code for name, code in chapters.items() if not self.find(name, code)}
         if missing and LOADED in os.environ:
             if (pid := os.fork()) == 0:
@@ -178,21 +206,26 @@ class _Results(DisplayHook):
         self._is_active = False
 
 
-def outputs_of(code: Sequence[str]) -> list[list[Any]] | None:
-    """Outputs of each cell, run one after the other in a new namespace; None where one raises."""
-    shell, streams, done = InteractiveShell.instance(), (sys.stdout, sys.stderr), []
+def outputs_of(code: Sequence[str]) -> list[list[Any]] | Fault:
+    """Outputs of each cell, run one after the other in a new namespace, unless one raises."""
+    config = JSONFileConfigLoader(KERNEL, str(Path(__file__).parent)).load_config()
+    shell, streams, done = InteractiveShell.instance(config=config), (sys.stdout, sys.stderr), []
+    if inline := sys.modules.get("matplotlib_inline.backend_inline"):  # loaded before the shell
+        activate_matplotlib(INLINE)
+        inline.configure_inline_support(shell, INLINE)
     results = shell.display_trap.hook = _Results(shell=shell, cache_size=0)
     shell.display_pub = CapturingDisplayPublisher(shell=shell)
-    for cell in code:
+    for number, cell in enumerate(code):
         raw: list[Any] = []
         results.collect(raw)
         shell.display_pub.outputs = raw
         sys.stdout, sys.stderr = _Stream(raw, "stdout"), _Stream(raw, "stderr")
         try:
-            if not shell.run_cell(cell, store_history=True).success:
-                return None
+            result = shell.run_cell(cell, store_history=True)
         finally:
             sys.stdout, sys.stderr = streams
+        if error := result.error_before_exec or result.error_in_exec:
+            return Fault(number, traceback.format_exception_only(error)[-1].strip())
         done.append([o if "output_type" in o else new_output(
             "display_data", o["data"], metadata=o.get("metadata") or {}) for o in raw])  # fmt: skip
     return done
@@ -212,8 +245,8 @@ def _run(runs: Runs, name: str, code: Sequence[str]) -> None:
     signal.alarm(LIMIT)
     before = perf_counter()
     outputs = outputs_of(code)
-    if outputs is None:
-        return
+    if isinstance(outputs, Fault):
+        return runs.blame(name, code, outputs)
     files = {str(m.__file__) for n, m in sys.modules.items()
              if n.partition(".")[0] == PACKAGE and getattr(m, "__file__", None)}  # fmt: skip
     used = {source for file in touched | files if (source := _below(runs.root, file))}

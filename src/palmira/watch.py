@@ -52,7 +52,7 @@ def changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
 def prepare(arguments: list[str]) -> None:
     """Load what builds need, as a first one tells, and the chapters' libraries; with one thread
     each, for chapters run side by side."""
-    os.environ.update(execution.ONE_THREAD | {execution.LOADED: "1"})
+    os.environ.update(execution.ONE_THREAD | execution.PLOTS | {execution.LOADED: "1"})
     execution.load(execution.LIBRARIES)
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as used:
         build(arguments, Path(used.name))
