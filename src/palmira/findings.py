@@ -13,6 +13,7 @@ import pandas as pd
 
 from palmira.audit import MEANINGS, Check, Verdict
 from palmira.entries import Entry
+from palmira.printed import tidy
 from palmira.record import Record
 
 # The questions that the checks ask, for a reader; those of one question stand together.
@@ -32,6 +33,8 @@ QUESTIONS = {
     "Are other trials quoted as their own sources print?": ("C15",),
     "Which denominators, directions and chances are worth a look?": ("A4", "C6", "C7", "D1"),
 }
+# Checks whose rows say nothing by themselves; other chapters show them.
+BACKGROUND = ("A4", "C7", "D1")
 ORDER: tuple[Verdict, ...] = tuple(reversed(MEANINGS))
 
 
@@ -144,3 +147,39 @@ def name(record: Record, id: str) -> str:
 def _lower(label: str) -> str:
     """A label inside a line; abbreviations keep their capitals."""
     return label[:1].lower() + label[1:] if label[1:2].islower() or len(label) == 1 else label
+
+
+def listed(record: Record, found: Iterable[Fact]) -> pd.DataFrame:
+    """Facts to read, a row each: what it is, printed, what it comes to, how, and whose numbers
+    they are; the trial's own first."""
+    rows = []
+    for fact in found:
+        ids = [c.entry for c in fact.checks]
+        pairs = {(c.printed, tidy(c.recomputed, c.printed)): None for c in fact.checks}
+        rows.append(
+            {
+                "What": name(record, ids[0]),
+                "Printed": "; ".join(dict.fromkeys(p for p, _ in pairs if p)),
+                "Comes to": "; ".join(dict.fromkeys(r for _, r in pairs if r)),
+                "How": _sentence("; ".join(dict.fromkeys(c.detail for c in fact.checks))),
+                "Of": _whose(record, ids[0]),
+            }
+        )
+    return pd.DataFrame(rows).sort_values("Of", kind="stable", ascending=False)
+
+
+def compared(found: Iterable[Fact]) -> pd.DataFrame:
+    """The comparisons behind some facts, a row each."""
+    frame = pd.DataFrame([vars(c) for fact in found for c in fact.checks])
+    return frame.rename(columns={"id": "check"})
+
+
+def _whose(record: Record, id: str) -> str:
+    entry = next((e for e in record.entries.values() if e.id.startswith(id)), None)
+    own = entry is None or entry.quotes is None
+    return "The trial's own numbers" if own else "Numbers quoted from other trials"
+
+
+def _sentence(text: str) -> str:
+    word = text.split(" ")[0]
+    return text[:1].upper() + text[1:] if word.islower() and len(word) > 1 else text

@@ -129,3 +129,11 @@ def parse_date(text: str) -> date:
         except ValueError:
             continue
     raise ValueError(f"{text!r} is not a date")
+
+
+def tidy(text: str, printed: str) -> str:
+    """A recomputed number as the print would have it: a whole one without a zero behind the point,
+    a P value without one before it."""
+    if "." not in printed and text.count(".") == 1:
+        return text.removesuffix(".0")
+    return text.removeprefix("0") if printed.startswith(".") else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite, isnan
 
 from palmira.estimates import p_text
+from palmira.printed import tidy
 
 __all__ = ["ci", "count_percent", "p_text", "percent", "signed", "spell", "tidy"]
 
@@ -37,11 +38,3 @@ def signed(x: float, decimals: int = 2) -> str:
 def spell(items: list[str]) -> str:
     """A list in words: a, b and c."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def tidy(text: str, printed: str) -> str:
-    """A recomputed number as the print would have it: a whole one without a zero behind the point,
-    a P value without one before it."""
-    if "." not in printed and text.count(".") == 1:
-        return text.removesuffix(".0")
-    return text.removeprefix("0") if printed.startswith(".") else text
