@@ -1,6 +1,7 @@
 """Running chapters: the outputs of a kernel, kept as long as they hold, and no longer."""
 
 import json
+import shutil
 
 import nbclient
 import nbformat
@@ -20,24 +21,34 @@ CELLS = [
 ]
 
 
+CHAPTERS = {
+    "notebooks/uses": [
+        "import sys; sys.path.insert(0, '..')", "from helper import NAME; print(NAME)",
+        "from pathlib import Path; print(Path('../data/one.csv').read_text())",
+    ],
+    "notebooks/lists": ["import os; print(sorted(os.listdir('../data')))"],
+    "notebooks/alone": ["1 + 1"],
+    "notebooks/raises": ["print('before')", "raise ValueError('an impossible table')"],
+}  # fmt: skip
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run_once(tmp_path_factory):
+    """A folder where all chapters were run."""
+    folder = tmp_path_factory.mktemp("run") / "book"
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "data").mkdir()
+    (folder / "helper.py").write_text("NAME = 'first'\n", "utf-8")
+    (folder / "data" / "one.csv").write_text("x\n1\n", "utf-8")
+    Runs(folder).fill(CHAPTERS, ())
+    return folder
+
+
 @pytest.fixture
-def book(tmp_path, monkeypatch):
+def book(run_once, tmp_path):
     """Chapters in a folder of their own: one that uses a helper and a file, one that does not."""
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "helper.py").write_text("NAME = 'first'\n", "utf-8")
-    (tmp_path / "data" / "one.csv").write_text("x\n1\n", "utf-8")
-    chapters = {
-        "notebooks/uses": [
-            "import sys; sys.path.insert(0, '..')", "from helper import NAME; print(NAME)",
-            "from pathlib import Path; print(Path('../data/one.csv').read_text())",
-        ],
-        "notebooks/lists": ["import os; print(sorted(os.listdir('../data')))"],
-        "notebooks/alone": ["1 + 1"],
-        "notebooks/raises": ["print('before')", "raise ValueError('an impossible table')"],
-    }  # fmt: skip
-    Runs(tmp_path).fill(chapters, ())
-    return tmp_path, chapters
+    return shutil.copytree(run_once, tmp_path / "book"), dict(CHAPTERS)
 
 
 def in_order(output):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -78,17 +78,25 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 def first_visit(browser: Browser, folder: Path, address: str, page: str) -> int:
-    """Bytes that a page of ``folder``, served at ``address``, asks for with an empty cache, as a
-    static host sends them (gzip)."""
+    """``weight`` of what a page of ``folder``, served at ``address``, asks for with an empty
+    cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     tab, asked = context.new_page(), []
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(f"{address}/{page}", wait_until="networkidle")
     context.close()
-    total = 0
-    for url in dict.fromkeys(u.partition("#")[0].partition("?")[0] for u in asked):
-        path = folder / url.removeprefix(f"{address}/")
-        if path.is_file():
-            raw = path.read_bytes()
-            total += len(raw if path.suffix in PACKED else gzip.compress(raw, 6))
-    return total
+    return weight(folder, address, asked)
+
+
+def weight(folder: Path, address: str, asked: Iterable[str]) -> int:
+    """Bytes of the addresses that a page asked for, each once, as a static host sends the files of
+    ``folder`` (gzip)."""
+    urls = {url.partition("#")[0].partition("?")[0] for url in asked}
+    paths = (folder / url.removeprefix(f"{address}/") for url in urls)
+    return sum(_sent(path) for path in paths if path.is_file())
+
+
+@cache
+def _sent(path: Path) -> int:
+    raw = path.read_bytes()
+    return len(raw if path.suffix in PACKED else gzip.compress(raw, 6))
