@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -178,24 +179,23 @@ def site():
         yield address
 
 
-@pytest.fixture(params=["server", "disk"])
+@pytest.fixture(scope="session", params=["server", "disk"])
 def place(request):
     """Where the built book is opened from: a local server, then the disk."""
     return request.getfixturevalue("site") if request.param == "server" else BUILT.as_uri()
 
 
-@pytest.fixture
-def open_page(browser):
+@pytest.fixture(scope="session")
+def window(browser):
     """Opens an address in a window of its own, with nothing beyond its origin to be had.
 
     The page's ``asked`` are the addresses that it asked for, ``refused`` those outside, ``errors``
     what its scripts and the console complained of. Options are those of a Playwright context.
     """
-    contexts = []
 
+    @contextmanager
     def open_(address, **options):
         context = browser.new_context(**options)
-        contexts.append(context)
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.asked, page.refused, page.errors = [], [], []
@@ -212,9 +212,17 @@ def open_page(browser):
         context.route("**/*", only_here)
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
-        page.goto(address)
-        return page
+        try:
+            page.goto(address)
+            yield page
+        finally:
+            context.close()
 
-    yield open_
-    for context in contexts:
-        context.close()
+    return open_
+
+
+@pytest.fixture
+def open_page(window):
+    """``window`` without ``with``: open until the test ends."""
+    with ExitStack() as opened:
+        yield lambda address, **options: opened.enter_context(window(address, **options))

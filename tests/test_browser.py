@@ -27,14 +27,15 @@ UNCLEAR = """[...document.querySelectorAll("main table:not(.indextable)")].filte
   return !headed || [...t.querySelectorAll("th")].some(h => !h.scope) || !t.querySelector("th");
 }).map(t => t.textContent.trim().slice(0, 60))"""
 
-# The theme follows the mode, colors change over, and what slides becomes one stop of the keyboard: a
-# moment after each change.
-SETTLED = """([width, mode]) => window.innerWidth === width
-  && document.documentElement.dataset.theme === mode
-  && !document.getAnimations().some(a => a instanceof CSSTransition)
-  && [...document.querySelectorAll("pre, .cell_output > .output, .pst-scrollable-table-container")]
-    .every(e => e.tabIndex === 0 || Math.max(
-      e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight) < 13)"""
+# The theme follows the mode, and what slides becomes a stop of the keyboard: a moment after each
+# change. Colors that change over are brought to their end, for those of what is folded never are.
+SETTLED = """([width, mode]) => {
+  document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish());
+  const sliding = "pre, .cell_output > .output, .pst-scrollable-table-container";
+  return window.innerWidth === width && document.documentElement.dataset.theme === mode
+    && [...document.querySelectorAll(sliding)].every(e => e.tabIndex === 0 || Math.max(
+      e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight) < 13);
+}"""
 
 # Texts of a picture that its edge cuts, and pairs of them of which one lies over the other.
 SPOILED = """() => {
