@@ -33,7 +33,7 @@ kernelspec: {{display_name: Python 3, language: python, name: python3}}
 ```{{code-cell}} ipython3
 from palmira.prose import say
 from palmira.record import published
-say(f"{{len(published('{trial}').entries)}} numbers")
+say(f"{{len(published('{trial}').entries)}} printed numbers")
 ```
 """
 

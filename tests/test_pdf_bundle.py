@@ -133,15 +133,16 @@ def test_what_belongs_together_is_not_torn_wherever_a_page_ends(site, browser):
 
 @pytest.mark.slow
 def test_the_summary_is_one_page_of_a4_or_says_what_to_do(site, browser, monkeypatch):
-    work = site.parent / "pdf" / "work.html"
-    monkeypatch.setattr(pdf, "SMALLEST", 0.72)
-    made = pdf.summary(browser, site, "a/first", "The title", work)
-    (page,) = PdfReader(io.BytesIO(made)).pages
+    def summary_of(height):
+        text = FIRST.replace("1100px", f"{height}px")
+        (site / "a" / "first.html").write_text(PAGE.format(title="First", body=text), "utf-8")
+        return pdf.summary(browser, site, "a/first", "The title", site.parent / "pdf" / "work.html")
+
+    monkeypatch.setattr(pdf, "SMALLEST", 0.92)  # a few tries are enough
+    (page,) = PdfReader(io.BytesIO(summary_of(850))).pages  # too long at its full size
     assert [float(x) for x in page.mediabox[2:]] == pytest.approx([595.3, 841.9], abs=1)
-    long = FIRST.replace("1100px", "5000px")
-    (site / "a" / "first.html").write_text(PAGE.format(title="First", body=long), "utf-8")
     with pytest.raises(ValueError, match="too long for a summary"):
-        pdf.summary(browser, site, "a/first", "The title", work)
+        summary_of(5000)
 
 
 def test_a_bundle_of_the_same_files_is_the_same_bytes(tmp_path):
