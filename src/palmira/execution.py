@@ -42,6 +42,10 @@ LIBRARIES = (
     "statsmodels.genmod.generalized_linear_model", "statsmodels.stats.proportion",
     "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
 )  # fmt: skip
+# What libraries import if it is there, and need not: each starts threads, which no fork survives.
+THREADED = ("polars", "pyarrow")
+# macOS has it, but its own libraries may not be used after it.
+FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 PACKAGE = "palmira"
 FOLDER = Path("_build", ".executed")
 NOT_SOURCES = {"_build", ".venv", ".git", "__pycache__"}
@@ -113,7 +117,7 @@ class Runs:
 
     def start(self, libraries: Sequence[str] = LIBRARIES) -> None:
         """Begin to load the libraries in a process of their own, beside what else is done."""
-        if self._runner is None and hasattr(os, "fork") and LOADED not in os.environ:
+        if self._runner is None and FORKS and LOADED not in os.environ:
             command = [sys.executable, "-m", __name__, str(self.root), *libraries]
             self._runner = subprocess.Popen(
                 command, stdin=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD | PLOTS
@@ -124,7 +128,7 @@ class Runs:
     ) -> None:
         """Run the chapters (name: code) of which no kept run holds, as many at a time as there are
         processors. One that fails leaves its ``fault``; one that lasts longer than ``LIMIT``
-        leaves nothing, nor does any where processes cannot be forked."""
+        leaves nothing, nor does any where processes should not be forked."""
         for pattern in ("*/*.new", "*/*.fault"):  # of a build that was killed, or is over
             for old in (self.root / FOLDER).glob(pattern):
                 old.unlink(missing_ok=True)
@@ -280,10 +284,14 @@ def _main(root: Path, *libraries: str) -> None:
 
 
 def load(modules: Iterable[str]) -> None:
-    """Import what is there of some modules."""
+    """Import what is there of some modules, without what starts threads; a fork may import that."""
+    kept_out = set(THREADED) - set(sys.modules)
+    sys.modules.update(dict.fromkeys(kept_out))  # type: ignore[arg-type]
     for module in modules:
         with suppress(ImportError):
             importlib.import_module(module)
+    for name in kept_out:
+        del sys.modules[name]
 
 
 def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn:

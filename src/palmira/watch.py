@@ -51,7 +51,9 @@ def changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
 
 def prepare(arguments: list[str]) -> None:
     """Load what builds need, as a first one tells, and the chapters' libraries; with one thread
-    each, for chapters run side by side."""
+    each, for chapters run side by side. Nothing where processes should not be forked."""
+    if not execution.FORKS:
+        return
     os.environ.update(execution.ONE_THREAD | execution.PLOTS | {execution.LOADED: "1"})
     execution.load(execution.LIBRARIES)
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as used:
@@ -62,7 +64,10 @@ def prepare(arguments: list[str]) -> None:
 
 def build(arguments: list[str], used: Path | None = None) -> bool:
     """Jupyter Book's command line in a fork; whether it succeeded. The names of the modules that it
-    loaded, but for our own, are written to ``used``."""
+    loaded, but for our own, are written to ``used``. Where forks are unsafe: a new process."""
+    if not execution.FORKS:
+        command = [Path(sys.executable).with_name("jupyter-book"), *arguments]
+        return subprocess.run(command, check=False).returncode == 0
     sys.stdout.flush()
     if (pid := os.fork()) == 0:
         _build(arguments, used)
