@@ -21,7 +21,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 # Compiled functions do not notice an edit in another file: their cache is known by all that compile.
 export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell grep -rl --include='*.py' 'import numba' src | sort | xargs cat | cksum | cut -d' ' -f1)
 
-.PHONY: book slides pdf bundle test check setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
+.PHONY: book slides pdf bundle browser test check setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:
 
 book: $(BUILT)
@@ -36,15 +36,19 @@ $(BUILT): $(READY) $(SOURCES)
 slides: book
 	@echo "The slides are at _build/html/slides/index.html"
 
-# The whole book, and a summary on one page, in _build/pdf: needs a Chromium, and a minute or two.
-pdf: book
+# The whole book, and a summary on one page, in _build/pdf: a minute or two.
+pdf: browser book
 	$(BIN)/python -m palmira.pdf
 
 # Site, slides, PDFs, executed notebooks, twin data and lock: dist/palmira-book.zip.
 bundle: pdf
 	$(BIN)/python -m palmira.bundle
 
-test: book lint
+# A Chromium that starts, found or installed: before the long work that needs it.
+browser: $(READY)
+	@$(BIN)/python -m palmira.browser
+
+test: browser book lint
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # What holds within two minutes: no book is built, no browser started.
