@@ -18,6 +18,10 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME MPLBACKEND
 export PYTHONHASHSEED := 0
 export MATPLOTLIBRC := /dev/null
 export JUPYTER_PREFER_ENV_PATH := 1
+# uv, Jupyter, Matplotlib and a browser keep things in a home: where it cannot be written, in ours.
+ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
+  export HOME := $(shell mkdir -p _build/.home && cd _build/.home && pwd)
+endif
 # Compiled functions do not notice an edit in another file: their cache is known by all that compile.
 export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell grep -rl --include='*.py' 'import numba' src | sort | xargs cat | cksum | cut -d' ' -f1)
 
@@ -116,8 +120,9 @@ bench: $(READY)
 
 # After a change to pyproject.toml.
 lock:
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra audit --extra twin --extra cluster --universal --fork-strategy fewest \
-	  --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --no-strip-extras --universal \
+	  --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
+	  --output-file requirements.lock
 
 clean:
 	rm -rf _build dist
