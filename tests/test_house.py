@@ -45,7 +45,9 @@ def glossary_terms() -> set[str]:
 
 
 def locked_versions() -> dict[str, str]:
-    return dict(re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)", read("requirements.lock"), re.M))
+    return dict(
+        re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)", read("requirements.lock"), re.M)
+    )
 
 
 @pytest.fixture(scope="module")

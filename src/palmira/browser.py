@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import platform
 import re
 import shutil
 import signal
@@ -103,7 +104,7 @@ def _ways() -> Iterator[tuple[str, list[list[str]]]]:
     yield f"Playwright's own build (some 120 MB) in {FOLDER.name}", [playwright]
     if os.geteuid() == 0 and shutil.which("apt-get"):
         apt = ["apt-get", "--quiet", "-o", "Acquire::Retries=0", "-o", "DPkg::Lock::Timeout=10"]
-        snap = "ubuntu" in Path("/etc/os-release").read_text("utf-8").lower()  # its chromium is one
+        snap = platform.freedesktop_os_release()["ID"] == "ubuntu"  # its chromium is one
         packages = [p for p in PACKAGES if not (snap and p == "chromium")]
         install = [*apt, "install", "--yes", "--no-install-recommends", *packages]
         commands = [[*apt, "update"], install, *([[*playwright, "--with-deps"]] if snap else [])]

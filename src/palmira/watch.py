@@ -66,7 +66,7 @@ def build(arguments: list[str], used: Path | None = None) -> bool:
     """Jupyter Book's command line in a fork; whether it succeeded. The names of the modules that it
     loaded, but for our own, are written to ``used``. Where forks are unsafe: a new process."""
     if not execution.FORKS:
-        command = [Path(sys.executable).with_name("jupyter-book"), *arguments]
+        command = [str(Path(sys.executable).with_name("jupyter-book")), *arguments]
         return subprocess.run(command, check=False).returncode == 0
     sys.stdout.flush()
     if (pid := os.fork()) == 0:
