@@ -45,7 +45,7 @@ def calls(machine, monkeypatch):
     """Stands for all programs that setting up calls: what they were, and which of them work."""
     made, works = [], {}
 
-    def call(command):
+    def call(command, seconds=None):
         made.append(command)
         for word, effect in works.items():
             if word in command:
@@ -124,12 +124,11 @@ def test_without_rights_apt_is_left_alone_and_one_line_says_what_to_install(
         browser.chromium()
 
 
-def test_a_program_that_does_not_get_on_is_ended_and_one_that_does_is_not(monkeypatch):
-    monkeypatch.setattr(browser, "SILENCE", 0.5)
-    assert browser._call(["sh", "-c", "echo begins; sleep 60"])[0] < 0
-    assert "no answer in 0.5 s" in browser._call(["sleep", "60"])[1]
-    gets_on = "echo '10% of 120 MB'; sleep 1; echo done; exit 3"
-    assert browser._call(["sh", "-c", gets_on]) == (3, "10% of 120 MB\ndone\n")
+def test_a_program_that_does_not_get_on_is_ended_and_one_that_does_is_not():
+    assert browser._call(["sh", "-c", "echo begins; sleep 60"], 0.5)[0] < 0
+    assert "no answer in 0.5 s" in browser._call(["sleep", "60"], 0.5)[1]
+    gets_on = "echo '10% of 120 MB'; sleep 3.5; echo done; exit 3"
+    assert browser._call(["sh", "-c", gets_on], 3) == (3, "10% of 120 MB\ndone\n")
 
 
 @pytest.mark.parametrize("said", [

@@ -33,8 +33,8 @@ MEND = (
     f"install one (Debian, as root: apt-get install {' '.join(PACKAGES)}), or name its path in the "
     f"variable {VARIABLE}"
 )
-# A command that in so many seconds neither ends nor shows that it gets on is ended.
-SILENCE = 15
+# Seconds to open a page, and after which a command is ended that does not show that it gets on.
+OPENING, SILENCE = 30, 15
 GETS_ON = re.compile(r"\d%|^(Get|Hit):|^(Preparing|Unpacking|Setting up) ")
 # What tells why a command failed: the first of these, the clearest before.
 TELLING = (
@@ -67,7 +67,6 @@ def set_up() -> str:
 
     Raises ``NoBrowserError`` saying what to install.
     """
-    (FOLDER / "found").unlink(missing_ok=True)
     reasons: dict[str, str] = {}
     for what, commands in (("", []), *_ways()):
         if what:
@@ -77,12 +76,13 @@ def set_up() -> str:
             if status:
                 reasons.setdefault(what, f"installing {what}: {_reason(said)}")
         for path in _candidates():
-            status, said = _call([sys.executable, "-m", __spec__.name, str(path)])
+            status, said = _call([sys.executable, "-m", __spec__.name, str(path)], OPENING)
             if status == 0:
                 FOLDER.mkdir(exist_ok=True)
                 (FOLDER / "found").write_text(str(path), "utf-8")
                 return f"{path}, {said.strip()}"
             reasons[str(path)] = f"{path}: {_reason(said)}"
+    (FOLDER / "found").unlink(missing_ok=True)
     raise NoBrowserError(f"no Chromium starts here ({'; '.join(reasons.values())}). Mend: {MEND}.")
 
 
@@ -111,7 +111,7 @@ def _ways() -> Iterator[tuple[str, list[list[str]]]]:
         yield f"by apt-get: {' '.join(packages)}", commands
 
 
-def _call(command: list[str]) -> tuple[int, str]:
+def _call(command: list[str], seconds: float = SILENCE) -> tuple[int, str]:
     """Exit status and output of a command, which is ended where it does not get on."""
     environment = os.environ | {
         "PLAYWRIGHT_BROWSERS_PATH": str(FOLDER),
@@ -128,9 +128,9 @@ def _call(command: list[str]) -> tuple[int, str]:
         env=environment,
         start_new_session=True,
     ) as process:
-        end = Timer(SILENCE, os.killpg, (process.pid, signal.SIGKILL))
+        end = Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
         end.start()
-        said = [f"Error: no answer in {SILENCE} s\n"]
+        said = [f"Error: no answer in {seconds} s\n"]
         for line in process.stdout or ():
             said.append(line)
             if GETS_ON.search(line):
@@ -142,8 +142,8 @@ def _call(command: list[str]) -> tuple[int, str]:
 def _reason(said: str) -> str:
     """The line that tells most of why a command failed."""
     found = (re.search(rf"^[^\w\n]*{words}", said, re.M) for words in TELLING)
-    lines = [match[0] for match in found if match] or said.split("\n") or ["it says nothing"]
-    return lines[0].strip()[:200]
+    told = [match[0] for match in found if match] or said.strip().splitlines()[-1:]
+    return told[0].strip()[:200] if told else "it says nothing"
 
 
 def _version(path: Path) -> str:
