@@ -7,6 +7,7 @@ import nbclient
 import nbformat
 import pytest
 
+from palmira import execution
 from palmira.execution import Runs
 
 CELLS = [
@@ -104,6 +105,15 @@ def test_a_changed_lock_or_code_concerns_every_chapter_or_its_own(book):
     assert held(book) == {"uses", "lists"}
     (book[0] / "requirements.lock").write_text("a==1", "utf-8")
     assert held(book) == set()
+
+
+def test_where_forks_are_unsafe_chapters_are_left_to_kernels(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "FORKS", False)
+    Runs(tmp_path).fill({"alone": ["1"]}, ())
+    assert Runs(tmp_path).find("alone", ["1"]) is None
+    monkeypatch.undo()
+    Runs(tmp_path).fill({"alone": ["1"]}, ())
+    assert Runs(tmp_path).find("alone", ["1"])
 
 
 def test_a_spoiled_run_is_made_again(book):
