@@ -16,7 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 from pybtex.database import parse_string
 
-from palmira import jupyter
+from palmira import jupyter, launch
 from palmira.execution import Runs
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_a_users_own_matplotlib_settings_change_no_plot(tmp_path, monkeypatch):
 
 
 def test_no_users_settings_reach_what_make_runs():
-    env = os.environ | {"MPLBACKEND": "agg", "MATPLOTLIBRC": "/home/user/matplotlibrc"}
+    env = os.environ | {"MPLBACKEND": "agg", "MATPLOTLIBRC": "theirs"}
     told = ["make", "--eval", "told: ; @echo $${MPLBACKEND-none} $$MATPLOTLIBRC", "told"]
     done = subprocess.run(told, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["none", "/dev/null"]
@@ -238,7 +238,7 @@ def test_a_notebook_says_first_what_to_install_and_fetches_the_book_where_an_add
     for url in ("", "https://github.com/example/palmira-book"):
         cells = [nbformat.v4.new_markdown_cell("# A title"), nbformat.v4.new_code_cell("1")]
         notebook = nbformat.v4.new_notebook(cells=cells)
-        jupyter.introduce(notebook, ROOT, url)
+        launch.introduce(notebook, ROOT, url)
         nbformat.validate(notebook)
         first, *rest = notebook.cells
         lock = (ROOT / "requirements.lock").read_text("utf-8")

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from palmira import execution
+from palmira import cells, execution
 
 FOLDERS = ("book", "notebooks", "data", "src")
 FILES = ("_config.yml", "_toc.yml", "requirements.lock")
@@ -54,7 +54,7 @@ def prepare(arguments: list[str]) -> None:
     each, for chapters run side by side. Nothing where processes should not be forked."""
     if not execution.FORKS:
         return
-    os.environ.update(execution.ONE_THREAD | execution.PLOTS | {execution.LOADED: "1"})
+    os.environ.update(execution.ONE_THREAD | cells.PLOTS | {execution.LOADED: "1"})
     execution.load(execution.LIBRARIES)
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as used:
         build(arguments, Path(used.name))
