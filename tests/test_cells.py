@@ -205,7 +205,7 @@ def plain(source):
 
 
 @pytest.mark.parametrize(
-    ("source", "shown"),
+    ("source", "expected"),
     [
         ("{glue:text}`n` patients, {glue:text}`ratio:.2f`", "198 patients, 0.84"),
         ("{term}`twins <synthetic twin>` and a {term}`hazard\nratio`", "twins and a hazard ratio"),
@@ -230,8 +230,8 @@ def plain(source):
         (":::{button-ref} fit\nGo\n:::", "**[Go](that.ipynb)**"),
     ],
 )  # fmt: skip
-def test_markup_of_a_chapter_becomes_what_jupyter_shows(source, shown):
-    assert plain(source) == shown
+def test_markup_of_a_chapter_becomes_what_jupyter_shows(source, expected):
+    assert plain(source) == expected
 
 
 def test_a_notebook_says_first_what_to_install_and_fetches_the_book_where_an_address_is_known():
