@@ -18,10 +18,14 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME MPLBACKEND
 export PYTHONHASHSEED := 0
 export MATPLOTLIBRC := /dev/null
 export JUPYTER_PREFER_ENV_PATH := 1
+# uv, Jupyter, Matplotlib and a browser keep things in a home: where it cannot be written, in ours.
+ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
+  export HOME := $(shell mkdir -p _build/.home && cd _build/.home && pwd)
+endif
 # Compiled functions do not notice an edit in another file: their cache is known by all that compile.
 export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell grep -rl --include='*.py' 'import numba' src | sort | xargs cat | cksum | cut -d' ' -f1)
 
-.PHONY: book slides pdf bundle test check setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
+.PHONY: book slides pdf bundle browser test check setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:
 
 book: $(BUILT)
@@ -36,15 +40,19 @@ $(BUILT): $(READY) $(SOURCES)
 slides: book
 	@echo "The slides are at _build/html/slides/index.html"
 
-# The whole book, and a summary on one page, in _build/pdf: needs a Chromium, and a minute or two.
-pdf: book
+# The whole book, and a summary on one page, in _build/pdf: a minute or two.
+pdf: browser book
 	$(BIN)/python -m palmira.pdf
 
 # Site, slides, PDFs, executed notebooks, twin data and lock: dist/palmira-book.zip.
 bundle: pdf
 	$(BIN)/python -m palmira.bundle
 
-test: book lint
+# A Chromium that starts, found or installed: before the long work that needs it.
+browser: $(READY)
+	@$(BIN)/python -m palmira.browser
+
+test: browser book lint
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # What holds within two minutes: no book is built, no browser started.
@@ -112,8 +120,9 @@ bench: $(READY)
 
 # After a change to pyproject.toml.
 lock:
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra audit --extra twin --extra cluster --universal --fork-strategy fewest \
-	  --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --no-strip-extras --universal \
+	  --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
+	  --output-file requirements.lock
 
 clean:
 	rm -rf _build dist

@@ -35,7 +35,7 @@ FLOOR = """
 import os, sys
 from pathlib import Path
 from myst_nb.core.read import read_myst_markdown_notebook
-from palmira.execution import Fault, outputs_of
+from palmira.cells import Fault, outputs_of
 os.chdir("notebooks")
 for path in sorted(Path().glob("*.md")):
     cells = read_myst_markdown_notebook(path.read_text("utf-8"), path=path).cells

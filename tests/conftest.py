@@ -1,7 +1,13 @@
 """PALMIRA's record, as it stands and with something changed; the built site in a browser."""
 
+import fcntl
+import os
 import shutil
-from dataclasses import replace
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +22,7 @@ from palmira.record import DATA, Record, load, published
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "_build" / "html"
+PATIENCE = 60_000  # milliseconds: longer than a page takes on a busy machine
 PAGE = """\
 ---
 jupytext: {{formats: 'md:myst', text_representation: {{extension: .md, format_name: myst}}}}
@@ -27,7 +34,7 @@ kernelspec: {{display_name: Python 3, language: python, name: python3}}
 ```{{code-cell}} ipython3
 from palmira.show.prose import say
 from palmira.record import published
-say(f"{{len(published('{trial}').entries)}} numbers")
+say(f"{{len(published('{trial}').entries)}} printed numbers")
 ```
 """
 
@@ -36,8 +43,8 @@ say(f"{{len(published('{trial}').entries)}} numbers")
 settings.register_profile("book", deadline=None, derandomize=True)
 settings.load_profile("book")
 # What a test with one of these fixtures needs.
-NEEDS = {"site": {"browser", "site", "place", "open_page", "shown", "said"},
-         "slow": {"small_book", "cluster", "browser", "open_page"}}  # fmt: skip
+NEEDS = {"site": {"browser", "site", "place", "open_page", "window", "shown", "said"},
+         "slow": {"small_book", "cluster", "browser", "open_page", "window"}}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
@@ -88,28 +95,57 @@ def cluster():
         yield made
 
 
-@pytest.fixture
-def small_book(tmp_path):
-    """A book of two chapters with the real configuration, and what reads the bytes of its site."""
-    book = tmp_path / "book"
-    (book / "notebooks").mkdir(parents=True)
-    shutil.copytree(ROOT / "book", book / "book", ignore=lambda _, names: [
-        n for n in names if n.endswith((".md", "slides.yaml"))])  # fmt: skip
-    shutil.copy(ROOT / "_config.yml", book)
-    shutil.copy(ROOT / "requirements.lock", book)
-    (book / "_toc.yml").write_text("format: jb-book\nroot: notebooks/palmira\nchapters:\n"
-                                   "- file: notebooks/pace\n", "utf-8")  # fmt: skip
-    for trial in ("palmira", "pace"):
-        page = PAGE.format(title=trial.upper(), trial=trial)
-        (book / "notebooks" / f"{trial}.md").write_text(page, "utf-8")
+@dataclass(frozen=True)
+class SmallBook:
+    """A book of two chapters in a folder, and how many seconds its first build took."""
 
-    def files(of):
-        site = of / "_build" / "html"
+    folder: Path
+    seconds: float
+
+    def files(self, folder: Path | None = None) -> dict[str, bytes]:
+        """The bytes of its site, or of a copy's, but for the records of the build."""
+        site = (folder or self.folder) / "_build" / "html"
         not_said = (".built", ".buildinfo", "projectid.txt")
         return {p.relative_to(site).as_posix(): p.read_bytes() for p in site.rglob("*")
                 if p.is_file() and p.name not in not_said}  # fmt: skip
 
-    return book, files
+    def sources(self, folder: Path) -> Path:
+        """A copy that was never built."""
+        return shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("_build"))
+
+
+@pytest.fixture(scope="session")
+def small_book(tmp_path_factory):
+    """A book of two chapters with the real configuration: built once, to compare with; tests
+    change copies. Of tests that run side by side the first builds it for all."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    book, took = base / "small_book", base / "small_book.seconds"
+    with (base / "small_book.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not took.exists():
+            shutil.rmtree(book, ignore_errors=True)
+            write_small_book(book)
+            start = time.monotonic()
+            command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-q", "-W"]
+            subprocess.run(command, cwd=book, check=True, capture_output=True)
+            took.write_text(str(time.monotonic() - start), "utf-8")
+    return SmallBook(book, float(took.read_text("utf-8")))
+
+
+def write_small_book(book):
+    """The sources of a book of two chapters."""
+    (book / "notebooks").mkdir(parents=True)
+    pages = shutil.ignore_patterns("*.md", "slides.yaml")
+    shutil.copytree(ROOT / "book", book / "book", ignore=pages)
+    shutil.copy(ROOT / "_config.yml", book)
+    shutil.copy(ROOT / "requirements.lock", book)
+    toc = "format: jb-book\nroot: notebooks/palmira\nchapters:\n- file: notebooks/pace\n"
+    (book / "_toc.yml").write_text(toc, "utf-8")
+    for trial in ("palmira", "pace"):
+        page = PAGE.format(title=trial.upper(), trial=trial)
+        (book / "notebooks" / f"{trial}.md").write_text(page, "utf-8")
 
 
 @pytest.fixture
@@ -144,30 +180,30 @@ def site():
         yield address
 
 
-@pytest.fixture(params=["server", "disk"])
+@pytest.fixture(scope="session", params=["server", "disk"])
 def place(request):
     """Where the built book is opened from: a local server, then the disk."""
     return request.getfixturevalue("site") if request.param == "server" else BUILT.as_uri()
 
 
-@pytest.fixture
-def open_page(browser):
+@pytest.fixture(scope="session")
+def window(browser):
     """Opens an address in a window of its own, with nothing beyond its origin to be had.
 
-    The page's ``refused`` are the addresses outside that it asked for, its ``errors`` what its
-    scripts complained of. Options are those of a Playwright context.
+    The page's ``asked`` are the addresses that it asked for, ``refused`` those outside, ``errors``
+    what its scripts and the console complained of. Options are those of a Playwright context.
     """
-    contexts = []
 
+    @contextmanager
     def open_(address, **options):
         context = browser.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        page.refused, page.errors = [], []
+        page.asked, page.refused, page.errors = [], [], []
         origin = "file://" if address.startswith("file:") else address[: address.index("/", 8)]
 
         def only_here(route):
+            page.asked.append(route.request.url)
             if route.request.url.startswith((origin, "data:", "blob:")):
                 route.continue_()
             else:
@@ -176,12 +212,21 @@ def open_page(browser):
 
         context.route("**/*", only_here)
         page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.goto(address)
-        return page
+        page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
+        try:
+            page.goto(address)
+            yield page
+        finally:
+            context.close()
 
-    yield open_
-    for context in contexts:
-        context.close()
+    return open_
+
+
+@pytest.fixture
+def open_page(window):
+    """``window`` without ``with``: open until the test ends."""
+    with ExitStack() as opened:
+        yield lambda address, **options: opened.enter_context(window(address, **options))
 
 
 @pytest.fixture(scope="session")

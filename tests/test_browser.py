@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from palmira.browser import first_visit
+from palmira.browser import weight
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SIZES = {1280: 800, 390: 844}
-MODES = ("light", "dark")
+# One is left for the next by one change of the window or of the mode.
+COMBINATIONS = ((1280, "light"), (1280, "dark"), (390, "dark"), (390, "light"))
+EXAMINED = ((1280, "light"), (390, "dark"))  # by axe, which is slow; the first page in all
 HOME = "notebooks/intro.html"
 # Bytes of a first visit as a static host sends them, compressed.
 LIGHTEST, LIGHT = 500_000, 900_000
@@ -24,6 +26,16 @@ UNCLEAR = """[...document.querySelectorAll("main table:not(.indextable)")].filte
   const headed = t.caption || above?.matches("h2, h3, h4") || above?.matches(":has(> strong)");
   return !headed || [...t.querySelectorAll("th")].some(h => !h.scope) || !t.querySelector("th");
 }).map(t => t.textContent.trim().slice(0, 60))"""
+
+# The theme follows the mode, and what slides becomes a stop of the keyboard: a moment after each
+# change. Colors that change over are brought to their end, for those of what is folded never are.
+SETTLED = """([width, mode]) => {
+  document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish());
+  const sliding = "pre, .cell_output > .output, .pst-scrollable-table-container";
+  return window.innerWidth === width && document.documentElement.dataset.theme === mode
+    && [...document.querySelectorAll(sliding)].every(e => e.tabIndex === 0 || Math.max(
+      e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight) < 13);
+}"""
 
 # Texts of a picture that its edge cuts, and pairs of them of which one lies over the other.
 SPOILED = """() => {
@@ -41,52 +53,56 @@ SPOILED = """() => {
 }"""
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.site]
+
+
 def pages():
     ours = [p for folder in ("notebooks", "book") for p in sorted((SITE / folder).glob("*.html"))]
     return [p.relative_to(SITE).as_posix() for p in ours] + ["search.html", "genindex.html"]
 
 
-def opened(browser, site, page, width=1280, mode="light"):
-    """A page in a context of its own, and what it asked for and complained of."""
-    context = browser.new_context(
-        viewport={"width": width, "height": SIZES[width]},
-        color_scheme=mode,
-        reduced_motion="reduce",
-    )
-    tab, asked, complaints = context.new_page(), [], []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    tab.goto(f"{site}/{page}", wait_until="load")
-    return tab, asked, complaints
+@pytest.fixture
+def opened(open_page, site):
+    """Opens a page of the site in a window of a width and a mode."""
+
+    def open_(page, width=1280, mode="light"):
+        size = {"width": width, "height": SIZES[width]}
+        options = {"viewport": size, "color_scheme": mode, "reduced_motion": "reduce"}
+        return open_page(f"{site}/{page}", **options)
+
+    return open_
 
 
 def violations(tab):
-    tab.evaluate(AXE.read_text("utf-8"))
-    found = tab.evaluate(
+    """What axe finds; it stays in the page for the next time."""
+    if tab.evaluate("typeof axe") == "undefined":
+        tab.evaluate(AXE.read_text("utf-8"))
+    return tab.evaluate(
         "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: "
         "['violations']}).then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 4).map("
         "n => n.target.join(' ') + ': ' + n.failureSummary)]))", RULES)  # fmt: skip
-    return found
 
 
 @pytest.mark.parametrize("page", pages())
-def test_a_page_stands_in_every_width_and_mode(browser, site, page):
-    for width in SIZES:
-        for mode in MODES:
-            tab, asked, complaints = opened(browser, site, page, width, mode)
-            where = (page, width, mode)
-            assert tab.evaluate("document.documentElement.dataset.theme") == mode, where
-            assert complaints == [], where
-            assert [url for url in asked if not url.startswith((site, "data:"))] == [], where
-            wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            assert wide <= 0, (*where, wide)
-            nameless = "[...document.images].filter(i => !i.alt.trim()).map(i => i.src)"
-            assert tab.evaluate(nameless) == [], where
-            assert tab.evaluate(UNCLEAR) == [], where
-            if (width, mode) in ((1280, "light"), (390, "dark")):
-                assert violations(tab) == [], where
-            tab.context.close()
+def test_a_page_stands_in_every_width_and_mode_and_is_light(opened, site, page):
+    tab = opened(page)
+    for width, mode in COMBINATIONS:
+        where = (page, width, mode)
+        tab.set_viewport_size({"width": width, "height": SIZES[width]})
+        tab.emulate_media(color_scheme=mode)
+        tab.wait_for_function(SETTLED, arg=[width, mode])
+        wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, (*where, wide)
+        nameless = "[...document.images].filter(i => !i.alt.trim()).map(i => i.src)"
+        assert tab.evaluate(nameless) == [], where
+        assert tab.evaluate(UNCLEAR) == [], where
+        if (width, mode) in EXAMINED or page == HOME:
+            assert violations(tab) == [], where
+        assert (tab.errors, tab.refused) == ([], []), where
+    tab.wait_for_load_state("networkidle")
+    if Path(page).stem not in EXPLORING:
+        total = weight(SITE, site, tab.asked)
+        assert total < (LIGHTEST if page == HOME else LIGHT), (page, total)
 
 
 def test_no_text_of_a_picture_is_cut_or_lies_over_another(browser):
@@ -100,42 +116,26 @@ def test_no_text_of_a_picture_is_cut_or_lies_over_another(browser):
 
 
 @pytest.mark.parametrize("page", ["baseline", "design", "ledger"])
-def test_on_a_phone_a_table_says_that_it_slides_if_it_does(browser, site, page):
-    tab, _, _ = opened(browser, site, f"notebooks/{page}.html", 390)
+def test_on_a_phone_a_table_says_that_it_slides_if_it_does(opened, page):
+    tab = opened(f"notebooks/{page}.html", 390)
     tables = tab.evaluate(
         "[...document.querySelectorAll('table.exhibit')].filter(t => t.offsetParent).map(t => {"
         "const box = t.closest('.pst-scrollable-table-container');"
         "const said = getComputedStyle(t.caption, '::after').maxHeight !== '0px';"
         "return [box.scrollWidth > box.clientWidth, said]})")  # fmt: skip
     assert tables and all(slides == said for slides, said in tables)
-    tab.context.close()
-
-
-def test_the_darkest_and_widest_home_page_has_no_violation_either(browser, site):
-    for width, mode in ((1280, "dark"), (390, "light")):
-        tab, _, _ = opened(browser, site, HOME, width, mode)
-        assert violations(tab) == []
-        tab.context.close()
-
-
-@pytest.mark.parametrize("page", pages())
-def test_a_first_visit_is_light(browser, site, page):
-    total = first_visit(browser, SITE, site, page)
-    if Path(page).stem not in EXPLORING:
-        assert total < (LIGHTEST if page == HOME else LIGHT), (page, total)
 
 
 @pytest.mark.parametrize("word", ["neutropenia", "Knapp"])
-def test_the_search_finds(browser, site, word):
-    tab, _, complaints = opened(browser, site, f"search.html?q={word}")
-    tab.wait_for_selector("#search-results li a", timeout=15_000)
-    assert complaints == []
+def test_the_search_finds(opened, word):
+    tab = opened(f"search.html?q={word}")
+    tab.wait_for_selector("#search-results li a")
+    assert tab.errors == []
     assert tab.locator("#search-results li").count() > 1
-    tab.context.close()
 
 
-def test_code_unfolds_and_folds(browser, site):
-    tab, _, _ = opened(browser, site, "notebooks/efficacy.html")
+def test_code_unfolds_and_folds(opened):
+    tab = opened("notebooks/efficacy.html")
     fold = tab.locator("details.hide").first
     code = fold.locator("pre").first
     assert not code.is_visible()
@@ -143,11 +143,10 @@ def test_code_unfolds_and_folds(browser, site):
     assert code.is_visible()
     fold.locator("summary").click()
     assert not code.is_visible()
-    tab.context.close()
 
 
-def test_downloads_arrive_and_open(browser, site):
-    tab, _, _ = opened(browser, site, "notebooks/efficacy.html")
+def test_downloads_arrive_and_open(opened):
+    tab = opened("notebooks/efficacy.html")
     with tab.expect_download() as waiting:
         tab.locator("a.download:has-text('CSV')").first.click()
     text = Path(waiting.value.path()).read_text("utf-8")
@@ -157,11 +156,10 @@ def test_downloads_arrive_and_open(browser, site):
         tab.locator("a.btn-download-notebook-button").first.click()
     notebook = json.loads(Path(waiting.value.path()).read_text("utf-8"))
     assert any(c.get("outputs") for c in notebook["cells"])
-    tab.context.close()
 
 
-def test_the_home_page_is_walked_by_keyboard(browser, site):
-    tab, _, _ = opened(browser, site, HOME)
+def test_the_home_page_is_walked_by_keyboard(opened):
+    tab = opened(HOME)
     tab.keyboard.press("Tab")
     assert "main content" in tab.evaluate("document.activeElement.textContent").lower()
     seen = []
@@ -177,11 +175,10 @@ def test_the_home_page_is_walked_by_keyboard(browser, site):
     tab.keyboard.press("Tab")
     tab.keyboard.press("Tab")
     assert tab.evaluate(outlined) != "none"
-    tab.context.close()
 
 
-def test_a_chapter_is_read_by_keyboard(browser, site):
-    tab, _, complaints = opened(browser, site, "notebooks/efficacy.html")
+def test_a_chapter_is_read_by_keyboard(opened):
+    tab = opened("notebooks/efficacy.html")
 
     def tab_to(selector):
         for _ in range(200):
@@ -203,5 +200,4 @@ def test_a_chapter_is_read_by_keyboard(browser, site):
     tab_to("main a[href*='glossary']")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/glossary.html#*")
-    assert complaints == []
-    tab.context.close()
+    assert tab.errors == []

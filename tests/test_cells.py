@@ -16,7 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 from pybtex.database import parse_string
 
-from palmira import jupyter
+from palmira import jupyter, launch
 from palmira.execution import Runs
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_a_users_own_matplotlib_settings_change_no_plot(tmp_path, monkeypatch):
 
 
 def test_no_users_settings_reach_what_make_runs():
-    env = os.environ | {"MPLBACKEND": "agg", "MATPLOTLIBRC": "/home/user/matplotlibrc"}
+    env = os.environ | {"MPLBACKEND": "agg", "MATPLOTLIBRC": "theirs"}
     told = ["make", "--eval", "told: ; @echo $${MPLBACKEND-none} $$MATPLOTLIBRC", "told"]
     done = subprocess.run(told, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["none", "/dev/null"]
@@ -205,7 +205,7 @@ def plain(source):
 
 
 @pytest.mark.parametrize(
-    ("source", "shown"),
+    ("source", "expected"),
     [
         ("{glue:text}`n` patients, {glue:text}`ratio:.2f`", "198 patients, 0.84"),
         ("{term}`twins <synthetic twin>` and a {term}`hazard\nratio`", "twins and a hazard ratio"),
@@ -230,15 +230,15 @@ def plain(source):
         (":::{button-ref} fit\nGo\n:::", "**[Go](that.ipynb)**"),
     ],
 )  # fmt: skip
-def test_markup_of_a_chapter_becomes_what_jupyter_shows(source, shown):
-    assert plain(source) == shown
+def test_markup_of_a_chapter_becomes_what_jupyter_shows(source, expected):
+    assert plain(source) == expected
 
 
 def test_a_notebook_says_first_what_to_install_and_fetches_the_book_where_an_address_is_known():
     for url in ("", "https://github.com/example/palmira-book"):
         cells = [nbformat.v4.new_markdown_cell("# A title"), nbformat.v4.new_code_cell("1")]
         notebook = nbformat.v4.new_notebook(cells=cells)
-        jupyter.introduce(notebook, ROOT, url)
+        launch.introduce(notebook, ROOT, url)
         nbformat.validate(notebook)
         first, *rest = notebook.cells
         lock = (ROOT / "requirements.lock").read_text("utf-8")

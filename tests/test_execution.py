@@ -1,11 +1,13 @@
 """Running chapters: the outputs of a kernel, kept as long as they hold, and no longer."""
 
 import json
+import shutil
 
 import nbclient
 import nbformat
 import pytest
 
+from palmira import execution
 from palmira.execution import Runs
 
 CELLS = [
@@ -20,24 +22,34 @@ CELLS = [
 ]
 
 
+CHAPTERS = {
+    "notebooks/uses": [
+        "import sys; sys.path.insert(0, '..')", "from helper import NAME; print(NAME)",
+        "from pathlib import Path; print(Path('../data/one.csv').read_text())",
+    ],
+    "notebooks/lists": ["import os; print(sorted(os.listdir('../data')))"],
+    "notebooks/alone": ["1 + 1"],
+    "notebooks/raises": ["print('before')", "raise ValueError('an impossible table')"],
+}  # fmt: skip
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run_once(tmp_path_factory):
+    """A folder where all chapters were run."""
+    folder = tmp_path_factory.mktemp("run") / "book"
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "data").mkdir()
+    (folder / "helper.py").write_text("NAME = 'first'\n", "utf-8")
+    (folder / "data" / "one.csv").write_text("x\n1\n", "utf-8")
+    Runs(folder).fill(CHAPTERS, ())
+    return folder
+
+
 @pytest.fixture
-def book(tmp_path, monkeypatch):
+def book(run_once, tmp_path):
     """Chapters in a folder of their own: one that uses a helper and a file, one that does not."""
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "helper.py").write_text("NAME = 'first'\n", "utf-8")
-    (tmp_path / "data" / "one.csv").write_text("x\n1\n", "utf-8")
-    chapters = {
-        "notebooks/uses": [
-            "import sys; sys.path.insert(0, '..')", "from helper import NAME; print(NAME)",
-            "from pathlib import Path; print(Path('../data/one.csv').read_text())",
-        ],
-        "notebooks/lists": ["import os; print(sorted(os.listdir('../data')))"],
-        "notebooks/alone": ["1 + 1"],
-        "notebooks/raises": ["print('before')", "raise ValueError('an impossible table')"],
-    }  # fmt: skip
-    Runs(tmp_path).fill(chapters, ())
-    return tmp_path, chapters
+    return shutil.copytree(run_once, tmp_path / "book"), dict(CHAPTERS)
 
 
 def in_order(output):
@@ -93,6 +105,15 @@ def test_a_changed_lock_or_code_concerns_every_chapter_or_its_own(book):
     assert held(book) == {"uses", "lists"}
     (book[0] / "requirements.lock").write_text("a==1", "utf-8")
     assert held(book) == set()
+
+
+def test_where_forks_are_unsafe_chapters_are_left_to_kernels(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "FORKS", False)
+    Runs(tmp_path).fill({"alone": ["1"]}, ())
+    assert Runs(tmp_path).find("alone", ["1"]) is None
+    monkeypatch.undo()
+    Runs(tmp_path).fill({"alone": ["1"]}, ())
+    assert Runs(tmp_path).find("alone", ["1"])
 
 
 def test_a_spoiled_run_is_made_again(book):

@@ -71,6 +71,13 @@ def seen(page, name: str, every: int = 1) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
+def explored(window, place):
+    """The page of the explorers, for tests that set all that they read."""
+    with window(f"{place}/{PAGE}") as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
 def trials(palmira):
     return {"palmira": palmira} | comparators()
 
@@ -118,19 +125,20 @@ def coded(beta: float, se: float, coding) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.site
-def test_power_and_spread_are_those_of_the_normal_law(open_page, place):
-    page = open_page(f"{place}/{PAGE}")
-    for found in seen(page, "power", 13):
+def test_power_and_spread_are_those_of_the_normal_law(explored):
+    for found in seen(explored, "power", 13):
         assert {k: v[0] for k, v in found["rows"].items()} == power_of(found["set"])
         assert found["drawn"] > 3
 
 
+@pytest.mark.slow
 @pytest.mark.site
-def test_each_coding_prints_the_same_data_divided_by_its_step(open_page, place, palmira):
-    page, known = open_page(f"{place}/{PAGE}"), scale_of(palmira)
+def test_each_coding_prints_the_same_data_divided_by_its_step(explored, palmira):
+    known = scale_of(palmira)
     public = lung_under("treatment")
-    for found in seen(page, "scale"):
+    for found in seen(explored, "scale"):
         data, coding = found["set"]
         chosen = next(c for c in CODINGS.values() if coding.startswith(f"{c.label} ("))
         beta, se, texts = known.get(data, (public.coefficient, public.se, None))
@@ -141,11 +149,12 @@ def test_each_coding_prints_the_same_data_divided_by_its_step(open_page, place, 
                             if texts else ["–"] * 3)  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.site
-def test_the_pool_is_that_of_the_trials_that_are_in(open_page, place, trials):
-    page, effects = open_page(f"{place}/{PAGE}"), trial_effects(trials)
+def test_the_pool_is_that_of_the_trials_that_are_in(explored, trials):
+    effects = trial_effects(trials)
     names = {"printed": "published", "neutral": "derived", "conditional": "conditional"}
-    for found in seen(page, "pool"):
+    for found in seen(explored, "pool"):
         *inside, entering, model = found["set"]
         chosen = [r.trial for r, taken in zip(trials.values(), inside, strict=True) if taken]
         rows = {k: v[0] for k, v in found["rows"].items()}
@@ -170,16 +179,17 @@ def test_the_pool_is_that_of_the_trials_that_are_in(open_page, place, trials):
         assert wanted.ratio.text() in found["said"]
 
 
+@pytest.mark.slow
 @pytest.mark.site
-def test_the_curve_is_that_of_the_invented_patients(open_page, place):
-    page, ensemble = open_page(f"{place}/{PAGE}"), spreads()
+def test_the_curve_is_that_of_the_invented_patients(explored):
+    ensemble = spreads()
     arms = {"palbociclib": 1, "et": 2}
     fits = {}
     for scale, number in product(("full", "neutral"), arms.values()):
         adtte = pd.read_csv(DATA / "twin" / scale / "adtte.csv")
         mine = adtte[(adtte["PARAMCD"] == "PFS") & (adtte["TRT01PN"] == number)]
         fits[scale, number] = mine, KaplanMeierFitter().fit(mine["AVAL"], mine["CNSR"] == 0)
-    for found in seen(page, "curve"):
+    for found in seen(explored, "curve"):
         twin, month = found["set"]
         scale, day = "full" if twin.startswith("Cond") else "neutral", float(month) * DAYS_PER_MONTH
         rows, heights, means = found["rows"], [], []
@@ -209,6 +219,7 @@ def test_the_curve_is_that_of_the_invented_patients(open_page, place):
         assert f"at {month} months" in found["said"] and "invented" in found["said"]
 
 
+@pytest.mark.slow
 @pytest.mark.site
 def test_nothing_is_asked_of_the_network_and_no_script_fails(open_page, place):
     page = open_page(f"{place}/{PAGE}")
@@ -219,6 +230,7 @@ def test_nothing_is_asked_of_the_network_and_no_script_fails(open_page, place):
         assert explorer.locator(".explorer-caption .evidence").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.site
 def test_the_keyboard_alone_sets_every_control(open_page, place):
     page = open_page(f"{place}/{PAGE}")
@@ -241,6 +253,7 @@ def test_the_keyboard_alone_sets_every_control(open_page, place):
             page.keyboard.press("Tab")
 
 
+@pytest.mark.slow
 @pytest.mark.site
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_on_a_phone_nothing_runs_out_of_the_page(open_page, site, mode):
@@ -250,6 +263,7 @@ def test_on_a_phone_nothing_runs_out_of_the_page(open_page, site, mode):
         assert plot.bounding_box()["width"] <= 360
 
 
+@pytest.mark.slow
 @pytest.mark.site
 def test_without_javascript_a_table_of_settings_is_read(open_page, place, palmira):
     page = open_page(f"{place}/{PAGE}", java_script_enabled=False)
@@ -264,6 +278,7 @@ def test_without_javascript_a_table_of_settings_is_read(open_page, place, palmir
     assert f"{100 * schoenfeld_power(events, hr, ratio=2):.1f}%" in text
 
 
+@pytest.mark.slow
 @pytest.mark.site
 def test_the_drawing_library_is_loaded_on_this_page_only(open_page, site):
     page = open_page(f"{site}/notebooks/quiz.html")

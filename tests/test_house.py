@@ -18,7 +18,7 @@ from palmira.record import published
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.md")])
 MADE = re.compile(
-    r"_build|\.git|\.venv|__pycache__|.*\.egg-info|\..*_c(ache|heckpoints)|\.hypothesis"
+    r"_build|\.git|\.venv|\.browser|__pycache__|.*\.egg-info|\..*_c(ache|heckpoints)|\.hypothesis"
 )
 MACHINE = re.compile(r"(?<![\w.:/}\])*])/(?:work|tmp|home|root|Users)/")
 DOI = "10.1200/JCO-24-01865"
@@ -45,7 +45,9 @@ def glossary_terms() -> set[str]:
 
 
 def locked_versions() -> dict[str, str]:
-    return dict(re.findall(r"^([\w.-]+)==([\w.]+)", read("requirements.lock"), re.M))
+    return dict(
+        re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)", read("requirements.lock"), re.M)
+    )
 
 
 @pytest.fixture(scope="module")

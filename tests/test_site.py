@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
@@ -15,7 +14,7 @@ CLASSES = {"published", "derived", "conditional", "synthetic", "simulated"}
 LOADING = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src",
            "link": "href", "object": "data", "embed": "src"}  # fmt: skip
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.slow, pytest.mark.site]
 
 
 class Page(HTMLParser):
@@ -58,12 +57,6 @@ def exhibits(page: Page) -> list[str]:
     figures = re.findall(r'<figure class="exhibit.*?</figure>', page.text, flags=re.DOTALL)
     tables = re.findall(r'<table class="exhibit.*?</table>', page.text, flags=re.DOTALL)
     return figures + tables
-
-
-def test_every_entry_of_the_table_of_contents_is_a_page(pages):
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    files = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-    assert [f for f in files if f"{f}.html" not in pages] == []
 
 
 def test_no_page_loads_anything_from_another_place(pages):

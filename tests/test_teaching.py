@@ -10,7 +10,6 @@ import yaml
 from test_chapters import CHAPTERS, typed_numbers
 
 from palmira.appraisal import APPRAISAL, ITEMS, MEANINGS, appraisal
-from palmira.browser import browsing
 from palmira.ledger import ledger
 from palmira.record import comparators
 from palmira.schema import RecordError
@@ -348,14 +347,13 @@ def test_no_slot_is_left_on_the_pages():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.site
-def test_the_worksheet_prints_on_two_a4_pages_with_nothing_else():
-    with browsing() as browser:
-        page = browser.new_page()
-        page.goto((SITE / "notebooks" / "worksheet.html").as_uri())
-        sheets = page.pdf(prefer_css_page_size=True)
-        page.emulate_media(media="print")
-        shown = page.inner_text("body")
+def test_the_worksheet_prints_on_two_a4_pages_with_nothing_else(open_page):
+    page = open_page((SITE / "notebooks" / "worksheet.html").as_uri())
+    sheets = page.pdf(prefer_css_page_size=True)
+    page.emulate_media(media="print")
+    shown = page.inner_text("body")
     assert len(re.findall(rb"/Type\s*/Page\b", sheets)) == 2
     assert set(re.findall(rb"/MediaBox\s*\[0 0 (\d+)[.\d]* (\d+)", sheets)) == {(b"594", b"841")}
     assert shown.split()[:2] == ["Worksheet", "Question"]

@@ -20,11 +20,14 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from palmira import jupyter, launch, slides
-from palmira.execution import Fault, Run, Runs
+from palmira.cells import Fault
+from palmira.execution import Run, Runs
 from palmira.rendering import block_math, inline_math
 
 LOGGER = logging.getLogger(__name__)
 
+# Modules, beside this one, that say how pages and their notebooks are made.
+MAKERS = ("cells", "execution", "jupyter", "launch", "rendering")
 # What a kernel says of itself.
 LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
 # Classic scripts: a module would not load from disk.
@@ -54,7 +57,7 @@ def _watch_sources(app: Sphinx, config: Config) -> None:
     here, lock = Path(__file__), Path(app.srcdir) / "requirements.lock"
     # Sphinx copies an edited style sheet or script only when a page is written.
     styles = sorted(Path(app.srcdir, "book", "_static").glob("*.*"))
-    siblings = [here.with_name(f"{name}.py") for name in ("execution", "rendering")]
+    siblings = [here.with_name(f"{name}.py") for name in MAKERS]
     makers = (here, *siblings, lock, *(p for p in styles if p.is_file()))
     contents = [platform.python_version(), *(p.read_text("utf-8") for p in makers if p.exists())]
     config.palmira_sources = hashlib.sha256("".join(contents).encode()).hexdigest()
@@ -172,7 +175,7 @@ def _offer_notebook(
         _fill(notebook, run)
     notebook.metadata["language_info"] = LANGUAGE
     jupyter.rewrite(notebook, page, _book(app))
-    jupyter.introduce(notebook, Path(app.srcdir), launch.repository(Path(app.srcdir)))
+    launch.introduce(notebook, Path(app.srcdir), launch.repository(Path(app.srcdir)))
     target = Path(app.outdir) / "_sources" / f"{page}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)

@@ -10,27 +10,22 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib
-import io
 import json
 import os
 import platform
 import signal
 import subprocess
 import sys
-import traceback
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
-from IPython.core.displayhook import DisplayHook
-from IPython.core.displaypub import CapturingDisplayPublisher
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.pylabtools import activate_matplotlib
 from nbformat.v4 import new_output
-from traitlets.config import JSONFileConfigLoader
+
+from palmira.cells import KERNEL, PLOTS, Fault, outputs_of
 
 # Loaded before the first fork. Libraries only: what a fork loads of the package tells what its
 # chapter depends on.
@@ -42,6 +37,10 @@ LIBRARIES = (
     "statsmodels.genmod.generalized_linear_model", "statsmodels.stats.proportion",
     "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
 )  # fmt: skip
+# What libraries import if it is there, and need not: each starts threads, which no fork survives.
+THREADED = ("polars", "pyarrow")
+# macOS has it, but its own libraries may not be used after it.
+FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 PACKAGE = "palmira"
 FOLDER = Path("_build", ".executed")
 NOT_SOURCES = {"_build", ".venv", ".git", "__pycache__"}
@@ -50,19 +49,7 @@ LIMIT = 600  # seconds a chapter may take
 KEPT = 6  # runs of a chapter that are kept
 LOADED = "PALMIRA_LIBRARIES_LOADED"  # in the environment of a process that has them: palmira.watch
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-INLINE = "module://matplotlib_inline.backend_inline"
-# Plots are shown by the cell that makes them, and a user's own matplotlibrc does not change them.
-PLOTS = {"MPLBACKEND": INLINE, "MATPLOTLIBRC": os.devnull}
-# How: as SVG, the same bytes on every run. Installed with the package, so that kernels do the same.
-KERNEL = "ipython_kernel_config.json"
 Run = dict[str, Any]  # "outputs" (a list a cell), "seconds", "used" (file: digest) and "key"
-
-
-class Fault(NamedTuple):
-    """The cell (counted from 0) at which a chapter ended, and the last line of its traceback."""
-
-    cell: int
-    message: str
 
 
 class Runs:
@@ -113,7 +100,7 @@ class Runs:
 
     def start(self, libraries: Sequence[str] = LIBRARIES) -> None:
         """Begin to load the libraries in a process of their own, beside what else is done."""
-        if self._runner is None and hasattr(os, "fork") and LOADED not in os.environ:
+        if self._runner is None and FORKS and LOADED not in os.environ:
             command = [sys.executable, "-m", __name__, str(self.root), *libraries]
             self._runner = subprocess.Popen(
                 command, stdin=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD | PLOTS
@@ -124,7 +111,7 @@ class Runs:
     ) -> None:
         """Run the chapters (name: code) of which no kept run holds, as many at a time as there are
         processors. One that fails leaves its ``fault``; one that lasts longer than ``LIMIT``
-        leaves nothing, nor does any where processes cannot be forked."""
+        leaves nothing, nor does any where processes should not be forked."""
         for pattern in ("*/*.new", "*/*.fault"):  # of a build that was killed, or is over
             for old in (self.root / FOLDER).glob(pattern):
                 old.unlink(missing_ok=True)
@@ -166,69 +153,8 @@ def _short(content: str | bytes) -> str:
 
 
 def _own() -> str:
-    return _short(Path(__file__).read_bytes())
-
-
-class _Stream(io.TextIOBase):
-    """A stream of text among the other outputs."""
-
-    def __init__(self, outputs: list[Any], name: str) -> None:
-        self.outputs, self.stream = outputs, name
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        last = self.outputs[-1] if self.outputs else {}
-        if text and last.get("name") == self.stream:
-            last["text"] += text
-        elif text:
-            self.outputs.append(new_output("stream", name=self.stream, text=text))
-        return len(text)
-
-
-class _Results(DisplayHook):
-    """The value of a cell's last line, among the other outputs."""
-
-    def collect(self, outputs: list[Any]) -> None:
-        self.outputs = outputs
-
-    def write_output_prompt(self) -> None:
-        pass
-
-    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
-        self.outputs.append(new_output(
-            "execute_result", format_dict, metadata=md_dict or {},
-            execution_count=self.prompt_count,
-        ))  # fmt: skip
-
-    def finish_displayhook(self) -> None:
-        self._is_active = False
-
-
-def outputs_of(code: Sequence[str]) -> list[list[Any]] | Fault:
-    """Outputs of each cell, run one after the other in a new namespace, unless one raises."""
-    config = JSONFileConfigLoader(KERNEL, str(Path(__file__).parent)).load_config()
-    shell, streams, done = InteractiveShell.instance(config=config), (sys.stdout, sys.stderr), []
-    if inline := sys.modules.get("matplotlib_inline.backend_inline"):  # loaded before the shell
-        activate_matplotlib(INLINE)
-        inline.configure_inline_support(shell, INLINE)
-    results = shell.display_trap.hook = _Results(shell=shell, cache_size=0)
-    shell.display_pub = CapturingDisplayPublisher(shell=shell)
-    for number, cell in enumerate(code):
-        raw: list[Any] = []
-        results.collect(raw)
-        shell.display_pub.outputs = raw
-        sys.stdout, sys.stderr = _Stream(raw, "stdout"), _Stream(raw, "stderr")
-        try:
-            result = shell.run_cell(cell, store_history=True)
-        finally:
-            sys.stdout, sys.stderr = streams
-        if error := result.error_before_exec or result.error_in_exec:
-            return Fault(number, traceback.format_exception_only(error)[-1].strip())
-        done.append([o if "output_type" in o else new_output(
-            "display_data", o["data"], metadata=o.get("metadata") or {}) for o in raw])  # fmt: skip
-    return done
+    own = (Path(__file__).with_name(name) for name in ("execution.py", "cells.py", KERNEL))
+    return _short(b"".join(path.read_bytes() for path in own))
 
 
 def _run(runs: Runs, name: str, code: Sequence[str]) -> None:
@@ -280,10 +206,14 @@ def _main(root: Path, *libraries: str) -> None:
 
 
 def load(modules: Iterable[str]) -> None:
-    """Import what is there of some modules."""
+    """Import what is there of some modules, without what starts threads; a fork may import that."""
+    kept_out = set(THREADED) - set(sys.modules)
+    sys.modules.update(dict.fromkeys(kept_out))  # type: ignore[arg-type]
     for module in modules:
         with suppress(ImportError):
             importlib.import_module(module)
+    for name in kept_out:
+        del sys.modules[name]
 
 
 def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn:

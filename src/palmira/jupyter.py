@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,6 @@ from pybtex.richtext import Text
 
 from palmira.evidence import MIME
 
-LOCK = "requirements.lock"
-# What the chapters import, beside the book's own package.
-IMPORTED = ("numpy", "pandas", "scipy", "statsmodels", "lifelines", "matplotlib", "seaborn")
 # A role with its content, a span of code, or the target of a link.
 INLINE = re.compile(
     r"(?:\{(?P<role>[\w:.+-]+)\})?(?P<tick>`+)(?P<text>.+?)(?<!`)(?P=tick)(?!`)"
@@ -48,25 +44,6 @@ HIDDEN = {"bibliography", "contents", "index", "tableofcontents", "toctree"}
 NAMED = {"admonition", "card", "dropdown", "margin", "sidebar", "tab-item", "topic"}
 TITLES = {"seealso": "See also"}
 VERBATIM = {"code", "code-block", "sourcecode", "literalinclude", "parsed-literal"}
-PREAMBLE = """\
-> **To run this notebook.** It is the chapter *{title}* of the book *PALMIRA, executable*, with its results; to read it, nothing is needed. Its cells need Python {python} and the book's source. {source}
->
-> ```
-{commands}
-> ```
->
-> Then open it in Jupyter and choose *Run all cells*. `make lab`, in the same folder, opens every chapter with all packages at the versions that made these results."""  # noqa: E501
-
-# On Binder, or in a copy of the repository, the package is there and the cell does nothing.
-SETUP = """\
-# In Colab only: fetch the book with its data and install its package (a few minutes, once).
-import importlib.util
-import sys
-
-if importlib.util.find_spec("palmira") is None:
-    !git clone --quiet --depth 1 {url} palmira-book
-    %pip install --quiet --editable ./palmira-book
-    sys.path.insert(0, "palmira-book/src")"""
 
 
 @dataclass(frozen=True)
@@ -106,28 +83,6 @@ def rewrite(notebook: nbformat.NotebookNode, page: str, book: Book) -> None:
     notebook.nbformat_minor = 5
     for key in ("jupytext", "source_map", "wordcount"):  # else a save would write a text file
         notebook.metadata.pop(key, None)
-
-
-def introduce(notebook: nbformat.NotebookNode, root: Path, url: str = "") -> None:
-    """Put first what to install, at the lock's versions, and how to run the notebook.
-
-    Where a repository's address is known, a cell fetches the book where its package is missing.
-    """
-    lock = (root / LOCK).read_text("utf-8") if (root / LOCK).exists() else ""
-    versions = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
-    pins = [f"{name}=={versions[name]}" if name in versions else name for name in IMPORTED]
-    clone = [f"git clone --depth 1 {url} palmira-book", "cd palmira-book"] if url else []
-    commands = [*clone, f"pip install jupyterlab {' '.join(pins)}", "pip install --editable ."]
-    titles = (re.search(r"^# (.+)", c.source, re.M) for c in notebook.cells)
-    text = PREAMBLE.format(
-        title=next((t[1] for t in titles if t), "untitled"), python=_python(),
-        source="Fetch and install it:" if url else "In the folder of the source:",
-        commands="\n".join(f"> {line}" for line in commands),
-    )  # fmt: skip
-    first = [nbformat.v4.new_markdown_cell(text, id="to-run")]
-    if url:
-        first.append(nbformat.v4.new_code_cell(SETUP.format(url=url), id="to-run-in-colab"))
-    notebook.cells[:0] = first
 
 
 def glued(notebook: nbformat.NotebookNode) -> dict[str, Any]:
@@ -334,9 +289,3 @@ def _options(content: str) -> tuple[dict[str, str], str]:
 def _parser() -> MarkdownIt:
     extensions = {"colon_fence", "deflist", "dollarmath", "amsmath"}
     return create_md_parser(MdParserConfig(enable_extensions=extensions), RendererHTML)
-
-
-def _python() -> str:
-    """The Pythons that the package asks for."""
-    asked = metadata("palmira")["Requires-Python"] or ""
-    return ", ".join(sorted(asked.split(","), reverse=True))

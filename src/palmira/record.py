@@ -176,7 +176,9 @@ def _cross_check(record: Record) -> None:
 Model = TypeVar("Model", bound=BaseModel)
 # The same safe loader, in C where it is built.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DATA = Path(str(files("palmira"))).parents[1] / "data"
+# Beside the source in a checkout, within the package where a wheel was installed.
+_PACKAGE = Path(str(files("palmira")))
+DATA = (_PACKAGE if (_PACKAGE / "data").is_dir() else _PACKAGE.parents[1]) / "data"
 
 
 # What an item of a list is called by.

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from palmira import execution
+from palmira import cells, execution
 
 FOLDERS = ("book", "notebooks", "data", "src")
 FILES = ("_config.yml", "_toc.yml", "requirements.lock")
@@ -51,8 +51,10 @@ def changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
 
 def prepare(arguments: list[str]) -> None:
     """Load what builds need, as a first one tells, and the chapters' libraries; with one thread
-    each, for chapters run side by side."""
-    os.environ.update(execution.ONE_THREAD | execution.PLOTS | {execution.LOADED: "1"})
+    each, for chapters run side by side. Nothing where processes should not be forked."""
+    if not execution.FORKS:
+        return
+    os.environ.update(execution.ONE_THREAD | cells.PLOTS | {execution.LOADED: "1"})
     execution.load(execution.LIBRARIES)
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as used:
         build(arguments, Path(used.name))
@@ -62,7 +64,10 @@ def prepare(arguments: list[str]) -> None:
 
 def build(arguments: list[str], used: Path | None = None) -> bool:
     """Jupyter Book's command line in a fork; whether it succeeded. The names of the modules that it
-    loaded, but for our own, are written to ``used``."""
+    loaded, but for our own, are written to ``used``. Where forks are unsafe: a new process."""
+    if not execution.FORKS:
+        command = [str(Path(sys.executable).with_name("jupyter-book")), *arguments]
+        return subprocess.run(command, check=False).returncode == 0
     sys.stdout.flush()
     if (pid := os.fork()) == 0:
         _build(arguments, used)
