@@ -5,11 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palmira.audit import CHECKS, MEANINGS, NAMES, QUICK, audit
-from palmira.figures import consistency as figures
-from palmira.findings import QUESTIONS, by_question, cell_of, facts, name, places
-from palmira.printed import Printed
+from palmira.findings import (
+    BACKGROUND,
+    QUESTIONS,
+    by_question,
+    cell_of,
+    compared,
+    facts,
+    listed,
+    name,
+    places,
+)
+from palmira.printed import Printed, tidy
 from palmira.record import Record, comparators, published
-from palmira.tables import consistency as tables
 
 RATIO = "contrasts.pfs.hazard_ratio"
 
@@ -91,73 +99,6 @@ def test_names_say_what_where_and_whose(records):
     assert name(palmira, "discussion.postmonarch.hazard_ratio.p").startswith("P of hazard ratio")
 
 
-def test_the_picture_of_rounding_shows_which_ranges_meet(records):
-    maintain = records["maintain"]
-    cells = {"paper": (maintain, RATIO), "congress": (maintain, f"{RATIO}@1")}
-    picture = figures.rounding_boxes(cells)
-    assert picture.data["overlap"].tolist() == [True, False]
-    for printed in picture.data["printed"]:
-        assert printed in picture.alt
-    assert "do not overlap" in picture.alt.split(". congress")[1]
-    assert picture.data["estimate_low"].tolist() == pytest.approx([0.565, 0.565])
-
-
-def test_a_changed_limit_changes_the_picture_of_rounding(records, reprinted):
-    palmira = records["palmira"]
-    other = reprinted(palmira, contrasts__pfs__hazard_ratio__upper="1.27")
-    meets = [figures.rounding_boxes({"a": (r, RATIO)}).data["overlap"][0] for r in (palmira, other)]
-    assert meets == [True, False]
-
-
-@given(st.integers(20, 95), st.integers(2, 60))
-def test_a_ratio_in_the_middle_of_its_limits_meets_their_range(hundredths, width):
-    ratio = hundredths / 100
-    texts = [f"{x:.2f}" for x in (ratio, ratio * 0.5 ** (width / 60), ratio * 2 ** (width / 60))]
-    estimate, lower, upper = map(Printed, texts)
-    assert figures.Boxes("x", estimate, lower, upper).shared is not None
-
-
-def test_every_comparison_is_one_mark_of_the_glance(audits):
-    checks = audits["palmira"]
-    picture = figures.at_a_glance(checks)
-    assert picture.data["comparisons"].sum() == len(checks)
-    drawn = sum(len(line.get_xdata()) for line in picture.figure.axes[0].lines)
-    assert drawn == len(checks)
-    agree = sum(c.verdict == "consistent" for c in checks)
-    assert f"{agree} are consistent" in picture.alt
-    assert agree > 0.85 * len(checks)  # the chapter says that most agree
-
-
-def test_the_table_of_questions_adds_up(audits):
-    frame = tables.questions(audits["palmira"]).frame
-    parts = frame["Agree"] + frame["Do not"] + frame["Other"]
-    assert (parts == frame["Comparisons"]).all()
-    assert frame["Comparisons"].iloc[-1] == len(audits["palmira"])
-
-
-def test_an_example_of_agreement_must_agree(records, audits):
-    palmira, checks = records["palmira"], audits["palmira"]
-    frame = tables.agreements(palmira, checks, (f"{RATIO}.p", "results.cbr.et.upper")).frame
-    assert frame["Printed"].tolist() == [".149", "40.2"]
-    assert frame["Recomputed"].iloc[1] == "40.2" and "17 of 62" in frame["How"].iloc[1]
-    with pytest.raises(ValueError, match="no check"):
-        tables.agreements(palmira, checks, ("figure3.visceral.no.interaction.p",))
-
-
-def test_the_table_of_impossible_intervals_has_three_readings_and_the_arithmetic(records, audits):
-    palmira = records["palmira"]
-    table = tables.impossible(palmira, facts(palmira, audits["palmira"], "impossible"))
-    row = table.frame.set_index("Hazard ratio").loc["PFS, all patients"]
-    assert row["SE at least"] == "√(1/107 + 1/51) = 0.170"
-    assert [row["Printed"], row["Neutral"], row["Full scale"]] == [
-        "0.84 (0.66 to 1.07)", "0.84 (0.60 to 1.17)", "0.78 (0.56 to 1.10)",
-    ]  # fmt: skip
-    assert (table.data["widest_se"] < table.data["least_se"]).all()
-    assert (
-        "2/√70" in table.frame.set_index("Hazard ratio").loc["Hazard ratio for OS", "SE at least"]
-    )
-
-
 def test_what_the_chapter_says_in_words_is_what_the_audit_finds(records, audits):
     palmira, checks = records["palmira"], audits["palmira"]
 
@@ -183,52 +124,100 @@ def test_what_the_chapter_says_in_words_is_what_the_audit_finds(records, audits)
     assert {c.entry.split(".")[1] for c in quoted} == {"pace", "maintain"}
 
 
-def test_tables_of_findings_hold_every_comparison_behind_them(records, audits):
+@given(st.integers(20, 95), st.integers(2, 60))
+def test_a_ratio_in_the_middle_of_its_limits_meets_their_range(hundredths, width):
+    ratio = hundredths / 100
+    texts = [f"{x:.2f}" for x in (ratio, ratio * 0.5 ** (width / 60), ratio * 2 ** (width / 60))]
+    estimate, lower, upper = map(Printed, texts)
+    middle = [(a * b) ** 0.5 for a, b in ((lower.low, upper.low), (lower.high, upper.high))]
+    assert middle[0] < estimate.high and estimate.low < middle[1]
+
+
+@pytest.mark.site
+def test_the_picture_of_rounding_shows_which_ranges_meet(shown):
+    exhibit = shown["consistency-rounding"]
+    assert exhibit.data["overlap"].tolist() == [True, True, False]
+    for printed in exhibit.data["printed"]:
+        assert printed in exhibit.alt
+    assert "do not overlap" in exhibit.alt.split(". ")[-1]
+    assert exhibit.data["estimate_low"].tolist() == pytest.approx([0.835, 0.565, 0.565])
+
+
+@pytest.mark.site
+def test_every_comparison_is_counted_in_the_glance_and_by_question(shown, audits):
+    checks = audits["palmira"]
+    glance = shown["consistency-glance"]
+    assert glance.data["comparisons"].sum() == len(checks)
+    agree = sum(c.verdict == "consistent" for c in checks)
+    assert f"{agree} are consistent" in glance.alt
+    assert agree > 0.85 * len(checks)  # the chapter says that most agree
+    table = shown["consistency-questions"].table.set_index("Question").drop(columns="group")
+    numbers = table.astype(int)
+    assert (numbers[["Agree", "Do not", "Other"]].sum(axis=1) == numbers["Comparisons"]).all()
+    assert numbers.loc["All", "Comparisons"] == len(checks)
+
+
+@pytest.mark.site
+def test_the_examples_of_agreement_agree(shown, audits):
+    data = shown["consistency-agree"].data.set_index("entry")
+    table = shown["consistency-agree"].table
+    assert len(data) == len(table) > 8
+    found = {(c.entry, c.id): c.verdict for c in audits["palmira"]}
+    assert {found[entry, check] for entry, check in data["id"].items()} == {"consistent"}
+    upper = table[table["Printed"] == "40.2"].iloc[0]
+    assert upper["Recomputed"] == "40.2" and "17 of 62" in upper["How"]
+
+
+@pytest.mark.site
+def test_the_table_of_impossible_intervals_has_the_arithmetic(shown, records, audits):
+    exhibit = shown["consistency-impossible"]
+    table = exhibit.table.set_index("Hazard ratio")
+    row = table.loc["PFS, all patients"]
+    assert row["SE at least"] == "√(1/107 + 1/51) = 0.170"
+    assert row["Printed"].replace("\u00a0", " ") == "0.84 (0.66 to 1.07)"
+    narrowest = row["With the narrowest possible interval"].replace("\u00a0", " ")
+    assert narrowest == "0.84 (0.60 to 1.17)"
+    assert (exhibit.data["widest_se"] < exhibit.data["least_se"]).all()
+    assert len(exhibit.data) == len(facts(records["palmira"], audits["palmira"], "impossible"))
+    assert "2/√70" in table.loc["Hazard ratio for OS", "SE at least"]
+
+
+def test_facts_to_read_hold_every_comparison_behind_them(records, audits):
     palmira, checks = records["palmira"], audits["palmira"]
     for verdict in ("inconsistent", "rounding"):
         found = facts(palmira, checks, verdict)
-        table = tables.findings(palmira, found)
-        assert len(table.frame) == len(found)
-        assert len(table.data) == sum(len(f.checks) for f in found)
-    frame = tables.findings(palmira, facts(palmira, checks, "inconsistent")).frame
+        assert len(listed(palmira, found)) == len(found)
+        assert len(compared(found)) == sum(len(f.checks) for f in found)
+    frame = listed(palmira, facts(palmira, checks, "inconsistent"))
     receptor = frame[frame["What"].str.startswith("Hormone receptor")].iloc[0]
     assert "46 + 19" in receptor["How"] and "65" in receptor["Comes to"]
 
 
-def test_information_that_other_chapters_show_is_left_out(records, audits):
-    telling = tables.telling(records["palmira"], audits["palmira"])
-    shown = {c.id for f in telling for c in f.checks}
-    assert {"A7", "C6", "C13"} <= shown
-    assert not shown & set(tables.BACKGROUND)
+@pytest.mark.site
+def test_information_that_other_chapters_show_is_left_out(shown):
+    checks = set(shown["consistency-information"].data["check"])
+    assert {"A7", "C6", "C13"} <= checks
+    assert not checks & set(BACKGROUND)
 
 
-def test_the_table_of_trials_counts_every_comparison(records, audits):
-    table = tables.trials(audits, records)
+@pytest.mark.site
+def test_the_table_of_trials_counts_every_comparison(shown, records):
+    data = shown["consistency-trials"].data
     columns = [v.capitalize() for v in MEANINGS]
-    assert (table.frame[columns].sum(axis=1) == table.frame["Comparisons"]).all()
-    assert table.frame["Trial"].tolist() == [r.trial for r in records.values()]
-    assert f"{table.data['Facts'].iloc[0]} in PALMIRA" in table.notes[0]
+    assert (data[columns].sum(axis=1) == data["Comparisons"]).all()
+    assert data["Trial"].tolist() == [r.trial for r in records.values()]
 
 
-def test_no_genuine_triple_lies_below_its_bound_once_rounding_is_carried(records):
-    cells = [
-        f"subgroups.{t}.hazard_ratio"
-        for t in (
-            "ctdna.all",
-            "tumor_fraction.high",
-            "tumor_fraction.not_high",
-            "tumor_fraction.undetected",
-        )
-    ]
-    table = tables.genuine(records["postmonarch"], cells)
-    assert (table.data["largest_ratio"] > 1).all()
-    assert (table.data["ratio"] < 1).any()  # without rounding some would look impossible
+@pytest.mark.site
+def test_no_genuine_triple_lies_below_its_bound_once_rounding_is_carried(shown):
+    data = shown["consistency-genuine"].data
+    assert len(data) == 5 and (data["largest_ratio"] > 1).all()
+    assert (data["ratio"] < 1).any()  # without rounding some would look impossible
 
 
-def test_the_other_records_have_their_findings_by_trial(records, audits):
-    others = {k: r for k, r in records.items() if k != "palmira"}
-    table = tables.other_findings(others, audits, ("inconsistent", "rounding", "information"))
-    assert set(table.frame["Trial"]) == {"PACE", "MAINTAIN"}
+@pytest.mark.site
+def test_the_other_records_have_their_findings_by_trial(shown, audits):
+    assert set(shown["consistency-others"].data["trial"]) == {"PACE", "MAINTAIN"}
     assert not [c for k in ("maintain", "postmonarch") for c in audits[k]
                 if c.verdict in ("inconsistent", "impossible")]  # fmt: skip
 
@@ -239,4 +228,4 @@ def test_the_other_records_have_their_findings_by_trial(records, audits):
      ("0.27 to 1.01", "0.62 (0.38 to 0.98)", "0.27 to 1.01")],
 )  # fmt: skip
 def test_a_recomputed_number_is_written_as_the_print_writes_it(text, printed, shown):
-    assert tables.tidy(text, printed) == shown
+    assert tidy(text, printed) == shown

@@ -1,6 +1,7 @@
 """The ledger: every printed number has one line, and known findings are found."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,6 @@ from palmira.audit.check import compare
 from palmira.cli import main
 from palmira.ledger import MEANINGS, ledger
 from palmira.record import comparators
-from palmira.tables import ledger as tables
 from palmira.twin.store import committed
 from palmira.twin.verify import verify
 
@@ -214,15 +214,38 @@ def test_the_command_reads_another_trial_without_a_change_to_the_code(capsys):
     assert "postMONARCH" in capsys.readouterr().out
 
 
-def test_the_limits_that_are_too_narrow_for_their_events_are_counted_and_no_quotation_is(entries):
-    narrow = tables.narrow_limits(list(entries.values()))
+@pytest.mark.site
+def test_the_limits_that_are_too_narrow_for_their_events_are_counted_and_no_quotation_is(
+    shown, said
+):
+    data = shown["ledger-inconsistent"].data
+    limits = data["id"].str.endswith((".lower", ".upper"))
+    narrow = data[limits & data["method"].str.match("SE .*events")]["id"]
+    assert len(narrow) == int(said["ledger_limits"])
     assert {"contrasts.pfs.preplanned.lower", "contrasts.os.hazard_ratio.upper"} <= set(narrow)
-    assert not [id for id in narrow if id.startswith("discussion") or "odds_ratio" in id]
-    assert len([id for id in narrow if id.startswith("figure3")]) == 2 * 13
+    assert not narrow.str.startswith("discussion").any()
+    assert not narrow.str.contains("odds_ratio").any()
+    assert narrow.str.startswith("figure3").sum() == 2 * 13
 
 
-def test_a_number_that_a_quoted_source_prints_as_well_counts_as_printed_twice(entries):
-    twice = tables.printed_twice(list(entries.values()))
+@pytest.mark.site
+def test_a_number_that_a_quoted_source_prints_as_well_counts_as_printed_twice(entries, said):
+    again = ("printed again", "as the source in use has it")
+    twice = {
+        id for id, e in entries.items()
+        if e.verdict == "reproduced" and any(words in e.method for words in again)
+    }  # fmt: skip
+    assert len(twice) == int(said["ledger_repeated"])
     assert "discussion.postmonarch.hazard_ratio.lower" in twice
     assert "figure3.all.hazard_ratio.estimate" in twice
     assert "results.cbr.rate.palbociclib.lower" not in twice
+
+
+@pytest.mark.site
+def test_every_entry_of_the_ledger_stands_on_its_page_once(shown, entries):
+    tables = [e for n, e in shown.items() if re.fullmatch(r"ledger-(design|baseline|efficacy|"
+              r"subgroups|response-survival|safety|comparison)", n)]  # fmt: skip
+    listed = [id for e in tables for id in e.data["id"]]
+    assert sorted(listed) == sorted(entries)
+    assert shown["ledger-summary"].data.iloc[-1]["total"] == len(entries)
+    assert shown["ledger-verdicts"].data["entries"].sum() == len(entries)

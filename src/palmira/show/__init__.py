@@ -12,13 +12,14 @@ from palmira.show.forest import forest
 from palmira.show.formats import ci, count_percent, p_text, percent, signed, spell, tidy
 from palmira.show.kaplan_meier import at_risk, km, steps
 from palmira.show.prose import quote, say, tell
-from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, canvas
+from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, VERDICT_COLORS, canvas
 
 __all__ = [
     "ARM_COLORS",
     "INK",
     "MUTED",
     "RULE",
+    "VERDICT_COLORS",
     "Panel",
     "Picture",
     "Table",
