@@ -75,7 +75,8 @@ def _draw(steps: list[list[dict[str, Any]]], arms: list[str], width: float) -> F
         ax.set_position((0, 0, 1, 1))
         ax.set(xlim=(0, width), ylim=(height, 0))
         ax.axis("off")
-        top, ends = EDGE, {}  # ends: where the stream of each arm, or of all, has come to
+        top = EDGE
+        ends: dict[str, float] = {}  # where the stream of each arm, or of all, has come to
         for step, texts, room, tall in zip(steps, words, rooms, deep, strict=True):
             if step[0]["aside"]:
                 _leave(ax, step, texts, arms, (top, tall), (x, side, aside))

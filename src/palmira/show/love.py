@@ -49,9 +49,7 @@ def love(
     return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
 
 
-def _draw(
-    rows: pd.DataFrame, sides: tuple[str, str], mark: float | None, width: float
-) -> Figure:
+def _draw(rows: pd.DataFrame, sides: tuple[str, str], mark: float | None, width: float) -> Figure:
     room = LABEL_NARROW if width < WIDTH else LABEL
     labels = [_label(label, room) for label in rows["label"]]
     left = max(text_width(label, TYPE) for label in labels) + 0.2
@@ -104,7 +102,9 @@ def _sides(ax: Axes, sides: tuple[str, str], left: float, width: float) -> None:
     other."""
     texts = (f"← {sides[0]}", f"{sides[1]} →")
     middle = left + (width - left - VALUE) / 2
-    narrow = text_width(texts[0], TYPE) > middle - 0.1 or text_width(texts[1], TYPE) > width - middle
+    narrow = (
+        text_width(texts[0], TYPE) > middle - 0.1 or text_width(texts[1], TYPE) > width - middle
+    )
     for i, (text, align) in enumerate(zip(texts, ("right", "left"), strict=True)):
         apart = 0 if narrow else (-5, 5)[i]
         ax.annotate(

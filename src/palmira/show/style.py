@@ -84,7 +84,8 @@ def wrapped(text: str, room: float, size: float = 9.5) -> str:
     lines = []
     space = text_width("n n", size) - text_width("nn", size)
     for part in text.split("\n"):
-        words, taken = [], 0.0
+        words: list[str] = []
+        taken = 0.0
         for word in part.split(" "):
             more = text_width(word, size) if word else 0.0
             if words and taken + space + more > room:
