@@ -9,7 +9,10 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import jupytext
+import pandas as pd
 import pytest
 import shown as shown_
 from dask.distributed import Client, LocalCluster
@@ -19,6 +22,7 @@ from palmira import bundle
 from palmira.browser import browsing, serving
 from palmira.printed import Printed
 from palmira.record import DATA, Record, load, published
+from palmira.show import Picture
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "_build" / "html"
@@ -227,6 +231,41 @@ def open_page(window):
     """``window`` without ``with``: open until the test ends."""
     with ExitStack() as opened:
         yield lambda address, **options: opened.enter_context(window(address, **options))
+
+
+@pytest.fixture
+def rerun(monkeypatch):
+    """Run a chapter's cells anew with another record, or with something in them replaced: its
+    exhibits by name and, as ``said``, the numbers that it gives to the prose."""
+
+    def run(chapter, record=None, edits=()):
+        path = ROOT / "notebooks" / f"{chapter}.md"
+        text = path.read_text("utf-8")
+        for old, new in edits:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {chapter}"
+            text = text.replace(old, new)
+        made, said = {}, {}
+
+        def show(content, *, name, alt="", data=None, notes=(), **_):
+            if isinstance(content, Picture):
+                alt, data = content.alt, content.data
+            table = content if isinstance(content, pd.DataFrame) else None
+            data = table if data is None else data
+            made[name] = SimpleNamespace(table=table, data=data, alt=alt, notes=notes)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("palmira.show.show", show)
+            patch.setattr("palmira.show.tell", lambda **numbers: said.update(numbers))
+            patch.setattr("palmira.show.quote", lambda *_: None)
+            if record is not None:
+                patch.setattr("palmira.record.published", lambda _: record)
+            names = {"__name__": "__main__"}
+            for cell in jupytext.reads(text, "md:myst").cells:
+                if cell.cell_type == "code":
+                    exec(compile(cell.source, str(path), "exec"), names)
+        return SimpleNamespace(**{"said": said, "shown": made})
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,48 +1,29 @@
 """The design of the trial: sample size, flow, dates, scans, and the home page's picture."""
 
-from math import sqrt
+from itertools import combinations
+from math import ceil, sqrt
 
+import pandas as pd
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.patches import Rectangle
 
 from palmira.design import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
-from palmira.figures import design as figures
 from palmira.figures.intro import three_readings
-from palmira.figures.schedule import landmarks, scan_weeks, schedule
 from palmira.hazard_ratios import smallest_se
 from palmira.ledger import ledger
+from palmira.printed import parse_date
 from palmira.readings import widest_se
-from palmira.record import DATA, Record, comparators, load, published
+from palmira.record import comparators
 from palmira.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
-from palmira.tables import design as tables
+from palmira.show import flow
 from palmira.tables.intro import key_results, printed_cell, verdict_counts
 
+ARMS = ("palbociclib", "et")
 RATIOS = st.floats(0.2, 0.95)
 POWERS = st.floats(0.5, 0.95)
 ALLOCATIONS = st.floats(0.25, 4)
-
-
-@pytest.fixture(scope="module")
-def palmira() -> Record:
-    return published("palmira")
-
-
-@pytest.fixture
-def altered(tmp_path):
-    """A record of the trial in which some cells read otherwise: {(block, row): values}."""
-
-    def alter(changes):
-        data = yaml.safe_load((DATA / "published" / "palmira.yaml").read_text(encoding="utf-8"))
-        for block in data["blocks"]:
-            for row in block["rows"]:
-                row["values"] = changes.get((block["id"], row["id"]), row["values"])
-        path = tmp_path / "altered.yaml"
-        path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-        return load(path)
-
-    return alter
 
 
 # Reference values: published tables of Schoenfeld's formula, two-sided 5%.
@@ -84,63 +65,80 @@ def test_a_hazard_ratio_that_cannot_be_detected_is_refused(hazard_ratio):
         schoenfeld_events(hazard_ratio)
 
 
-def test_the_printed_interval_is_narrower_than_the_sizing_formula_allows(palmira):
-    events = [palmira[f"results.pfs.events.{a}.count"].value for a in figures.ARMS]
-    ratio = figures.allocation_ratio(palmira)
+@pytest.fixture(scope="module")
+def flows(shown):
+    return shown["design-flow"].data.set_index(["arm", "step"])["patients"]
+
+
+def test_the_printed_interval_is_narrower_than_the_sizing_formula_allows(palmira, said):
+    events = [palmira[f"results.pfs.events.{a}.count"].value for a in ARMS]
+    arms = [palmira[f"results.randomized.{a}.count"].value for a in ARMS]
+    ratio = arms[0] / arms[1]
     planned = 1 / sqrt(sum(events) * ratio / (1 + ratio) ** 2)
     assert planned == pytest.approx(smallest_se(*events), rel=0.01)
-    assert widest_se(palmira, "contrasts.pfs.hazard_ratio") < planned
+    widest = widest_se(palmira, "contrasts.pfs.hazard_ratio")
+    assert widest < planned
+    assert said["design_se_printed"] == f"{widest:.3f}"
+    assert said["design_se_least"] == f"{smallest_se(*events):.3f}"
 
 
-def test_every_assigned_patient_is_at_one_end_of_the_flow(palmira):
-    flow = figures.flow_counts(palmira).set_index(["arm", "step"])["patients"]
-    for arm in figures.ARMS:
-        ends = sum(flow[arm, step] for step in ("did not start", "ended", "on treatment"))
+def test_every_assigned_patient_is_at_one_end_of_the_flow(palmira, flows):
+    for arm in ARMS:
+        ends = sum(flows[arm, step] for step in ("did not start", "ended", "on treatment"))
         assert ends == palmira[f"results.randomized.{arm}.count"].value
-    untreated = sum(flow[arm, "did not start"] for arm in figures.ARMS)
+    untreated = sum(flows[arm, "did not start"] for arm in ARMS)
     assert untreated == palmira["results.not_treated.total.count"].value
 
 
 def test_the_reasons_for_not_starting_add_up(palmira):
-    reasons = [palmira[f"results.not_treated.{k}.total.count"].value for k in figures.REASONS]
-    assert sum(reasons) == palmira["results.not_treated.total.count"].value
+    reasons = palmira.cells("results.not_treated.*.total")["count"]
+    assert len(reasons) == 3
+    assert reasons.sum() == palmira["results.not_treated.total.count"].value
 
 
-def test_the_flow_says_what_is_printed_and_what_is_derived(palmira, altered):
-    picture = figures.consort_flow(palmira)
-    for arm in ("palbociclib", "et", "total"):
+def test_the_flow_says_what_is_printed_and_what_is_derived(palmira, shown, rerun, altered):
+    picture = shown["design-flow"]
+    for arm in (*ARMS, "total"):
         assert palmira[f"results.randomized.{arm}.count"].text in picture.alt
     derived = picture.data.query("evidence == 'derived'")
     assert set(derived["step"]) == {"did not start", "ended"}
-    other = altered({("results", "treated"): ["130 (95.6)", "60 (96.8)", "190 (96.0)"]})
-    changed = figures.flow_counts(other).set_index(["arm", "step"])["patients"]
+    other = rerun("design", altered('"135 (99.2)", "60 (96.8)"', '"130 (95.6)", "60 (96.8)"'))
+    changed = other.shown["design-flow"].data.set_index(["arm", "step"])["patients"]
     assert changed["palbociclib", "did not start"] == 6
+    assert other.said["design_untreated_palbociclib"] == "6"
 
 
-def test_the_analysis_at_the_preplanned_events_precedes_the_last_assignment(palmira, altered):
-    assert figures.days_between(palmira, "preplanned", "last_randomized") > 0
-    assert figures.days_between(palmira, "last_randomized", "cutoff") > 0
-    assert "days before the last random assignment" in figures.timeline(palmira).alt
-    later = altered({("timeline", "preplanned"): ["November 7, 2022"]})
-    assert "12 days after the last random assignment" in figures.timeline(later).alt
+def test_the_analysis_at_the_preplanned_events_precedes_the_last_assignment(shown, rerun, altered):
+    days = shown["design-timeline"].data["days"]
+    first, last, preplanned, cutoff = days
+    assert 0 == first < preplanned < last < cutoff
+    assert "days before the last random assignment" in shown["design-timeline"].alt
+    later = rerun("design", altered('["April 7, 2022"]', '["November 7, 2022"]'))
+    assert "12 days after the last random assignment" in later.shown["design-timeline"].alt
 
 
-def test_the_timeline_shows_every_date_of_the_record(palmira):
-    picture = figures.timeline(palmira)
+def test_the_timeline_shows_every_date_of_the_record(palmira, shown):
+    picture = shown["design-timeline"]
     for key in ("first_randomized", "last_randomized", "preplanned", "cutoff"):
         assert palmira[f"timeline.{key}"].text in picture.alt
+        assert str(parse_date(palmira[f"timeline.{key}"].text)) in set(picture.data["date"])
     assert len(picture.data) == 4
     longest = picture.data["days"].max() * 12 / 365.25
     assert palmira["results.follow_up.total.maximum"].value <= longest
 
 
-def test_scans_follow_the_stated_intervals(palmira):
-    weeks = scan_weeks(palmira)
+def weeks_of(exhibit) -> list[float]:
+    return list(exhibit.data.query("what == 'tumor assessment'")["week"])
+
+
+def test_scans_follow_the_stated_intervals(palmira, shown):
+    weeks = weeks_of(shown["design-schedule"])
     first, until, later = (
         palmira[f"methods.assessment.{k}"].value
         for k in ("first_interval", "first_until", "later_interval")
     )
     gaps = [b - a for a, b in zip([0.0, *weeks], weeks, strict=False)]
+    assert len(gaps) > 6
     for week, gap in zip(weeks, gaps, strict=True):
         assert gap == (first if week <= until * WEEKS_PER_MONTH else later)
 
@@ -160,71 +158,140 @@ def test_there_is_no_scan_before_the_first():
         assessment_weeks(0, 12, 12, 24)
 
 
-def test_the_medians_lie_closer_together_than_two_scans(palmira):
-    medians = landmarks(palmira)["week"].iloc[2:]
+def test_the_medians_lie_closer_together_than_two_scans(palmira, shown):
+    data = shown["design-schedule"].data
+    medians = data[data["what"].str.startswith("Median PFS")]["week"]
+    assert len(medians) == 2
     assert 0 < medians.max() - medians.min() < palmira["methods.assessment.first_interval"].value
 
 
-def test_the_schedule_names_its_landmarks_and_takes_its_scans_from_the_record(palmira, altered):
-    picture = schedule(palmira)
+def test_the_schedule_names_its_landmarks_and_takes_its_scans_from_the_record(
+    shown, rerun, reprinted, palmira
+):
+    picture = shown["design-schedule"]
     assert "6-month rate" in picture.alt and "12-month rate" in picture.alt
-    scans = picture.data.query("what == 'tumor assessment'")["week"]
-    assert list(scans) == scan_weeks(palmira)
-    other = altered({("methods", "assessment.first_interval"): ["6"]})
-    assert scan_weeks(other)[:2] == [6, 12]
+    assert weeks_of(picture)[:2] == [8, 16]
+    other = rerun("design", reprinted(palmira, methods__assessment__first_interval="6"))
+    assert weeks_of(other.shown["design-schedule"])[:2] == [6, 12]
 
 
-def test_power_falls_from_the_assumed_to_the_printed_hazard_ratio(palmira, altered):
-    marks = figures.power_marks(palmira).set_index("mark")
+def test_power_falls_from_the_assumed_to_the_printed_hazard_ratio(palmira, shown, reprinted, rerun):
+    picture = shown["design-power"]
+    marks = picture.data.query("mark != 'curve'").set_index("mark")
+    assert list(marks.index) == ["assumed in the design", "detectable", "printed"]
     assert marks["power"].is_monotonic_decreasing
-    power = figures.design_power(palmira)[2]
+    power = palmira["sample_size.power.percent"].value / 100
     assert marks.loc["detectable", "power"] == pytest.approx(power, abs=1e-4)
-    picture = figures.power_curve(palmira)
     for mark in marks.itertuples():
         assert f"{mark.power:.0%} at {mark.hazard_ratio:.2f}" in picture.alt
-    assert set(picture.data["mark"]) == {"curve", *marks.index}
-    other = altered({("sample_size", "hazard_ratio"): ["0.50"]})
-    assert figures.power_marks(other)["hazard_ratio"][0] == 0.5
+    events = palmira["results.pfs.events.total.count"].value
+    arms = [palmira[f"results.randomized.{a}.count"].value for a in ARMS]
+    alpha = palmira["sample_size.alpha"].value
+    for point in picture.data.itertuples():
+        found = schoenfeld_power(events, point.hazard_ratio, alpha, arms[0] / arms[1])
+        assert point.power == pytest.approx(found, abs=1.1e-4)  # both are rounded
+    other = rerun("design", reprinted(palmira, sample_size__hazard_ratio="0.50"))
+    drawn = other.shown["design-power"].data.set_index("mark")["hazard_ratio"]
+    assert drawn["assumed in the design"] == 0.5
 
 
-def test_the_events_that_occurred_exceed_those_the_design_needed(palmira):
-    shown = tables.sample_size(palmira).frame.set_index("Quantity")["Value"]
-    need = {q: int(v.split()[0]) for q, v in shown.items() if q.startswith("With")}
-    assert list(need.values()) == sorted(need.values())
-    assert max(need.values()) < palmira["results.pfs.events.total.count"].value
+def test_the_events_that_occurred_exceed_those_the_design_needed(palmira, shown):
+    data = shown["design-sample-size"].data
+    need = data[data["part"] == "Events needed"]["number"]
+    assert len(need) == 3 and need.is_monotonic_increasing
+    assert need.max() < palmira["results.pfs.events.total.count"].value
+    target, alpha = (palmira[f"sample_size.{k}"].value for k in ("hazard_ratio", "alpha"))
+    power = palmira["sample_size.power.percent"].value / 100
+    arms = [palmira[f"results.randomized.{a}.count"].value for a in ARMS]
+    by_formula = [schoenfeld_events(target, power, alpha, r) for r in (1, 2, arms[0] / arms[1])]
+    assert list(need) == pytest.approx(by_formula)
+    table = shown["design-sample-size"].table.set_index("Quantity")["Value"]
+    assert [int(v.split()[0]) for q, v in table.items() if q.startswith("With")] == [
+        ceil(x) for x in by_formula
+    ]
 
 
-def test_the_levels_of_a_stratification_factor_fill_each_arm(palmira):
-    frame = tables.strata(palmira).frame
-    for arm in figures.ARMS:
-        counts = frame[palmira.sheet.arms[arm].label].str.split().str[0].astype(int)
-        for total in counts.groupby(frame["Factor"]).sum():
+def test_the_levels_of_a_stratification_factor_fill_each_arm(palmira, shown):
+    data = shown["design-strata"].data
+    for arm in ARMS:
+        for total in data.groupby("factor")[f"count_{arm}"].sum():
             assert total == palmira[f"results.randomized.{arm}.count"].value
+    assert (data["ratio"] == data["count_palbociclib"] / data["count_et"]).all()
 
 
-@pytest.mark.parametrize("table", [tables.estimand, tables.intercurrent_events])
-def test_every_part_of_the_estimand_says_what_is_stated_and_what_is_not(palmira, table):
-    frame = table(palmira).frame
+@pytest.mark.parametrize("name", ["design-estimand", "design-intercurrent"])
+def test_every_part_of_the_estimand_says_what_is_stated_and_what_is_not(shown, name):
+    frame = shown[name].data
+    assert len(frame) >= 5
     assert (frame.map(len) > 0).all(axis=None)
-    assert frame.columns[-1] == tables.OPEN
+    assert frame.columns[-1] == "Not stated in the article (may be in the protocol)"
 
 
-def test_the_identity_card_takes_its_facts_from_the_record(palmira, altered):
-    card = tables.identity_card(palmira).frame.set_index("Feature")["PALMIRA"]
+def test_the_identity_card_takes_its_facts_from_the_record(palmira, shown, rerun, reprinted):
+    card = shown["design-card"].data.set_index("Feature")["PALMIRA"]
     assert card["Registry"] == palmira["methods.registry"].text
-    other = altered({("methods", "sites"): ["42"]})
-    changed = tables.identity_card(other).frame.set_index("Feature")["PALMIRA"]
-    assert changed["Sites"].startswith("42 sites")
+    other = rerun("design", reprinted(palmira, methods__sites__count="42")).shown["design-card"]
+    assert other.data.set_index("Feature")["PALMIRA"]["Sites"].startswith("42 sites")
 
 
-def test_the_home_page_shows_three_readings_and_all_include_no_difference(palmira, altered):
+BOXES = pd.DataFrame(
+    [
+        ("all", "total", "Assigned", 30, "published", False),
+        ("assigned", "palbociclib", "Drug", 20, "published", False),
+        ("assigned", "et", "No drug", 10, "published", False),
+        ("left", "palbociclib", "Left", 2, "published", True),
+        ("left", "et", "Left", 1, "derived", True),
+        ("stayed", "palbociclib", "Stayed to the end of the study", 18, "published", False),
+        ("stayed", "et", "Stayed to the end of the study", 9, "published", False),
+    ],
+    columns=["step", "arm", "text", "patients", "evidence", "aside"],
+)
+
+
+def test_a_flow_holds_every_box_within_its_figure_on_a_page_and_on_a_phone():
+    picture = flow(BOXES, alt="a flow")
+    for figure in (picture.figure, picture.narrow()):
+        ax = figure.axes[0]
+        boxes = [p.get_bbox() for p in ax.patches if isinstance(p, Rectangle)]
+        assert len(boxes) == len(BOXES)
+        assert all(0 <= b.x0 < b.x1 <= figure.get_figwidth() for b in boxes)
+        assert all(not a.overlaps(b) for a, b in combinations(boxes, 2))
+        numbers = {t.get_text().split("\n")[-1] for t in ax.texts} - {""}
+        assert numbers == {"30", "20", "10", "2", "1 (derived)", "18", "9"}
+        dashed = [p for p in ax.patches if isinstance(p, Rectangle) and p.get_linestyle() != "-"]
+        assert len(dashed) == 1
+    assert picture.data is BOXES
+
+
+def test_those_who_leave_both_arms_share_a_box_where_reasons_are_given_together():
+    both = pd.DataFrame([("left", "total", "Left", 3, "published", True)], columns=BOXES.columns)
+    rows = pd.concat([BOXES.iloc[:3], both, BOXES.iloc[3:]], ignore_index=True)
+    ax = flow(rows, alt="a flow").figure.axes[0]
+    boxes = [p for p in ax.patches if isinstance(p, Rectangle)]
+    assert len(boxes) == len(rows) - 2  # the arms' numbers stand at the arrows
+    assert {"2", "1 (derived)", "Left\n3"} <= {t.get_text() for t in ax.texts}
+
+
+def test_a_flow_of_one_arm_or_without_a_column_is_refused():
+    with pytest.raises(ValueError, match="two arms"):
+        flow(BOXES[BOXES["arm"] != "et"], alt="none")
+    with pytest.raises(ValueError, match="lacks"):
+        flow(BOXES.drop(columns="text"), alt="none")
+
+
+def test_the_home_page_shows_three_readings_and_all_include_no_difference(palmira, reprinted):
     picture = three_readings(palmira)
     assert list(picture.data["reading"]) == ["printed", "neutral", "conditional"]
     assert ((picture.data["lower"] < 1) & (picture.data["upper"] > 1)).all()
     assert "3 of the 3 intervals include 1" in picture.alt
     for part in ("estimate", "lower", "upper"):
         assert palmira[f"contrasts.pfs.hazard_ratio.{part}"].text in picture.alt
-    other = altered({("contrasts", "pfs.hazard_ratio"): ["0.60 (0.50 to 0.72)"]})
+    other = reprinted(
+        palmira,
+        contrasts__pfs__hazard_ratio__estimate="0.60",
+        contrasts__pfs__hazard_ratio__lower="0.50",
+        contrasts__pfs__hazard_ratio__upper="0.72",
+    )
     assert "0 of the 3 intervals include 1" in three_readings(other).alt
 
 

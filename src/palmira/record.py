@@ -68,14 +68,14 @@ class Record:
     def cells(self, *patterns: str) -> pd.DataFrame:
         """Printed cells as a tidy frame, a row each, in the order of the record.
 
-        ``patterns`` are matched with ids less their last word (``results.pfs.median.*``). Columns:
+        ``patterns`` are matched with ids less their part (``results.pfs.median.*``). Columns:
         ``cell`` (that id), row, column, label and the attributes (arm, measure, factor ...); each
         part as a number (estimate, lower, upper, p, count, percent ..., NaN where there is none);
         ``text``, the cell as printed: ``0.84 (0.66 to 1.07)``, ``107 (78.7)``. Raises ``KeyError``
         for a pattern that no cell has.
         """
         frame, found = self.frame, []
-        frame = frame.assign(cell=frame["id"].str.rpartition(".")[0])
+        frame = frame.assign(cell=[entry.cell for entry in self.entries.values()])
         frame = frame[frame["version"] == 0]
         for pattern in patterns:
             part = frame[[fnmatchcase(cell, pattern) for cell in frame["cell"]]]

@@ -8,9 +8,11 @@ the field has a form of its own for; whatever else is a seaborn call on a ``canv
 from palmira.show.band import band
 from palmira.show.dots import dots
 from palmira.show.exhibits import Panel, Picture, Table, show
+from palmira.show.flow import flow
 from palmira.show.forest import forest
 from palmira.show.formats import ci, count_percent, p_text, percent, signed, spell, tidy
 from palmira.show.kaplan_meier import at_risk, km, steps
+from palmira.show.love import love
 from palmira.show.prose import quote, say, tell
 from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, VERDICT_COLORS, canvas
 
@@ -29,8 +31,10 @@ __all__ = [
     "ci",
     "count_percent",
     "dots",
+    "flow",
     "forest",
     "km",
+    "love",
     "p_text",
     "percent",
     "quote",

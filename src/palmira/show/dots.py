@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from palmira.show.exhibits import Picture
-from palmira.show.style import MUTED, NARROW, WIDTH, canvas, look, text_width
+from palmira.show.style import MUTED, NARROW, WIDTH, canvas, look, text_width, wrapped
 
 TYPE = 9.5
 LABEL = 2.9  # inches that labels may take on a page; longer ones are broken
@@ -76,7 +76,7 @@ def _draw(
 ) -> Figure:
     rows, narrow = _rows(frame), width < WIDTH
     room = 1.5 if narrow else LABEL
-    labels = [_broken(label, room) for label, *_ in rows]
+    labels = [wrapped(label, room) for label, *_ in rows]
     left = min(room, max(text_width(t, TYPE) for t in labels)) + 0.16
     right = max((text_width(str(t), 9) for t in frame[text]), default=0) + 0.2 if text else 0.14
     if narrow and text:
@@ -117,7 +117,7 @@ def _draw(
         if ticks is not None:
             ax.set_xticks(list(ticks))
         ax.xaxis.set_major_formatter(lambda v, _: f"{v:g}".replace("-", "−"))
-        ax.set_xlabel(_broken(x, width - left - 0.1))
+        ax.set_xlabel(wrapped(x, width - left - 0.1))
         if series:
             handles = [
                 Line2D([], [], ls="", label=name, ms=6, **look(key)) for key, name in series.items()
@@ -142,15 +142,3 @@ def _mark(ax: Any, y: float, row: dict[str, Any]) -> None:
     if not (isnan(low) or isnan(high)):
         ax.plot([low, high], [y, y], color=style["color"], lw=1.8, solid_capstyle="butt")
     ax.plot(row["estimate"], y, ms=6, **style)
-
-
-def _broken(label: str, room: float) -> str:
-    """A label in as many lines as its room asks for."""
-    lines = [""]
-    for word in label.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_width(longer, TYPE) > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return "\n".join(lines)

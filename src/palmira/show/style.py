@@ -11,7 +11,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 
 from palmira.show.formats import spell as spell  # until figures are gone
 
@@ -75,10 +75,31 @@ def canvas(
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
     """Width in inches of a text's longest line in the book's type; ``size`` in points."""
-    font = FontProperties(family=RC["font.family"], weight=weight)
-    lines = [line for line in text.split("\n") if line.strip()]
-    widths = [TextPath((0, 0), line, size=size, prop=font).get_extents().x1 for line in lines]
+    font = FontProperties(family=RC["font.family"], weight=weight, size=size)
+    widths = [
+        text_to_path.get_text_width_height_descent(line, font, ismath=False)[0]
+        for line in text.split("\n")
+        if line.strip()
+    ]
     return max(widths, default=0.0) / 72
+
+
+def wrapped(text: str, room: float, size: float = 9.5) -> str:
+    """A text in as many lines as its room in inches asks for; its own line breaks stay."""
+    lines = []
+    space = text_width("n n", size) - text_width("nn", size)
+    for part in text.split("\n"):
+        words: list[str] = []
+        taken = 0.0
+        for word in part.split(" "):
+            more = text_width(word, size) if word else 0.0
+            if words and taken + space + more > room:
+                lines.append(" ".join(words))
+                words, taken = [], 0.0
+            taken += more + (space if words else 0.0)
+            words.append(word)
+        lines.append(" ".join(words))
+    return "\n".join(lines)
 
 
 def arm_color(arm: str) -> str:
