@@ -1,8 +1,9 @@
 """What a chapter shows: exhibits with their evidence, numbers for the prose, and the plot kit.
 
 A chapter computes with pandas, lifelines and statsmodels and hands over tidy frames. ``show`` puts
-a table or a picture on the page; ``forest``, ``km``, ``dots``, ``band``, ``butterfly`` and the others draw what
-the field has a form of its own for; whatever else is a seaborn call on a ``canvas``.
+a table or a picture on the page; ``forest``, ``km``, ``dots``, ``band``, ``butterfly`` and the
+others draw what the field has a form of its own for; whatever else is a seaborn call on a
+``canvas``.
 """
 
 from palmira.show.band import band

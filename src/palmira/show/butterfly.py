@@ -30,11 +30,11 @@ def butterfly(
 ) -> Picture:
     """Stacked bars by term, from top to bottom, one side to the left and one to the right.
 
-    Columns of ``frame``, a row each term, side and grade: ``term``; ``side``, one of ``sides`` (left,
-    right), which also head them; ``grade``, a key of ``GRADE_COLORS``, stacked from the middle in
-    the order of the rows; ``count`` of patients, written inside a bar that has room, and
-    ``percent`` (0 to 100), its length. The sum of the grades stands beside each bar. ``grades`` maps
-    grades to names for the legend, ``bold`` are terms to set in bold, ``data``, by default
+    Columns of ``frame``, a row each term, side and grade: ``term``; ``side``, one of ``sides``
+    (left, right), which also head them; ``grade``, a key of ``GRADE_COLORS``, stacked from the
+    middle in the order of the rows; ``count`` of patients, written inside a bar that has room, and
+    ``percent`` (0 to 100), its length. The sum of the grades stands beside each bar. ``grades``
+    maps grades to names for the legend, ``bold`` are terms to set in bold, ``data``, by default
     ``frame``, is what the reader can download.
 
     Drawn wide and narrow. Raises ``ValueError`` for an empty frame, one that lacks a column, and a
@@ -71,13 +71,13 @@ def _draw(
     half = (width - left - 0.06) / 2
     reach = 100 * half / (half - room)
     tall, above = (0.45, 0.82) if narrow else (0.34, 0.62)
-    height = above + tall * len(terms) + 0.85
+    height = above + tall * len(terms) + 0.78
     with canvas(height, width=width, tight=False) as (figure, ax):
         figure.subplots_adjust(
             left=left / width,
             right=1 - 0.06 / width,
             top=1 - above / height,
-            bottom=0.85 / height,
+            bottom=0.78 / height,
         )
         ax.set(xlim=(-reach, reach), ylim=(len(terms) * tall, 0))
         middles = []
@@ -85,7 +85,9 @@ def _draw(
             y = number * tall + (0.31 if narrow else 0.5 * tall)
             middles.append(y)
             if narrow:
-                ax.text(-reach, y - 0.19, term, va="center", fontsize=SMALL, weight=weights[number])
+                clear = {"fc": "white", "ec": "none", "pad": 1}  # of the line in the middle
+                weight = weights[number]
+                ax.text(-reach, y - 0.19, term, va="center", fontsize=9, weight=weight, bbox=clear)
             for sign, side in zip((-1, 1), sides, strict=True):
                 mine = frame[(frame["term"] == term) & (frame["side"] == side)]
                 _bar(ax, y, sign, mine, reach / half)
@@ -143,18 +145,18 @@ def _totals(frame: pd.DataFrame) -> pd.DataFrame:
 def _bar(ax: Axes, y: float, sign: int, rows: pd.DataFrame, per_inch: float) -> None:
     """One stack; ``per_inch`` is percent to an inch, and so tells which counts have room."""
     start = 0.0
-    for row in rows.itertuples():
-        color, percent = GRADE_COLORS[str(row.grade)], float(row.percent)
+    for row in rows.to_dict("records"):
+        color, percent, count = GRADE_COLORS[row["grade"]], row["percent"], f"{row['count']:.0f}"
         ax.barh(y, sign * percent, left=sign * start, height=0.23, color=color, lw=0)
-        if (text_width(f"{row.count:.0f}", SMALL) + 0.04) * per_inch <= percent:
+        if (text_width(count, SMALL) + 0.04) * per_inch <= percent:
             ax.text(
                 sign * (start + percent / 2),
                 y,
-                f"{row.count:.0f}",
+                count,
                 ha="center",
                 va="center",
                 fontsize=SMALL,
-                color="white" if row.grade in ("4", "5") else INK,
+                color="white" if row["grade"] in ("4", "5") else INK,
             )
         start += percent
 
