@@ -111,6 +111,8 @@ def _printed_cell(texts: Mapping[str, str]) -> str:
         "{estimate} ({lower} to {upper})",
         "{median} ({minimum} to {maximum})",
         "{median} ({q1} to {q3})",
+        "{low} to {high}",
+        "{events} / {n} ({percent})",
         "{count} ({percent})",
     ):
         try:
