@@ -41,7 +41,7 @@ def numbering(records: Mapping[str, Record]) -> dict[str, int]:
     return dict(zip(frame["key"], frame["number"].tolist(), strict=True))
 
 
-def bracket(keys: Iterable[str], confidence: str | None, numbers: Mapping[str, int]) -> str:
+def mark(keys: Iterable[str], confidence: str | None, numbers: Mapping[str, int]) -> str:
     """What stands behind a fact: how surely it was seen, and its sources: ``[PA 4, 6]``."""
     cited = sorted({numbers[k] for k in keys})
     if not cited:
