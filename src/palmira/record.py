@@ -69,13 +69,13 @@ class Record:
         """Printed cells as a tidy frame, a row each, in the order of the record.
 
         ``patterns`` are matched with ids less their part (``results.pfs.median.*``). Columns:
-        ``cell`` (that id), row, column, label and the attributes (arm, measure, factor ...); each
-        part as a number (estimate, lower, upper, p, count, percent ..., NaN where there is none);
-        ``text``, the cell as printed: ``0.84 (0.66 to 1.07)``, ``107 (78.7)``. Raises ``KeyError``
-        for a pattern that no cell has.
+        ``cell`` (that id), block, row, column, label, the attributes (arm, measure, factor ...),
+        confidence and source; each part as a number (estimate, lower, upper, p, count, percent,
+        value ..., NaN where there is none); ``text``, the cell as printed: ``0.84 (0.66 to 1.07)``,
+        ``107 (78.7)``. Raises ``KeyError`` for a pattern that no cell has.
         """
         frame, found = self.frame, []
-        frame = frame.assign(cell=[entry.cell for entry in self.entries.values()])
+        frame = frame.assign(cell=[e.cell for e in self.entries.values()])
         frame = frame[frame["version"] == 0]
         for pattern in patterns:
             part = frame[[fnmatchcase(cell, pattern) for cell in frame["cell"]]]
@@ -83,10 +83,10 @@ class Record:
                 raise KeyError(f"{self.trial} has no cell {pattern!r}")
             found.append(part)
         entries = pd.concat(found).drop_duplicates("id")
-        about = ["cell", "row", "column", "label", *ATTRIBUTES]
+        about = ["cell", "block", "row", "column", "label", *ATTRIBUTES, "confidence", "source"]
         wide = entries.pivot(index="cell", columns="part", values="value").rename_axis(columns=None)
-        texts = entries.groupby("cell").apply(_printed_cell, include_groups=False)
         heads = entries.drop_duplicates("cell")[about].set_index("cell")
+        texts = [_printed_cell({p: e.text for p, e in self._cells[c].items()}) for c in heads.index]
         return heads.join(wide).assign(text=texts).reset_index()
 
     @cached_property
@@ -105,12 +105,14 @@ class Record:
         return self[self.sheet.populations[population][arm]]
 
 
-def _printed_cell(parts: pd.DataFrame) -> str:
-    """A cell as a reader knows it."""
-    texts = dict(zip(parts["part"], parts["text"], strict=True))
+def _printed_cell(texts: Mapping[str, str]) -> str:
+    """A cell as a reader knows it, from the texts of its parts."""
     for form in (
         "{estimate} ({lower} to {upper})",
         "{median} ({minimum} to {maximum})",
+        "{median} ({q1} to {q3})",
+        "{low} to {high}",
+        "{events} / {n} ({percent})",
         "{count} ({percent})",
     ):
         try:

@@ -1,11 +1,13 @@
 """What a chapter shows: exhibits with their evidence, numbers for the prose, and the plot kit.
 
 A chapter computes with pandas, lifelines and statsmodels and hands over tidy frames. ``show`` puts
-a table or a picture on the page; ``forest``, ``km``, ``dots``, ``band`` and the others draw what
-the field has a form of its own for; whatever else is a seaborn call on a ``canvas``.
+a table or a picture on the page; ``forest``, ``km``, ``dots``, ``band``, ``butterfly`` and the
+others draw what the field has a form of its own for; whatever else is a seaborn call on a
+``canvas``.
 """
 
 from palmira.show.band import band
+from palmira.show.butterfly import butterfly
 from palmira.show.dots import dots
 from palmira.show.exhibits import Panel, Picture, Table, show
 from palmira.show.flow import flow
@@ -27,6 +29,7 @@ __all__ = [
     "Table",
     "at_risk",
     "band",
+    "butterfly",
     "canvas",
     "ci",
     "count_percent",

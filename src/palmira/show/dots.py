@@ -76,12 +76,17 @@ def _draw(
 ) -> Figure:
     rows, narrow = _rows(frame), width < WIDTH
     room = 1.5 if narrow else LABEL
-    labels = [wrapped(label, room) for label, *_ in rows]
-    left = min(room, max(text_width(t, TYPE) for t in labels)) + 0.16
-    right = max((text_width(str(t), 9) for t in frame[text]), default=0) + 0.2 if text else 0.14
-    if narrow and text:
-        right = min(right, 1.1)
-    deep = [0.3 + 0.14 * label.count("\n") for label in labels]
+    weights = ["bold" if heading else "normal" for _, heading, _ in rows]
+    labels = [wrapped(row[0], room, TYPE, w) for row, w in zip(rows, weights, strict=True)]
+    left = 0.16 + max(text_width(t, TYPE, w) for t, w in zip(labels, weights, strict=True))
+    texts = [str(values[0][text]) if text and values else "" for *_, values in rows]
+    if narrow:
+        texts = [t.replace(" (", "\n(", 1) for t in texts]
+    right = max(text_width(t, 9) for t in texts) + 0.2 if text else 0.14
+    deep = [
+        0.3 + 0.14 * max(label.count("\n"), t.count("\n"))
+        for label, t in zip(labels, texts, strict=True)
+    ]
     names = [n for n in lines.values() if n]
     head = (0.24 if names else 0.06) + (0.26 if series else 0)
     height = sum(deep) + head + 0.95
@@ -91,7 +96,7 @@ def _draw(
         )
         side, top = ax.get_yaxis_transform(), 0.0
         middles = []
-        for (_, heading, values), tall in zip(rows, deep, strict=True):
+        for (_, heading, values), words, tall in zip(rows, texts, deep, strict=True):
             y = top + tall / 2
             middles.append(y)
             if not heading:
@@ -99,16 +104,15 @@ def _draw(
             for i, row in enumerate(values):
                 at = y + (i - (len(values) - 1) / 2) * 0.62 * tall / max(len(values), 1)
                 _mark(ax, at, row)
-            if text and values:
-                words = str(values[0][text])
+            if words:
                 ax.text(1.015, y, words, transform=side, va="center", fontsize=9)
             top += tall
         for value, name in lines.items():
             ax.axvline(value, color=MUTED, lw=1, ls="--" if name else "-", zorder=0)
             ax.text(value, -0.04, name, ha="center", va="bottom", color=MUTED, fontsize=9)
         ax.set_yticks(middles, labels, fontsize=TYPE)
-        for tick, (_, heading, _) in zip(ax.get_yticklabels(), rows, strict=True):
-            tick.set_weight("bold" if heading else "normal")
+        for tick, weight in zip(ax.get_yticklabels(), weights, strict=True):
+            tick.set_weight(weight)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_ylim(top + 0.05, 0)

@@ -84,7 +84,7 @@ def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
     return max(widths, default=0.0) / 72
 
 
-def wrapped(text: str, room: float, size: float = 9.5) -> str:
+def wrapped(text: str, room: float, size: float = 9.5, weight: str = "normal") -> str:
     """A text in as many lines as its room in inches asks for; its own line breaks stay."""
     lines = []
     space = text_width("n n", size) - text_width("nn", size)
@@ -92,7 +92,7 @@ def wrapped(text: str, room: float, size: float = 9.5) -> str:
         words: list[str] = []
         taken = 0.0
         for word in part.split(" "):
-            more = text_width(word, size) if word else 0.0
+            more = text_width(word, size, weight) if word else 0.0
             if words and taken + space + more > room:
                 lines.append(" ".join(words))
                 words, taken = [], 0.0

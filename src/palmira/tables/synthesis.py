@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
@@ -14,10 +15,12 @@ from palmira.evidence_synthesis import (
     version_checks,
 )
 from palmira.ledger import LedgerEntry
+from palmira.printed import parse_date
 from palmira.readings import printed_estimate
 from palmira.record import Record
+from palmira.schema import Block, Column, Row
 from palmira.show.exhibits import Table
-from palmira.tables.comparison import mark, numbering, printed_cell
+from palmira.sources import mark, numbering
 
 NBSP = "\u00a0"  # keeps an estimate and its interval on one line
 
@@ -186,3 +189,51 @@ def level_arithmetic(record: Record, row: str = PFS) -> str:
         f"(ln {upper} − ln {lower}) / (2 × {critical(e.level):.3f}) "
         f"= {log_se(e.lower, e.upper, e.level):.3f}"
     )
+
+
+def find(record: Record, path: str) -> tuple[Block, Row] | None:
+    """The block and row of ``block.row``; None where the record has no such row."""
+    for block in record.sheet.blocks:
+        for row in block.rows:
+            if f"{block.id}.{row.id}" == path:
+                return block, row
+    return None
+
+
+def printed_cell(record: Record, path: str) -> str | None:
+    """A row as printed: experimental v control where both are there, else the total or the one
+    value; None where nothing was found."""
+    found = find(record, path)
+    if found is None:
+        return None
+    block, row = found
+    columns = block.columns or {"": Column()}
+    roles: dict[str, str] = {}
+    for (name, column), text in zip(columns.items(), row.values, strict=True):
+        if text is None:
+            continue
+        arm = row.arm or column.arm
+        cell = row.cell or column.cell or block.cell
+        role = record.sheet.arms[arm].role if arm else name
+        if role != "other":
+            roles[role] = _with_unit(text, cell, row, block)
+    level = row.interval_level or block.interval_level
+    tail = f"; {level}% intervals" if level not in (None, "95") and "to" in str(roles) else ""
+    if row.id.startswith(("randomized", "pfs.events")) and {"experimental", "total"} <= set(roles):
+        return f"{roles['experimental']} v {roles['control']}, {roles['total']} in all"
+    if "total" in roles:
+        return roles["total"] + tail
+    if {"experimental", "control"} <= set(roles):
+        return f"{roles['experimental']} v {roles['control']}{tail}"
+    return next(iter(roles.values()), None)
+
+
+def _with_unit(text: str, cell: str | None, row: Row, block: Block) -> str:
+    """Percent signs, the unit of an interval of assessments, dates in words."""
+    if cell == "date":
+        return parse_date(text).strftime("%B %d, %Y" if text.count("-") != 1 else "%B %Y")
+    if cell in ("n (%)", "events / n (%)"):
+        return re.sub(r"\)$", "%)", text)
+    if cell == "%" and block.id in ("population", "safety"):
+        return f"{text}%"
+    return f"{text} weeks" if row.unit == "weeks" else text
