@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from palmira.adjustment import adjusted_ratios
-from palmira.audit.scale import CommonFactor, common_factor, rows_of
+from palmira.audit.scale import CommonFactor
 from palmira.entries import Entry
 from palmira.estimates import critical, log_se, two_sided_p
 from palmira.hazard_ratios import smallest_se
@@ -23,7 +23,6 @@ from palmira.printed import Printed
 from palmira.readings import printed_estimate, reading, widest_se
 from palmira.record import Record
 from palmira.response import Comparison, comparison
-from palmira.standard_errors import simulate
 
 LEVELS = (81.0, 84.0)
 # Largest ratio of a Cox model's standard error to its bound in 99 of 100 ordinary analyses.
@@ -97,12 +96,16 @@ PFS, CBR, ABSTRACT = "contrasts.pfs.hazard_ratio", "contrasts.cbr.odds_ratio", "
 ARMS = ("et", "palbociclib")  # The odds ratio for clinical benefit is read as ET to palbociclib.
 
 
-def gather(record: Record, more: tuple[str, ...], block: str = "figure3") -> Evidence:
-    """Compute the evidence; ``more`` are covariates that a model may hold beside the strata."""
+def gather(
+    record: Record, factor: CommonFactor, errors: pd.DataFrame, more: tuple[str, ...]
+) -> Evidence:
+    """Gather the evidence around the ``factor`` common to all rows of hazard ratios.
+
+    ``errors`` are simulated standard errors (``palmira.standard_errors.simulate``) of trials of
+    this size; ``more`` are covariates that a model may hold beside the strata.
+    """
     strata = tuple(record.sheet.strata)
     final = reading(record, PFS)
-    sizes = [int(record.size("randomized", a).value) for a in reversed(ARMS)]
-    errors = simulate(sizes[0], sizes[1], sum(final.events), final.ways.printed.value, TRIALS, SEED)
     draws = {
         (model, name): adjusted_ratios(record, "cbr", ARMS, factors, model, TRIALS, SEED)
         for model in ("logistic", "risk")
@@ -113,9 +116,9 @@ def gather(record: Record, more: tuple[str, ...], block: str = "figure3") -> Evi
     width = log(-log(rate.lower)) - log(-log(rate.upper))
     se = width / (2 * critical(rate.level)) * scale
     return Evidence(
-        record, common_factor(rows_of(record, block), strata), comparison(record, "cbr"), draws,
+        record, factor, comparison(record, "cbr"), draws,
         float(errors["robust_ratio"].min()), (final.ways.se_ratio, final.largest_ratio),
-        (rate.value * (1 - rate.value) / se**2, sizes[0]), more,
+        (rate.value * (1 - rate.value) / se**2, int(record.size("randomized", ARMS[1]).value)), more,
     )  # fmt: skip
 
 
