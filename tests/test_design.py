@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
+from palmira.figures.intro import three_readings
+from palmira.tables.intro import key_results, printed_cell, verdict_counts
 
 from palmira.design import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
-from palmira.figures.intro import three_readings
 from palmira.hazard_ratios import smallest_se
 from palmira.ledger import ledger
 from palmira.printed import parse_date
@@ -18,7 +19,6 @@ from palmira.readings import widest_se
 from palmira.record import comparators
 from palmira.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
 from palmira.show import flow
-from palmira.tables.intro import key_results, printed_cell, verdict_counts
 
 ARMS = ("palbociclib", "et")
 RATIOS = st.floats(0.2, 0.95)

@@ -177,7 +177,8 @@ def _draw(
             )
             for i, row in enumerate(line.intervals):
                 apart = (i - (len(line.intervals) - 1) / 2) * room / len(line.intervals)
-                _interval(ax, middle + apart, row, line.summary, min(ticks), max(ticks))
+                half = min(0.07, 0.45 * room / len(line.intervals)) if line.summary else 0.0
+                _interval(ax, middle + apart, row, half, min(ticks), max(ticks))
             top += t
         _sides(ax, sides, one, width, crowded)
         if series:
@@ -310,15 +311,15 @@ def _fill(name: object) -> str:
 
 
 def _interval(
-    ax: Axes, y: float, row: dict[str, Any], summary: bool, low: float, high: float
+    ax: Axes, y: float, row: dict[str, Any], diamond: float, low: float, high: float
 ) -> None:
     name = row.get("series", "printed")
     color, marker = READING_COLORS.get(name, INK), READING_MARKERS.get(name, "s")
     value, lower = row["estimate"], row["lower"]
     upper = row["upper"] if isfinite(row["upper"]) else high * 2
-    if summary:
+    if diamond:
         ends = [min(max(x, low), high) for x in (lower, value, upper, value)]
-        heights = [y, y - 0.07, y, y + 0.07]
+        heights = [y, y - diamond, y, y + diamond]
         ax.add_patch(Polygon(list(zip(ends, heights, strict=True)), fc=_fill(name), ec=color, lw=1))
         return
     least = row.get("least_lower", float("nan")), row.get("least_upper", float("nan"))

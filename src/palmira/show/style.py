@@ -23,9 +23,14 @@ READING_COLORS = {"printed": "#000000", "neutral": "#0072B2", "conditional": "#7
 READING_MARKERS = {"printed": "s", "neutral": "o", "conditional": "D", "synthetic": "^"}
 GRADE_COLORS = {"1-2": "#C9DCE9", "3": "#6BAED6", "4": "#2171B5", "5": "#08306B"}
 VERDICT_COLORS = {
-    "reproduced": "#0072B2", "rounding": "#56B4E9", "conditional": "#701A6B",
-    "unsettled": "#000000", "inconsistent": "#D55E00", "reproduced on the twin": "#E8C33D",
-    "stated": "#9FB0A6", "not recomputable": "#E4E4E4",
+    "reproduced": "#0072B2",
+    "rounding": "#56B4E9",
+    "conditional": "#701A6B",
+    "unsettled": "#000000",
+    "inconsistent": "#D55E00",
+    "reproduced on the twin": "#E8C33D",
+    "stated": "#9FB0A6",
+    "not recomputable": "#E4E4E4",
 }
 INK, MUTED, RULE = "#222222", "#595959", "#BFBFBF"
 
