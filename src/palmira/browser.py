@@ -16,7 +16,7 @@ from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread, Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -182,6 +182,10 @@ class _Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *words: object) -> None:
         pass
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        with suppress(ConnectionError):  # a page that was closed takes no more
+            super().copyfile(source, outputfile)
 
 
 @contextmanager
