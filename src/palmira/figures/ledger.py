@@ -8,7 +8,7 @@ from palmira.exhibits import Picture
 from palmira.figures.style import MUTED, canvas, spell
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.ledger.book import frame
-from palmira.tables.ledger import chapter_name
+from palmira.prose import chapter_name
 
 COLORS = {
     "reproduced": "#0072B2", "rounding": "#56B4E9", "conditional": "#701A6B",

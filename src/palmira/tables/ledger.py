@@ -7,14 +7,10 @@ import pandas as pd
 from palmira.exhibits import Table
 from palmira.ledger import MEANINGS, LedgerEntry
 from palmira.ledger.book import AGAIN, frame
+from palmira.prose import chapter_name
 from palmira.tables.consistency import tidy
 
 SHOWN = {"label": "Number", "printed": "Printed", "recomputed": "Recomputed", "verdict": "Verdict"}
-
-
-def chapter_name(chapter: str) -> str:
-    """A chapter's id as a reader sees it: ``response-survival`` is "Response and survival"."""
-    return chapter.replace("-", " and ").capitalize()
 
 
 def narrow_limits(entries: list[LedgerEntry]) -> list[str]:
