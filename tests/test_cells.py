@@ -118,7 +118,8 @@ def test_a_users_own_matplotlib_settings_change_no_plot(tmp_path, monkeypatch):
 def test_no_users_settings_reach_what_make_runs():
     own = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
     env = own | {"MPLBACKEND": "agg", "MATPLOTLIBRC": "theirs"}
-    told = ["make", "--no-print-directory", "--eval", "told: ; @echo $${MPLBACKEND-none} $$MATPLOTLIBRC", "told"]
+    rule = "told: ; @echo $${MPLBACKEND-none} $$MATPLOTLIBRC"
+    told = ["make", "--no-print-directory", "--eval", rule, "told"]
     done = subprocess.run(told, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["none", "/dev/null"]
 
