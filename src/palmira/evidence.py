@@ -7,6 +7,8 @@ MIME = "application/vnd.palmira.exhibit+json"
 
 
 class Evidence(StrEnum):
+    """What a figure or table rests on."""
+
     PUBLISHED = "published"
     DERIVED = "derived"
     CONDITIONAL = "conditional"

@@ -66,6 +66,8 @@ class Version(Strict):
 
 
 class Row(Attributes):
+    """What the paper prints of one quantity, by column."""
+
     id: str = Field(pattern=ID_PATTERN)
     label: str
     values: list[str | None]
@@ -105,10 +107,14 @@ class Row(Attributes):
 
 
 class Column(Attributes):
+    """A column of a block."""
+
     label: str | None = None
 
 
 class Block(Attributes):
+    """Rows that stand in one place of the paper."""
+
     id: str = Field(pattern=ID_PATTERN)
     title: str
     place: str = Field(min_length=1)
@@ -119,11 +125,15 @@ class Block(Attributes):
 
 
 class Arm(Strict):
+    """An arm of the trial, or all arms together."""
+
     label: str
     role: Literal["experimental", "control", "total", "other"]
 
 
 class Source(Strict):
+    """Where printed numbers come from."""
+
     cite: str
     doi: str | None = None
     pmid: str | None = None

@@ -45,3 +45,8 @@ def _glue(key: str, text: str) -> None:
         raw=True,
         metadata={"scrapbook": {"name": key, "mime_prefix": prefix}},
     )
+
+
+def chapter_name(chapter: str) -> str:
+    """A chapter's id as a reader sees it: ``response-survival`` is "Response and survival"."""
+    return chapter.replace("-", " and ").capitalize()
