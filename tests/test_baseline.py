@@ -271,13 +271,14 @@ def test_another_age_cut_moves_the_rows_of_age_and_nothing_in_print(rerun, shown
     table = found["baseline-adsl"].table.set_index("Characteristic")
     patients = [pd.read_csv(DATA / "twin" / t / "adsl.csv") for t in ("neutral", "full")]
     older = [[(d[arm == d.TRT01PN].AGE >= 70).sum() for arm in (1, 2)] for d in patients]
-    assert table.loc["≥70 years", "ET alone, printed"] == "–"
+    both = [f"{d[1]}\u00a0({100 * d[1] / 62:.1f})" for d in older]
+    assert table.loc["≥70 years", "ET alone (n = 62)"] == " | ".join(both)
     for twin, (one, other) in zip(("neutral", "full"), older, strict=True):
         data = found["baseline-adsl"].data
         cell = data[(data["source"] == twin) & (data["category"] == "≥70 years")]
         assert list(cell["count"]) == [one, other, one + other]
         smd = balance.standardized_difference(one, 136, other, 62)
-        assert f"{smd:+.2f}".replace("-", "−") in table.loc["≥70 years", "SMD, twins"]
+        assert f"{smd:+.2f}".replace("-", "−") in table.loc["≥70 years", "SMD"]
     assert "≥65 years" not in table.index
     for name in ("baseline-table1", "baseline-recomputed", "baseline-balance"):
         assert len(found[name].data) == len(shown[name].data)
@@ -291,8 +292,8 @@ def test_a_cell_that_only_one_twin_prints_is_marked_and_both_are_shown(rerun):
         "adsl['full'].loc[first, ['ECOGBL', 'ECOGGROUP']] = [1, '≥1']",
     )
     frame = rerun("baseline", edits=[changed]).shown["baseline-adsl"].table
-    cell = frame.loc[frame.Characteristic == "≥1", "All patients, twins"].item()
-    assert cell == "77\u00a0(38.9) | 78\u00a0(39.4) ≠"
+    cell = frame.loc[frame.Characteristic == "≥1", "All patients (n = 198)"].item()
+    assert cell == "77\u00a0(38.9) ≠ 77\u00a0(38.9) | 78\u00a0(39.4)"
 
 
 LINES = pd.DataFrame(
