@@ -9,8 +9,6 @@ from lifelines import KaplanMeierFitter, datasets
 
 from palmira.estimates import critical
 from palmira.landmarks import difference, from_interval, log_log_p
-from palmira.record import published
-from palmira.tables.efficacy import landmark_contrast
 
 SURVIVAL = st.floats(0.05, 0.95)
 SPREAD = st.floats(0.05, 0.8)
@@ -59,20 +57,3 @@ def test_arms_with_one_rate_do_not_differ(survival, s):
 def test_what_is_no_survival_interval_is_refused(values):
     with pytest.raises(ValueError, match="not a survival interval"):
         from_interval(*values)
-
-
-def test_the_6_month_difference_follows_from_the_arms_and_its_p_from_the_log_log_scale():
-    palmira = published("palmira")
-    c = landmark_contrast(palmira, "6")
-    cell = palmira.cell(palmira["contrasts.pfs.difference_6.estimate"])
-    for part, (low, high) in (("estimate", c.estimate_range), ("lower", c.lower_range),
-                              ("upper", c.upper_range)):  # fmt: skip
-        assert low <= cell[part].printed.high and cell[part].printed.low <= high, part
-    assert c.p_log_log_range[0] <= cell["p"].value <= c.p_log_log_range[1]
-    assert c.p_linear_range[1] < cell["p"].printed.low
-
-
-def test_the_12_month_rates_meet():
-    c = landmark_contrast(published("palmira"), "12")
-    assert c.difference.lower < 0 < c.difference.upper
-    assert min(c.p_linear_range[0], c.p_log_log_range[0]) > 0.9

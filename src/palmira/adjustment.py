@@ -63,38 +63,49 @@ def adjusted_ratios(
     """
     counts = responders(record, outcome, arms)
     rng = np.random.default_rng(seed)
-    y = np.concatenate([np.arange(n) < k for k, n in counts]).astype(float)
-    arm = np.repeat([1.0, 0.0], [n for _, n in counts])
-    columns = [np.ones((trials, len(y))), np.tile(arm, (trials, 1))]
-    for sizes in levels(record, factors, arms):
+    y = np.concatenate([np.arange(n) < k for k, n in counts]).astype(int)
+    arm = np.repeat([1, 0], [n for _, n in counts])
+    code = np.tile(y + 2 * arm, (trials, 1))  # one bit each: response, arm, level of each factor
+    for bit, sizes in enumerate(levels(record, factors, arms), start=2):
         effect = rng.normal(0, EFFECT, (trials, 1))
         taste = effect * y + rng.gumbel(size=(trials, len(y)))
-        level = np.zeros_like(taste)
-        for value, size in zip((1.0, 0.0), sizes, strict=True):
+        for value, size in zip((1, 0), sizes, strict=True):
             who = np.flatnonzero(arm == value)
             rank = np.argsort(np.argsort(-taste[:, who], axis=1), axis=1)
-            level[:, who] = rank < size
-        columns.append(level)
-    return _fit(np.stack(columns, axis=2), np.tile(y, (trials, 1)), model)
+            code[:, who] += (rank < size) << bit
+    return _fit(code, 2 + len(factors), model)
 
 
-def _fit(x: Array, y: Array, model: str) -> pd.DataFrame:
-    beta = np.zeros((x.shape[0], x.shape[2]))
-    beta[:, 0] = np.log(y.mean(axis=1))
+def _fit(code: NDArray[np.int_], bits: int, model: str) -> pd.DataFrame:
+    """Fit all trials at once; ``code`` (trials, patients) holds a patient's values as bits.
+
+    Patients with the same code are alike, so a trial is the number of patients of each code.
+    """
+    trials, kinds = len(code), 2**bits
+    place = code + kinds * np.arange(trials)[:, None]
+    counts = np.bincount(place.ravel(), minlength=trials * kinds).reshape(trials, kinds)
+    values = (np.arange(kinds)[:, None] >> np.arange(bits)) & 1
+    y, x = values[:, 0], np.column_stack([np.ones(kinds), values[:, 1:]])
+    squares = (x[:, :, None] * x[:, None, :]).reshape(kinds, -1)
+
+    def crossed(weight: Array) -> Array:
+        return ((counts * weight) @ squares).reshape(trials, bits, bits)
+
+    beta = np.zeros((trials, bits))
+    beta[:, 0] = np.log((counts @ y) / counts.sum(axis=1))
     for _ in range(STEPS):
-        mean, weight = _mean(x, beta, model)
-        bread = np.linalg.inv(np.einsum("tn,tnp,tnq->tpq", weight, x, x, optimize=True))
-        beta = beta + np.einsum("tpq,tnq,tn->tp", bread, x, y - mean, optimize=True)
-    mean, weight = _mean(x, beta, model)
-    bread = np.linalg.inv(np.einsum("tn,tnp,tnq->tpq", weight, x, x, optimize=True))
-    meat = np.einsum("tn,tnp,tnq->tpq", (y - mean) ** 2, x, x, optimize=True)
-    robust = np.sqrt((bread @ meat @ bread)[:, 1, 1])
+        mean, weight = _mean(beta @ x.T, model)
+        score = (counts * (y - mean)) @ x
+        beta = beta + np.linalg.solve(crossed(weight), score[..., None])[..., 0]
+    mean, weight = _mean(beta @ x.T, model)
+    bread = np.linalg.inv(crossed(weight))
+    robust = np.sqrt((bread @ crossed((y - mean) ** 2) @ bread)[:, 1, 1])
     se = np.sqrt(bread[:, 1, 1]) if model == "logistic" else robust
     return pd.DataFrame({"ratio": np.exp(beta[:, 1]), "se": se, "robust": robust})
 
 
-def _mean(x: Array, beta: Array, model: str) -> tuple[Array, Array]:
-    linear = np.einsum("tnp,tp->tn", x, beta)
+def _mean(linear: Array, model: str) -> tuple[Array, Array]:
+    """Expected response and the weight of a patient in the information."""
     if model == "logistic":
         mean = 1 / (1 + np.exp(-linear))
         return mean, mean * (1 - mean)

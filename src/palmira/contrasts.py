@@ -8,7 +8,6 @@ from math import exp, sqrt
 import numpy as np
 import pandas as pd
 from lifelines import datasets
-from numpy.typing import NDArray
 
 from palmira.estimates import Estimate, log_se, ratio, two_sided_p
 from palmira.survival import cox
@@ -38,20 +37,6 @@ CODINGS = {
         "Effect", (-1.0, 1.0), "sum to zero; SAS codes classes so in its logistic procedure"
     ),
 }
-
-
-def polynomial_contrasts(levels: int) -> NDArray[np.float64]:
-    """Orthonormal polynomial contrasts of an ordered factor, one row a level, one column a degree.
-
-    The columns are of length 1, at right angles to each other and to the constant, as R's
-    ``contr.poly`` makes them for evenly spaced levels. Raises ``ValueError`` below two levels.
-    """
-    if levels < 2:
-        raise ValueError("a contrast needs at least two levels")
-    scores = np.arange(levels) - (levels - 1) / 2
-    q, r = np.linalg.qr(np.vander(scores, increasing=True))
-    contrasts: NDArray[np.float64] = (q * np.sign(np.diag(r)))[:, 1:]
-    return contrasts
 
 
 @dataclass(frozen=True)
@@ -111,19 +96,3 @@ def rescaled(estimate: Estimate, name: str) -> Coded:
     coding = CODINGS[name]
     se = log_se(estimate.lower, estimate.upper, estimate.level)
     return Coded(coding, float(np.log(estimate.value)) / coding.divisor, se / coding.divisor)
-
-
-def questions_answered(frame: pd.DataFrame, time: str, event: str, factor: str) -> pd.DataFrame:
-    """What each event tells a Cox model of one 0/1 ``factor``; ties by Breslow's rule.
-
-    One line an event, in the order of time: ``p``, the fitted probability that it happens in the
-    group coded 1, given who is at risk, and ``information``, p (1 - p). At the estimate the ``p``
-    add up to that group's events, and the sum of ``information`` is 1 / SE squared.
-    """
-    beta = float(cox(frame, time, event, [factor], "breslow").log_hazard_ratio[factor])
-    ordered = frame.sort_values(time, kind="stable")
-    times, x = ordered[time].to_numpy(), ordered[factor].to_numpy()
-    at_risk = times[None, :] >= times[ordered[event].to_numpy() == 1][:, None]
-    group, others = (at_risk * x).sum(axis=1), (at_risk * (1 - x)).sum(axis=1)
-    p = group * np.exp(beta) / (group * np.exp(beta) + others)
-    return pd.DataFrame({"event": range(1, len(p) + 1), "p": p, "information": p * (1 - p)})

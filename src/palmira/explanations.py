@@ -12,7 +12,6 @@ from math import log, sqrt
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from palmira.adjustment import adjusted_ratios
 from palmira.audit.scale import CommonFactor
@@ -49,11 +48,6 @@ def _narrow(level: float) -> float:
     return critical(level) / critical(95)
 
 
-def level_that_narrows(factor: float) -> float:
-    """Level in percent of an interval that is ``factor`` times as wide as the 95% one."""
-    return float(100 * (2 * norm.cdf(critical(95) * factor) - 1))
-
-
 HALF = 1 / sqrt(2)
 EXPLANATIONS = {
     "contrast": Explanation("Rescaled contrast (orthonormal)", HALF, (HALF, HALF)),
@@ -73,7 +67,7 @@ CBR_ONLY = ("risk", "covariates")
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the explanations are held against, computed once from a record.
+    """All that the explanations are held against.
 
     ``draws`` are adjusted ratios for clinical benefit in drawn trials, by model (logistic, risk)
     and covariates (strata; or with ``more`` beside them); ``robust_floor`` the least robust SE over
@@ -115,11 +109,17 @@ def gather(
     scale = rate.value * abs(log(rate.value))
     width = log(-log(rate.lower)) - log(-log(rate.upper))
     se = width / (2 * critical(rate.level)) * scale
+    patients = int(record.size("randomized", ARMS[1]).value)
     return Evidence(
-        record, factor, comparison(record, "cbr"), draws,
-        float(errors["robust_ratio"].min()), (final.ways.se_ratio, final.largest_ratio),
-        (rate.value * (1 - rate.value) / se**2, int(record.size("randomized", ARMS[1]).value)), more,
-    )  # fmt: skip
+        record=record,
+        factor=factor,
+        benefit=comparison(record, "cbr"),
+        draws=draws,
+        robust_floor=float(errors["robust_ratio"].min()),
+        ratios=(final.ways.se_ratio, final.largest_ratio),
+        effective=(rate.value * (1 - rate.value) / se**2, patients),
+        more=more,
+    )
 
 
 def box(record: Record, cell: str) -> dict[str, Printed]:

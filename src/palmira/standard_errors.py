@@ -1,77 +1,11 @@
-"""How small a standard error of a log hazard ratio gets: real data sets and simulated trials."""
+"""How small a standard error of a log hazard ratio gets in simulated trials."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
-from lifelines import datasets
-
-from palmira.hazard_ratios import smallest_se
-from palmira.survival import cox
 
 NEWTON_STEPS = 6
-
-
-@dataclass(frozen=True)
-class PublicFit:
-    """A Cox model on a data set that comes with lifelines: its 0/1 ``covariate`` and others."""
-
-    label: str
-    loader: str
-    time: str
-    event: str
-    covariate: str
-    adjusted_for: tuple[str, ...] = ()
-    category: str | None = None
-
-
-PUBLIC_FITS = (
-    PublicFit("Lung cancer, by sex", "load_lung", "time", "status", "sex"),
-    PublicFit("Lung cancer, adjusted", "load_lung", "time", "status", "sex", ("age", "ph.ecog")),
-    PublicFit("Rossi arrests, by aid", "load_rossi", "week", "arrest", "fin"),
-    PublicFit("Rossi arrests, adjusted", "load_rossi", "week", "arrest", "fin",
-              ("age", "race", "wexp", "mar", "paro", "prio")),
-    PublicFit("Breast cancer, by menopausal status", "load_gbsg2", "time", "cens", "menostat",
-              category="Post"),
-    PublicFit("Breast cancer, by hormonal therapy", "load_gbsg2", "time", "cens", "horTh",
-              category="yes"),
-    PublicFit("Breast cancer, adjusted", "load_gbsg2", "time", "cens", "horTh",
-              ("age", "tsize", "pnodes"), category="yes"),
-    PublicFit("Leukemia, by treatment", "load_leukemia", "t", "status", "Rx"),
-    PublicFit("Leukemia, adjusted", "load_leukemia", "t", "status", "Rx", ("logWBC",)),
-    PublicFit("Lymphoma, by stage", "load_lymphoma", "Time", "Censor", "Stage_group"),
-)  # fmt: skip
-
-
-def public_fits(ties: str = "efron") -> pd.DataFrame:
-    """Model-based standard errors of ``PUBLIC_FITS`` beside the least that their events allow.
-
-    One line a model: its label and covariates, patients and events of both groups, log hazard
-    ratio, standard error, least standard error and their ratio.
-    """
-    return pd.DataFrame([_public_fit(fit, ties) for fit in PUBLIC_FITS])
-
-
-def _public_fit(fit: PublicFit, ties: str) -> dict[str, object]:
-    frame = getattr(datasets, fit.loader)()
-    columns = [fit.time, fit.event, fit.covariate, *fit.adjusted_for]
-    frame = frame[columns].dropna()
-    if fit.category:
-        frame[fit.covariate] = frame[fit.covariate] == fit.category
-    frame = frame.astype(float)
-    frame[fit.covariate] -= frame[fit.covariate].min()
-    deaths = frame.groupby(fit.covariate)[fit.event].sum()
-    model = cox(frame, fit.time, fit.event, [fit.covariate, *fit.adjusted_for], ties)
-    se, least = float(model.se[fit.covariate]), smallest_se(deaths[1.0], deaths[0.0])
-    return {
-        "model": fit.label, "data_set": fit.loader.removeprefix("load_"),
-        "covariate": fit.covariate, "adjusted_for": ", ".join(fit.adjusted_for), "ties": ties,
-        "n": len(frame), "events": int(deaths[1.0]), "reference_events": int(deaths[0.0]),
-        "log_hazard_ratio": float(model.log_hazard_ratio[fit.covariate]),
-        "se": se, "least_se": least, "ratio": se / least,
-    }  # fmt: skip
 
 
 def two_arm_errors(time: np.ndarray, event: np.ndarray, arm: np.ndarray) -> pd.DataFrame:

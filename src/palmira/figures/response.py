@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from palmira.figures.analyses import ORDER
-from palmira.figures.efficacy import MARKERS
 from palmira.figures.forest import ForestRow, forest
 from palmira.figures.twin import TWINS
 from palmira.readings import p_text, printed_estimate, printed_text
@@ -20,6 +19,8 @@ from palmira.schedule import DAYS_PER_MONTH
 from palmira.show.exhibits import Picture
 from palmira.show.style import ARM_COLORS, INK, MUTED, canvas, spell
 from palmira.twin.analysis_set import ROLES
+
+MARKERS = {"palbociclib": "s", "et": "o"}
 
 
 def response_picture(record: Record) -> Picture:
