@@ -6,6 +6,29 @@ from math import exp, log
 import matplotlib.pyplot as plt
 import pytest
 import yaml
+from palmira.figures.comparison import absolute_numbers, by_arm
+from palmira.figures.pooling import contrast_power, forest_of_trials, priors, sensitivity
+from palmira.tables.comparison import (
+    DESIGN,
+    NOT_FOUND,
+    PATIENTS,
+    RESULTS,
+    WORDS,
+    find,
+    printed_cell,
+    side_by_side,
+    source_table,
+    sources,
+)
+from palmira.tables.synthesis import (
+    abstract_and_paper,
+    compared,
+    differing,
+    level_arithmetic,
+    prose_numbers,
+    quotations,
+    versions,
+)
 
 from palmira.estimates import Estimate, log_se
 from palmira.evidence_synthesis import (
@@ -31,33 +54,10 @@ from palmira.evidence_synthesis import (
     version_checks,
     with_limits,
 )
-from palmira.figures.comparison import absolute_numbers, by_arm
-from palmira.figures.pooling import contrast_power, forest_of_trials, priors, sensitivity
 from palmira.ledger import ledger
 from palmira.readings import printed_estimate
 from palmira.record import DATA, Record, load, published
 from palmira.tables import context, pooling, setting
-from palmira.tables.comparison import (
-    DESIGN,
-    NOT_FOUND,
-    PATIENTS,
-    RESULTS,
-    WORDS,
-    find,
-    printed_cell,
-    side_by_side,
-    source_table,
-    sources,
-)
-from palmira.tables.synthesis import (
-    abstract_and_paper,
-    compared,
-    differing,
-    level_arithmetic,
-    prose_numbers,
-    quotations,
-    versions,
-)
 
 NAMES = ("palmira", "pace", "maintain", "postmonarch")
 VERSIONS = [(name, PFS, name) for name in NAMES[1:]]

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from palmira.figures.safety import risks_and_differences
 
 from palmira import exposure, safety
 from palmira.figures import exposure as figures
-from palmira.figures.safety import risks_and_differences
 from palmira.tables import computed
 from palmira.tables import safety as tables
 from palmira.twin.store import committed
