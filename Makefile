@@ -5,8 +5,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 STRICTLY := build . --warningiserror --keep-going --nitpick --quiet
 BUILD := $(BIN)/jupyter-book $(STRICTLY)
-# As many at a time as there are processors; the tests of a module stay together.
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
+# As many at a time as there are processors; the tests of a module stay together, in their order.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 # Whatever a page may hang on, folders too, so that a file that is gone is noticed.
 SOURCES := $(wildcard *.*) LICENSE $(shell find book/. notebooks/. data/. src/. \

@@ -15,7 +15,6 @@ import jupytext
 import pandas as pd
 import pytest
 import shown as shown_
-from dask.distributed import Client, LocalCluster
 from hypothesis import settings
 from matplotlib.figure import Figure
 
@@ -49,15 +48,20 @@ settings.register_profile("book", deadline=None, derandomize=True)
 settings.load_profile("book")
 # What a test with one of these fixtures needs.
 NEEDS = {"site": {"browser", "site", "place", "open_page", "window", "shown", "said"},
-         "slow": {"small_book", "cluster", "browser", "open_page", "window"}}  # fmt: skip
+         "slow": {"small_book", "browser", "open_page", "window"}}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
-    """The markers of a test follow from its fixtures."""
+    """The markers of a test follow from its fixtures; modules with slow tests come first.
+
+    Where several run side by side, the quick ones then fill what is left of the time.
+    """
     for item in items:
         for marker, fixtures in NEEDS.items():
             if fixtures & set(getattr(item, "fixturenames", ())):
                 item.add_marker(marker)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -91,13 +95,6 @@ def reprinted():
         return Record(record.sheet, entries)
 
     return change
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """A Dask cluster: a scheduler and two workers, each a process, on this machine."""
-    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as made, Client(made):
-        yield made
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from palmira.ledger import Verdict
 from palmira.record import published
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.md")])
 MADE = re.compile(
     r"_build|\.git|\.venv|\.browser|__pycache__|.*\.egg-info|\..*_c(ache|heckpoints)|\.hypothesis"
 )
@@ -140,10 +139,13 @@ def test_no_file_of_the_repository_names_a_path_of_somebodys_machine():
     assert found == []
 
 
-@pytest.mark.parametrize("before", ["", "read ", '"', "(", "="])
-@pytest.mark.parametrize("folder", ["work", "tmp", "home", "root"])
-def test_a_machine_path_would_be_found(before, folder):
-    assert MACHINE.search(f"{before}/{folder}/a")
+def test_a_machine_path_would_be_found():
+    paths = [
+        f"{before}/{folder}/a"
+        for before in ("", "read ", '"', "(", "=")
+        for folder in ("work", "tmp", "home", "root")
+    ]
+    assert [path for path in paths if not MACHINE.search(path)] == []
 
 
 def test_the_ledgers_rules_name_no_trial():

@@ -132,18 +132,6 @@ def test_blocks_hold_the_ratio_within_each_stratum():
     assert set(shuffled.arm.sum(axis=1)) == {BASE.arms[0]}
 
 
-@pytest.mark.parametrize("study", ["analyses", "looks", "best"])
-def test_the_numbers_are_the_same_with_one_worker_two_threads_and_a_cluster(study, cluster):
-    asked = {"looks": {"study": looks, "fractions": (0.7,)},
-             "best": {"study": best_subgroup, "factors": ((0.5, 0.5),)}}  # fmt: skip
-    options = asked.get(study, {})
-    runs = [simulate([BASE, ROUGH], 510, 3, workers=w, backend=b, **options)
-            for w, b in ((1, None), (2, None), (2, "threading"), (-1, "dask"))]  # fmt: skip
-    for other in runs[1:]:
-        pd.testing.assert_frame_equal(runs[0], other)
-    assert runs[0].groupby("scenario")["trial"].nunique().eq(510).all()
-
-
 def test_without_an_effect_five_percent_are_significant_and_with_one_as_many_as_calculated():
     worlds = [BASE, with_hazard_ratio(BASE, 0.65, "an effect")]
     table = operating_characteristics(simulate(worlds, 2000, 11), worlds)

@@ -6,14 +6,12 @@ from math import exp
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import parallel_config
 
 from palmira.estimates import critical, two_sided_p
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.survival import cox
 from palmira.twin import curves
 from palmira.twin.dealt import dealt
-from palmira.twin.ensemble import ensemble
 from palmira.twin.members import RATE, drive, member, setting
 from palmira.twin.orderings import rate_at
 from palmira.twin.timing import envelope
@@ -131,11 +129,3 @@ def test_levels_have_the_printed_patients_and_events_and_medians_near_the_printe
             assert abs(day / DAYS_PER_MONTH - median) < 0.6, e.id
             medians += 1
     assert medians >= 4 * len(met) - 1
-
-
-def test_neither_the_number_of_workers_nor_a_cluster_changes_a_number(palmira, cluster):
-    one, two = (ensemble(palmira, "full", 3, workers, driven_from=0) for workers in (1, 2))
-    with parallel_config(backend="dask"):
-        assert ensemble(palmira, "full", 3, -1, driven_from=0) == one
-    assert one == two and one["members"] == 3
-    assert one["orderings"]["palbociclib"] > 1
