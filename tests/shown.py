@@ -3,12 +3,15 @@ prose."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import jupytext
 import pandas as pd
 from bs4 import BeautifulSoup, Tag
 
@@ -77,3 +80,20 @@ def numbers(site: Path = SITE) -> dict[str, str]:
         for key, output in json.loads(path.read_text("utf-8")).items():
             found[key] = re.sub(r"^['\"]|['\"]$", "", next(iter(output["data"].values())))
     return found
+
+
+def defined(chapter: str, *names: str, **given: object) -> tuple[Any, ...]:
+    """Functions that a chapter defines in its cells, with its imports and what is ``given`` in
+    place of what other cells make: for cases whose answer is known."""
+    notebook = jupytext.read(ROOT / "notebooks" / f"{chapter}.md")
+    code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    body = [
+        node
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        or (isinstance(node, ast.FunctionDef) and node.name in names)
+    ]
+    space: dict[str, Any] = dict(given)
+    exec(compile(ast.Module(body, []), chapter, "exec"), space)
+    space |= given
+    return tuple(space[name] for name in names)

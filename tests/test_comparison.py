@@ -1,481 +1,282 @@
-"""The four trials side by side: versions, scales, pools, and what the chapter shows of them."""
+"""What the chapter that sets the trials side by side shows; its pool follows the trials in it."""
 
-from dataclasses import replace
-from math import exp, log
+import ast
+import re
 
-import matplotlib.pyplot as plt
+import jupytext
+import numpy as np
 import pytest
-import yaml
-from palmira.figures.comparison import absolute_numbers, by_arm
-from palmira.figures.pooling import contrast_power, forest_of_trials, priors, sensitivity
-from palmira.tables.comparison import (
-    DESIGN,
-    NOT_FOUND,
-    PATIENTS,
-    RESULTS,
-    WORDS,
-    find,
-    printed_cell,
-    side_by_side,
-    source_table,
-    sources,
-)
-from palmira.tables.synthesis import (
-    abstract_and_paper,
-    compared,
-    differing,
-    level_arithmetic,
-    prose_numbers,
-    quotations,
-    versions,
-)
+from shown import ROOT
 
-from palmira.estimates import Estimate, log_se
-from palmira.evidence_synthesis import (
-    CONTINUED,
-    PFS,
-    READINGS,
-    SCALES,
-    STRATEGY,
-    SWITCHED,
-    believed,
-    by_strategy,
-    choose,
-    leave_one_out,
-    on_level,
-    pooled,
-    se_bound,
-    sets_needed,
-    strategy_contrast,
-    strategy_power,
-    strategy_ratio,
-    trial_effects,
-    trial_readings,
-    version_checks,
-    with_limits,
-)
-from palmira.ledger import ledger
-from palmira.readings import printed_estimate
-from palmira.record import DATA, Record, load, published
-from palmira.tables import context, pooling, setting
+import palmira.show
+from palmira.estimates import log_se
+from palmira.evidence_synthesis import pooled, trial_effects
+from palmira.hazard_ratios import smallest_se
+from palmira.record import published
 
-NAMES = ("palmira", "pace", "maintain", "postmonarch")
-VERSIONS = [(name, PFS, name) for name in NAMES[1:]]
+pytestmark = pytest.mark.site
+TRIALS = {"PALMIRA": "palmira", "PACE": "pace", "MAINTAIN": "maintain",
+          "postMONARCH": "postmonarch"}  # fmt: skip
+SIDE_BY_SIDE = ("comparison-design", "comparison-results", "comparison-patients")
+KEPT = 'kept = ["PALMIRA", "PACE", "MAINTAIN", "postMONARCH"]'
 
 
 @pytest.fixture(scope="module")
 def records():
-    return {name: published(name) for name in NAMES}
+    return {trial: published(name) for trial, name in TRIALS.items()}
 
 
 @pytest.fixture(scope="module")
 def effects(records):
-    return trial_effects(records)
+    return trial_effects({TRIALS[trial]: record for trial, record in records.items()})
 
 
 @pytest.fixture(scope="module")
-def entries(records):
-    return ledger(records["palmira"], {k: r for k, r in records.items() if k != "palmira"})
+def chapter():
+    notebook = jupytext.read(ROOT / "notebooks" / "comparison.md")
+    return [c.source for c in notebook.cells if c.cell_type == "code"]
 
 
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    plt.close("all")
+def plain(text):
+    return text.replace("\u00a0", " ").replace("−", "-")
 
 
-@pytest.fixture(scope="module")
-def altered(tmp_path_factory):
-    """A record with one row's values changed."""
-
-    def change(name: str, path: str, values: list[str]) -> Record:
-        data = yaml.safe_load((DATA / "published" / f"{name}.yaml").read_text(encoding="utf-8"))
-        block, row = path.split(".", 1)
-        for b in data["blocks"]:
-            for r in b["rows"]:
-                if (b["id"], r["id"]) == (block, row):
-                    r["values"] = values
-        file = tmp_path_factory.mktemp("records") / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-        return load(file)
-
-    return change
+# Side by side.
 
 
-# Scales and versions.
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_every_cell_carries_a_source_or_says_that_nothing_was_found(shown, name):
+    table = shown[name].table
+    assert list(table.columns[2:]) == list(TRIALS)
+    for cell in table.iloc[:, 2:].to_numpy().ravel():
+        assert cell == "not found" or cell.endswith("]")
 
 
-def test_paces_interval_on_the_95_percent_scale_is_that_of_the_conference_report(records):
-    pace = records["pace"]
-    wide = on_level(printed_estimate(pace, PFS))
-    report = printed_estimate(pace, f"{PFS}@1")
-    assert (wide.level, report.level) == (95, 90)
-    assert (round(wide.lower, 2), round(wide.upper, 2)) == (report.lower, report.upper)
+def test_every_line_of_a_table_names_a_row_that_some_record_has(records, chapter):
+    rows = {t: {f"{b.id}.{r.id}" for b in x.sheet.blocks for r in b.rows}
+            for t, x in records.items()}  # fmt: skip
+    others = set().union(*(rows[t] for t in list(TRIALS)[1:]))
+    durations = {f"population.prior_duration.{x}" for x in ("ge12", "gt12", "lt18")}
+    assert durations & others
+    nodes = [node for cell in chapter for node in ast.walk(ast.parse(cell))]
+    calls = [n for n in nodes if isinstance(n, ast.Call) and ast.unparse(n.func) == "side_by_side"]
+    found = 0
+    for pair in (v for call in calls for v in call.args[0].values):
+        own, other = (e.value if isinstance(e, ast.Constant) else "" for e in pair.elts)
+        assert not own or own in rows["PALMIRA"]
+        assert not other or set(other.split("|")) & others
+        found += bool(own) + bool(other)
+    assert len(calls) == 3 and found > 50
 
 
-def test_a_change_of_level_keeps_the_standard_error_and_its_own_level_changes_nothing():
-    narrow = Estimate(0.8, 0.6, 1.1, 90)
-    wide = on_level(narrow)
-    assert log_se(wide.lower, wide.upper, 95) == pytest.approx(log_se(0.6, 1.1, 90))
-    assert on_level(narrow, 90) is narrow
+def test_arms_stand_in_the_order_experimental_v_control(shown):
+    results = shown["comparison-results"].table.set_index("Fact").map(plain)
+    assert results.loc["Median PFS, months", "PALMIRA"].startswith(
+        "4.9 (3.6 to 6.1) v 3.6 (2.5 to 4.2) ["
+    )
+    assert results.loc["Median PFS, months", "PACE"].startswith(
+        "4.6 (3.6 to 5.9) v 4.8 (2.1 to 8.2); 90% intervals ["
+    )
+    assert results.loc["CBR, %", "PACE"] == "not found"
+    assert results.loc["CBR, %", "MAINTAIN"].startswith("43 v 25 [")
+    patients = shown["comparison-patients"].table.set_index("Fact").map(plain)
+    assert patients.loc["Randomly assigned", "PACE"].startswith("111 v 55, 220 in all [")
 
 
-def test_of_maintains_versions_only_those_even_about_the_estimate_fit_the_printed_p(records):
-    checks = version_checks(records["maintain"])
-    assert list(checks["middle_meets"]) == [True, False, True]
-    assert list(checks["p_meets"]) == [True, False, True]
-    first = checks.iloc[0]
-    assert first["middle"] == pytest.approx((0.39 * 0.85) ** 0.5)
-    assert first["p_low"] < first["p"] < first["p_high"]
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_the_numbers_of_a_table_are_those_of_the_records(shown, records, name):
+    data = shown[name].data
+    for number in ("count", "percent", "estimate", "lower", "upper", "value"):
+        for row in data.dropna(subset=[number]).itertuples() if number in data else ():
+            frame = records[row.trial].frame
+            assert getattr(row, number) in set(frame[frame["part"] == number]["value"])
 
 
-def test_paces_conference_limits_do_not_fit_its_p_at_the_level_they_are_printed_with(records):
-    for row in (PFS, "contrasts.pfs.triplet.hazard_ratio"):
-        assert list(version_checks(records["pace"], row)["p_meets"]) == [True, False]
+def test_the_sources_are_numbered_in_their_order_and_every_bracket_names_one(shown):
+    sources = shown["comparison-sources"]
+    assert list(sources.table["No."]) == [str(i + 1) for i in range(len(sources.table))]
+    assert sources.table["Source"].str.contains("Llombart-Cussac").sum() == 2
+    for name in (*SIDE_BY_SIDE, "comparison-controls", "comparison-map"):
+        for cell in shown[name].table.to_numpy().ravel():
+            for found in re.findall(r"\[(?:[A-Z]{2,3} )?([\d, ]+)\]", plain(str(cell))):
+                assert {int(x) for x in found.split(",")} <= set(sources.data["number"])
 
 
-def test_postmonarchs_three_p_values_all_fit_its_interval(records):
-    checks = version_checks(records["postmonarch"])
-    assert len(checks) == 3
-    assert checks["p_meets"].all()
+# Absolute effects.
 
 
-def test_only_palmiras_interval_is_narrower_than_its_events_allow(records):
-    assert {k: len(trial_readings(r)) for k, r in records.items()} == {
-        "palmira": 3, "pace": 1, "maintain": 1, "postmonarch": 1,
-    }  # fmt: skip
-    assert se_bound(records["pace"]) is None
-    assert se_bound(records["maintain"]) is None
-    postmonarch = printed_estimate(records["postmonarch"], PFS)
-    assert se_bound(records["postmonarch"]) < log_se(postmonarch.lower, postmonarch.upper)
-
-
-def test_the_three_readings_keep_p_or_the_estimate(effects):
-    lines = effects[effects["trial"] == "PALMIRA"].set_index("reading")
-    z = lines["log_hazard_ratio"] / lines["se"]
-    assert z["conditional"] == pytest.approx(z["printed"])
-    assert lines["hazard_ratio"]["neutral"] == lines["hazard_ratio"]["printed"]
-    assert lines["se"]["neutral"] > lines["se"]["printed"]
-
-
-# Pools.
-
-
-@pytest.mark.parametrize(("reading", "value"), [("printed", 0.787), ("neutral", 0.783),
-                                                ("conditional", 0.768)])  # fmt: skip
-def test_the_pool_under_each_reading(effects, reading, value):
-    assert round(pooled(effects, reading).ratio.value, 3) == value
-
-
-def test_each_reading_pools_every_trial_once(effects):
-    for reading in READINGS:
-        lines = choose(effects, reading)
-        assert list(lines["trial"]) == ["PALMIRA", "PACE", "MAINTAIN", "postMONARCH"]
-        assert set(lines["reading"]) == {reading, "printed"}
-    with pytest.raises(ValueError, match="unknown reading"):
-        choose(effects, "hopeful")
-
-
-def test_the_wald_interval_excludes_1_and_knapp_and_hartungs_does_not(effects):
-    for reading in READINGS:
-        assert pooled(effects, reading).ratio.upper < 1
-        wide = pooled(effects, reading, knapp_hartung=True)
-        assert wide.ratio.lower < 1 < wide.ratio.upper
-        assert wide.prediction_ratio.lower < wide.ratio.lower
-
-
-def test_leaving_a_trial_out_leaves_three_and_moves_the_pool_away_from_it(effects):
-    whole = pooled(effects, "neutral")
-    lines = choose(effects, "neutral").set_index("trial")["log_hazard_ratio"]
-    for name, left in leave_one_out(effects).items():
-        assert left.trials == 3
-        assert (left.effect - whole.effect) * (lines[name] - whole.effect) < 0
-
-
-def test_maintains_wider_interval_takes_weight_from_it(effects):
-    changed = with_limits(effects, "MAINTAIN", 0.39, 0.95)
-    assert pooled(changed, "neutral").effect > pooled(effects, "neutral").effect
-    assert changed.loc[changed["trial"] == "MAINTAIN", "hazard_ratio"].item() == 0.57
-
-
-def test_two_trials_stand_on_each_side_of_the_strategies(records, effects):
-    assert set(STRATEGY) == set(records)
-    found = by_strategy(effects)
-    assert [p.trials for p in found.values()] == [2, 2]
-    estimate, p, detectable = strategy_ratio(effects)
-    assert estimate.value == pytest.approx(exp(found[SWITCHED].effect - found[CONTINUED].effect))
-    assert (p < 0.05) == (estimate.upper < 1)
-    se = log(estimate.upper / estimate.lower) / 2 / 1.959964
-    assert log(detectable) == pytest.approx(-(1.959964 + 0.841621) * se, rel=1e-5)
-
-
-# Figures.
-
-
-def test_the_forest_shows_every_trial_and_pool_and_says_so(effects):
-    picture = forest_of_trials(effects)
-    assert set(picture.data["label"]) >= {"PALMIRA", "PACE", "MAINTAIN", "postMONARCH"}
-    assert (picture.data["row"] == "pool").sum() == 9
-    for text in ("0.84 (0.60 to 1.17)", "1.11 (0.74 to 1.66)", "0.57 (0.39 to 0.85)",
-                 "0.73 (0.57 to 0.95)", pooled(effects, "neutral").ratio.text()):  # fmt: skip
-        assert text in picture.alt
-
-
-def test_a_changed_record_changes_the_forest(records, altered):
-    changed = records | {"maintain": altered("maintain", PFS, ["0.70 (0.50 to 0.98)"])}
-    picture = forest_of_trials(trial_effects(changed))
-    line = picture.data[picture.data["label"] == "MAINTAIN"].iloc[0]
-    assert (line["hazard_ratio"], line["lower"], line["upper"]) == (0.70, 0.50, 0.98)
-    assert "0.70 (0.50 to 0.98)" in picture.alt
-
-
-def test_the_absolute_numbers_are_the_printed_ones_and_the_gap_is_named(records):
-    data = by_arm(records)
+def test_the_absolute_numbers_are_the_printed_ones_and_the_gap_is_named(shown, records):
+    exhibit = shown["comparison-absolute"]
+    data = exhibit.data
     medians = data[data["quantity"].str.startswith("Median")]
-    assert list(medians["printed"]) == ["4.9", "3.6", "4.6", "4.8", "5.29", "2.76", "6.0", "5.3"]
+    assert list(medians["value"]) == [4.9, 3.6, 4.6, 4.8, 5.29, 2.76, 6.0, 5.3]
     assert "PACE" not in set(data.loc[data["quantity"].str.startswith("6-month"), "trial"])
-    picture = absolute_numbers(records)
     for text in ("PALMIRA 4.9 v 3.6", "postMONARCH 50 v 37", "from 2.76 (MAINTAIN)"):
-        assert text in picture.alt
-    assert "not found" in {t.get_text().strip() for t in picture.figure.axes[1].texts}
+        assert text in exhibit.alt
+    limits = medians.set_index(["trial", "arm"])[["lower", "upper"]]
+    for trial, record in records.items():
+        block = "results" if trial == "PALMIRA" else "efficacy"
+        for cell in record.cells(f"{block}.pfs.median.*").itertuples():
+            role = record.sheet.arms[cell.arm].role
+            if role in ("experimental", "control"):
+                assert tuple(limits.loc[trial, role]) == (cell.lower, cell.upper)
 
 
-def test_a_changed_median_changes_the_absolute_numbers(records, altered):
-    row = "efficacy.pfs.median"
-    new = altered("maintain", row, ["7.31 (3.02 to 8.12)", "2.76 (2.66 to 3.25)", None])
-    picture = absolute_numbers(records | {"maintain": new})
-    assert 7.31 in set(picture.data["value"])
-    assert "MAINTAIN 7.31 v 2.76" in picture.alt
-
-
-def test_the_sensitivity_figure_holds_both_intervals_of_each_row(records, effects):
-    others = {"MAINTAIN": [printed_estimate(records["maintain"], f"{PFS}@1")]}
-    picture = sensitivity(effects, others)
-    assert len(picture.data) == 2 * 6
-    assert set(picture.data["interval"]) == {"Wald", "Knapp-Hartung"}
-    left = leave_one_out(effects)["PACE"].ratio
-    line = picture.data[(picture.data["trials"] == "Without PACE")].iloc[0]
-    assert line["hazard_ratio"] == pytest.approx(left.value)
-    assert f"{left.value:.2f} (Without PACE)" in picture.alt
-
-
-# Tables.
-
-
-@pytest.mark.parametrize("lines", [DESIGN, PATIENTS, RESULTS])
-def test_every_cell_carries_a_source_or_says_that_nothing_was_found(records, lines):
-    table = side_by_side(records, lines)
-    cells = table.frame.drop(columns="Fact").to_numpy().ravel()
-    assert len(cells) == 4 * len(lines)
-    for cell in cells:
-        assert cell == NOT_FOUND or cell.endswith("]")
-
-
-@pytest.mark.parametrize("lines", [DESIGN, PATIENTS, RESULTS])
-def test_every_line_of_a_table_names_a_row_that_some_record_has(records, lines):
-    palmira, others = records["palmira"], [records[n] for n in NAMES[1:]]
-    for _, own, other in lines:
-        assert not own or own in WORDS["PALMIRA"] or find(palmira, own)
-        assert any(find(r, path) for r in others for path in other.split("|"))
-
-
-def test_arms_stand_in_the_order_experimental_v_control(records):
-    assert printed_cell(records["palmira"], "results.pfs.median") == (
-        "4.9 (3.6 to 6.1) v 3.6 (2.5 to 4.2)"
-    )
-    assert printed_cell(records["pace"], "efficacy.pfs.median") == (
-        "4.6 (3.6 to 5.9) v 4.8 (2.1 to 8.2); 90% intervals"
-    )
-    assert printed_cell(records["pace"], "population.randomized") == "111 v 55, 220 in all"
-    assert printed_cell(records["pace"], "efficacy.cbr") is None
-    assert printed_cell(records["pace"], "efficacy.no_such_row") is None
-
-
-def test_one_paper_has_one_number_among_the_sources(records):
-    listed = sources(records)
-    own = listed.loc[listed["key"].isin(["jco", "palmira_jco"]), "number"]
-    assert own.nunique() == 1
-    shown = source_table(records).frame
-    assert list(shown["No."]) == [str(i + 1) for i in range(len(shown))]
-
-
-def test_the_version_table_has_a_line_a_version_and_uses_one_of_each_result(records):
-    table = versions(records, VERSIONS)
-    assert (table.frame["Here"] == "used").sum() == len(VERSIONS)
-    assert len(table.frame) == 2 + 3 + 3
-
-
-def test_the_quotations_that_differ_from_our_sources(records, entries):
-    shown = quotations(entries, records["palmira"], records).frame
-    assert len(shown) == len(differing(entries)) < len(compared(entries))
-    pairs = {
-        (a.split("\u00a0")[0].split(" ")[0], b.split("\u00a0")[0].split(" ")[0])
-        for a, b in zip(shown["As quoted"], shown["As our source prints it"], strict=True)
-    }
-    assert pairs == {("90.0", "90.9"), ("84.0", "86.5"), ("0.95", "0.85"), (".01", "0.017")}
-    agree = shown["Others that agree with the quotation"]
-    assert (agree != "none found").sum() == 3
-    assert agree[shown["As quoted"].str.startswith(".01")].item() == "none found"
-
-
-def test_a_quotation_that_agrees_is_not_listed(records, entries):
-    changed = [replace(e, verdict="reproduced") for e in entries]
-    assert quotations(changed, records["palmira"], records).frame.empty
-
-
-def test_the_abstract_and_the_paper_stand_beside_each_other(records):
-    frame = abstract_and_paper(records["palmira"]).frame.set_index("Result")
-    assert tuple(frame.loc["PFS events"]) == ("155", "158")
-    assert tuple(frame.loc["Median PFS with palbociclib, months"]) == (
-        "4.2 (3.5 to 5.8)", "4.9 (3.6 to 6.1)",
-    )  # fmt: skip
-
-
-def test_the_pool_table_has_five_methods_under_three_readings(effects):
-    table, data = pooling.pools(effects), pooling.pool_frame(effects)
-    assert len(table.frame) == len(data) == 15
-    assert data.groupby("reading", sort=False).size().to_dict() == dict.fromkeys(READINGS, 5)
-    fixed = data["method"] == "FE"
-    assert data.loc[fixed, "prediction_lower"].isna().all()
-    assert (data.loc[~fixed, "prediction_lower"] < data.loc[~fixed, "lower"]).all()
-    assert (data["tau2_lower"] <= data["tau2"]).all()
-    assert (data["tau2"] <= data["tau2_upper"]).all()
-
-
-def test_the_strategy_table_has_a_line_a_reading(effects):
-    table = pooling.strategies(effects)
-    assert len(table.frame) == len(READINGS)
-    assert len(table.data) == 4 * len(READINGS)
-    ratios = table.data[table.data["quantity"].str.startswith("ratio")]
-    assert (ratios["lower"] < ratios["value"]).all()
-    wald, modified = (ratios[ratios["quantity"].str.endswith(x)] for x in ("Wald", "Hartung"))
-    assert (modified["p"].to_numpy() > wald["p"].to_numpy()).all()
-
-
-def test_the_prose_says_what_the_trials_and_pools_say(records, effects, entries):
-    told = prose_numbers(records, "pooled", entries) | pooling.prose_numbers(effects)
-    told |= context.prose_numbers(records)
-    assert all(key.startswith(("pooled_", "context_")) for key in told)
-    assert all(isinstance(text, str) for text in told.values())
-    assert told["pooled_reml_neutral"] == pooled(effects, "neutral").ratio.text()
-    assert told["pooled_pace_printed"] == "1.11 (0.74 to 1.66)"
-    assert told["pooled_palmira_neutral"] == "0.84 (0.60 to 1.17)"
-    assert told["pooled_bayes_conditional"] == believed(effects, "conditional").ratio.text()
-    assert int(told["pooled_differing"]) == len(differing(entries))
-    assert told["context_maintain_six_gain"] == "17.3"
-
-
-def test_the_arithmetic_of_a_level_is_written_out(records):
-    text = level_arithmetic(records["pace"])
-    assert text.startswith("(ln 1.55 − ln 0.79) / (2 × 1.645)")
-    assert float(text.split("= ")[1]) == pytest.approx(log(1.55 / 0.79) / 2 / 1.644854, abs=5e-4)
-
-
-# Priors, and the power of the test between the strategies.
-
-
-def test_a_wider_prior_leaves_the_mean_where_it_is_and_widens_its_interval(effects):
-    for reading in READINGS:
-        found = [believed(effects, reading, s) for s in SCALES]
-        widths = [p.ratio.upper / p.ratio.lower for p in found]
-        assert widths == sorted(widths)
-        middle = pooled(effects, reading).effect
-        assert [p.mean.value for p in found] == pytest.approx([middle] * 3, abs=0.02)
-
-
-def test_the_bayesian_interval_includes_1_as_knapp_and_hartungs_does(effects):
-    ratio = believed(effects).ratio
-    assert ratio.lower < 1 < ratio.upper
-    assert pooled(effects, "neutral").ratio.upper < 1
-
-
-def test_the_prior_figure_and_table_hold_every_prior_under_every_reading(effects):
-    picture, table = priors(effects), pooling.priors(effects)
-    assert len(picture.data) == 2 * 4 * len(READINGS)
-    assert len(table.frame) == len(SCALES) * len(READINGS)
-    for scale in SCALES:
-        assert f"{believed(effects, 'neutral', scale).ratio.text()} with scale" in picture.alt
-    below = table.data.groupby("reading")["mean_below_1"].apply(list)
-    assert all(x == sorted(x, reverse=True) for x in below)
-
-
-def test_the_strategies_test_has_two_degrees_of_freedom_and_little_power(effects):
-    test = strategy_contrast(effects)
-    assert test.df == 2
-    seen = exp(test.effect)
-    assert strategy_power(effects, seen, 0.0) < strategy_power(effects, seen, 0.0, False)
-    assert strategy_power(effects, seen, 0.0) < 0.5
-
-
-def test_the_sets_needed_are_the_first_with_the_power(effects):
-    needed = sets_needed(effects, 0.7, 0.1)
-    assert strategy_power(effects, 0.7, 0.1, sets=needed) >= 0.8
-    assert strategy_power(effects, 0.7, 0.1, sets=needed - 1) < 0.8
-    with pytest.raises(ValueError, match="do not reach"):
-        sets_needed(effects, 0.999, 0.5, most=3)
-
-
-def test_the_power_figure_rises_from_the_level_without_a_gap(effects):
-    picture = contrast_power(effects)
-    for _, lines in picture.data.groupby("test"):
-        power = lines.sort_values("true_ratio", ascending=False)["power"].to_numpy()
-        assert power[0] == pytest.approx(0.05, abs=1e-6)
-        assert (power[1:] >= power[:-1] - 1e-9).all()
-    assert f"{exp(strategy_contrast(effects).effect):.2f}" in picture.alt
-
-
-# The setting: absolute effects, control arms, modifiers, the map.
-
-
-@pytest.fixture(scope="module")
-def others():
-    return published("setting")
-
-
-def test_differences_are_those_of_the_printed_values(records):
-    table = context.absolute_and_relative(records)
-    data = table.data.set_index(["trial", "quantity"])
-    year = data.loc[("MAINTAIN", "PFS, 12-month rate, %")]
+def test_differences_are_those_of_the_printed_values(shown, records, said):
+    data = shown["comparison-effects"].data.set_index(["trial", "quantity"])
+    year = data.loc[("MAINTAIN", "pfs.rate_12")]
     assert year["difference"] == pytest.approx(24.6 - 7.4)
     half = ((36.7 - 12.5) ** 2 + (14.3 - 0.4) ** 2) ** 0.5 / 2
     assert year["upper"] - year["difference"] == pytest.approx(half, abs=0.01)
-    six = data.loc[("PALMIRA", "PFS, 6-month rate, %")]
-    printed = records["palmira"].cell(records["palmira"]["contrasts.pfs.difference_6.estimate"])
+    six = data.loc[("PALMIRA", "pfs.rate_6")]
+    printed = records["PALMIRA"].cells("contrasts.pfs.difference_6").iloc[0]
     for part, ours in (("estimate", "difference"), ("lower", "lower"), ("upper", "upper")):
-        assert six[ours] == pytest.approx(printed[part].value, abs=0.15)
+        assert six[ours] == pytest.approx(printed[part], abs=0.15)
+    assert said["context_maintain_six_gain"] == "17.3"
 
 
-def test_palmiras_hazard_ratio_stands_in_three_readings_beside_the_absolute_effects(records):
-    cell = context.absolute_and_relative(records).frame.set_index("Trial")["HR (95% CI)"]
-    for text in ("0.84 (0.66 to 1.07) as printed", "0.84 (0.60 to 1.17) neutral", "full scale"):
-        assert text in cell["PALMIRA"]
-    assert ";" not in cell["MAINTAIN"]
+def test_hazard_ratios_stand_as_published(shown, records):
+    ratios = shown["comparison-effects"].table.set_index("Trial").iloc[:, -1].map(plain)
+    for trial, record in records.items():
+        cell = record.cells("contrasts.pfs.hazard_ratio").iloc[0]
+        assert ratios[trial] == cell["text"] + (", 90% interval" if trial == "PACE" else "")
 
 
-def test_the_control_arms_are_the_printed_ones(records, others):
-    frame = context.control_arms(records, others).frame
-    own = frame[frame["Group"] == "The four trials"]["Median PFS, months"]
+def test_the_control_arms_are_the_printed_ones(shown):
+    table = shown["comparison-controls"].table
+    own = table[table["group"] == "The four trials"]["Median PFS, months"]
     assert [x.split()[0] for x in own] == ["3.6", "4.8", "2.76", "5.3"]
-    assert all(x.startswith("[") for x in frame["Source"])
+    assert all(x.startswith("[") for x in table["Source"])
+    assert len(table) == 11
 
 
-def test_every_subgroup_of_palmira_has_three_readings_and_no_other_has(records):
-    frame = context.modifiers(records).frame
-    own = frame["Subgroup"].str.startswith("PALMIRA")
-    assert (frame.loc[own, ["Neutral", "Full scale"]] != "–").all().all()
-    assert (frame.loc[~own, ["Neutral", "Full scale"]] == "–").all().all()
-    pace = frame[frame["Subgroup"].str.startswith("PACE")]
-    assert pace["As printed"].str.endswith("90% interval").all()
-    assert (pace["On the 95% scale"] != "–").all()
+# Subgroups, and other studies.
 
 
-def test_the_map_names_what_the_paper_names_and_takes_its_numbers_from_the_records(records, others):
-    frame = setting.setting_map(records, others).frame
-    text = " ".join(frame["Study"])
+def test_only_palmiras_subgroups_have_a_least_interval_and_paces_are_on_the_95_level(
+    shown, records
+):
+    exhibit = shown["comparison-modifiers"]
+    data = exhibit.data
+    own = data["label"].str.startswith("PALMIRA")
+    assert own.sum() == 4 and len(data) == 10
+    assert data.loc[own, "least_lower"].notna().all()
+    assert data.loc[~own, "least_lower"].isna().all()
+    assert (data.loc[own, "least_lower"] < data.loc[own, "lower"]).all()
+    assert (data.loc[own, "least_upper"] > data.loc[own, "upper"]).all()
+    events = records["PALMIRA"].cells("figure3.visceral.yes.*.events").set_index("arm")["events"]
+    least = smallest_se(events["palbociclib"], events["et"])
+    line = data.set_index("label").loc["PALMIRA: visceral involvement"]
+    assert np.log(line["least_upper"] / line["estimate"]) == pytest.approx(1.959964 * least, 1e-5)
+    for line in data[data["label"].str.startswith("PACE")].itertuples():
+        cell = records["PACE"].cells("subgroups.*").query("estimate == @line.estimate").iloc[0]
+        assert cell["level"] == 90 == line.level
+        assert log_se(line.lower, line.upper) == pytest.approx(
+            log_se(cell["lower"], cell["upper"], 90)
+        )
+    assert "postMONARCH: no liver metastases 0.40" in exhibit.alt
+    assert "0.75, no interval" in exhibit.alt
+
+
+def test_the_map_names_what_the_paper_names_and_takes_its_numbers_from_the_records(shown):
+    table = shown["comparison-map"].table
+    text = " ".join(table["Study"])
     for name in ("BioPER", "EMBER-3", "PARSIFAL-Long", "EMERALD", "VERONICA", "alpelisib",
                  "capivasertib"):  # fmt: skip
         assert name in text
-    assert frame["Numbers seen"].str.contains(r"\[").all()
-    assert not frame.apply(lambda c: c.str.contains("{", regex=False)).any().any()
-    bioper = frame.set_index("Study").loc["BioPER", "Numbers seen"]
+    assert table["Numbers seen"].str.contains(r"\[").all()
+    assert not table.apply(lambda c: c.str.contains("{", regex=False)).any().any()
+    bioper = plain(table.set_index("Study").loc["BioPER", "Numbers seen"])
     assert "33 patients in the abstract, 36 in the Discussion" in bioper
+    numbers = published("setting").cells("*")
+    assert shown["comparison-map"].data["estimate"].to_list() == pytest.approx(
+        numbers["estimate"].to_list(), nan_ok=True
+    )
+
+
+# The pool.
+
+
+def test_the_forest_shows_every_trial_as_published_and_palmiras_least_interval(
+    shown, effects, records
+):
+    exhibit = shown["comparison-forest"]
+    data = exhibit.data.set_index("label")
+    printed = effects[effects["reading"] == "printed"].set_index("trial")
+    for trial in TRIALS:
+        line = data.loc[trial, ["estimate", "lower", "upper"]].to_list()
+        assert line == pytest.approx(
+            printed.loc[trial, ["hazard_ratio", "lower", "upper"]].to_list()
+        )
+    neutral = effects[effects["reading"] == "neutral"].iloc[0]
+    assert list(data.index[data["least_lower"].notna()]) == ["PALMIRA"]
+    least = data.loc["PALMIRA", ["least_lower", "least_upper"]].to_list()
+    assert least == pytest.approx([neutral["lower"], neutral["upper"]])
+    assert data.loc[list(TRIALS), "weight"].sum() == pytest.approx(100)
+    for text in ("0.84 (0.66 to 1.07)", "1.11 (0.74 to 1.66)", "0.57 (0.39 to 0.85)",
+                 "0.73 (0.57 to 0.95)", pooled(effects, "printed").ratio.text()):  # fmt: skip
+        assert text in exhibit.alt
+
+
+def test_the_pool_is_restricted_maximum_likelihood_beside_statsmodels(shown, effects, said):
+    data = shown["comparison-pool"].data
+    wanted = [
+        pooled(effects, "printed", "FE"),
+        pooled(effects, "printed", "DL"),
+        pooled(effects, "printed"),
+        pooled(effects, "printed", knapp_hartung=True),
+        pooled(effects, "neutral"),
+        pooled(effects, "conditional"),
+    ]
+    assert len(data) == len(wanted)
+    for row, pool in zip(data.itertuples(), wanted, strict=True):
+        ours = pool.ratio.value, pool.ratio.lower, pool.ratio.upper
+        assert (row.estimate, row.lower, row.upper) == pytest.approx(ours, rel=1e-6)
+        assert row.tau2 == pytest.approx(pool.tau2, abs=1e-9)
+    assert said["comparison_pool_reml"] == wanted[2].ratio.text()
+    assert said["comparison_pool_kh"] == wanted[3].ratio.text()
+    assert said["comparison_pool_least"] == wanted[4].ratio.text()
+    assert said["comparison_pool_trials"] == "4"
+
+
+def run(chapter, monkeypatch):
+    """The data and alt text of each exhibit of the chapter, and its numbers, run without a page."""
+    exhibits, numbers = {}, {}
+
+    def show(content, *, name, data=None, alt="", **_):
+        found = content.data if data is None else data
+        exhibits[name] = found.to_csv(index=False), getattr(content, "alt", alt)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(palmira.show, "show", show)
+        patch.setattr(palmira.show, "tell", lambda **found: numbers.update(found))
+        patch.setattr(palmira.show, "quote", lambda *_: None)
+        space = {}
+        for cell in chapter:
+            exec(compile(cell, "cell", "exec"), space)
+    return exhibits, numbers
+
+
+def test_one_trial_left_out_in_one_cell_changes_the_pool_its_forest_and_its_numbers(
+    chapter, monkeypatch, effects, capsys
+):
+    assert sum(KEPT in cell for cell in chapter) == 1
+    whole, told = run(chapter, monkeypatch)
+    fewer = [cell.replace(KEPT, 'kept = ["PALMIRA", "PACE", "postMONARCH"]') for cell in chapter]
+    left, said = run(fewer, monkeypatch)
+    changed = {name for name in whole if whole[name] != left[name]}
+    assert changed == {"comparison-forest", "comparison-pool"}
+    numbers = {key for key in told if told[key] != said[key]}
+    assert numbers == {key for key in told if key.startswith("comparison_pool")}
+    rest = pooled(effects[effects["trial"] != "MAINTAIN"], "printed").ratio.text()
+    assert said["comparison_pool_reml"] == rest
+    assert rest in left["comparison-forest"][1] and "MAINTAIN" not in left["comparison-forest"][1]
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_the_frame_of_a_record_has_every_printed_cell(records, trial):
+    record = records[trial]
+    cells = record.cells("*")
+    assert set(cells["cell"]) == {e.cell for e in record.entries.values() if not e.version}
+    assert cells["cell"].is_unique
+    assert cells["text"].str.len().gt(0).all()

@@ -1,152 +1,264 @@
-"""Adverse events, their differences and ratios, and benefit beside harm."""
+"""What the chapter on safety shows: adverse events, their differences, rates in time, benefit
+beside harm; and its functions on cases whose answer is known."""
 
-from math import inf, isnan, nan
+from math import inf
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
+from shown import defined
 
-from palmira import safety
-from palmira.figures import safety as figures
-from palmira.proportions import odds_ratio, risk_difference, risk_ratio
-from palmira.tables import safety as tables
+from palmira.proportions import risk_difference, risk_ratio
+from palmira.record import DATA
 
-
-@pytest.fixture(scope="module")
-def events(palmira):
-    return safety.adverse_events(palmira)
-
-
+pytestmark = pytest.mark.site
+(compare,) = defined("safety", "compare")
+ARMS = {1: "palbociclib", 2: "et"}
+TWINS = ("neutral", "full")
+MONTH = 365.25 / 12
 arm = st.integers(2, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+# The chapter's functions.
 
 
 @pytest.mark.parametrize(
     ("counts", "lower", "upper"),
-    [((56, 70, 48, 80), 0.0524, 0.3339), ((9, 10, 3, 10), 0.1705, 0.8090),
-     ((6, 7, 2, 7), 0.0582, 0.8062), ((5, 56, 0, 29), -0.0381, 0.1926),
-     ((0, 10, 0, 20), -0.1611, 0.2775), ((10, 10, 0, 20), 0.6791, 1.0)],
-)  # fmt: skip
-def test_risk_differences_agree_with_newcombes_published_intervals(counts, lower, upper):
-    found = risk_difference(*counts)
-    assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=6e-5)
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((10, 10, 0, 20), 0.6791, 1.0),
+    ],
+)
+def test_the_differences_agree_with_newcombes_published_intervals(counts, lower, upper):
+    found = compare(*counts)
+    limits = found["difference_lower"], found["difference_upper"]
+    assert limits == pytest.approx((lower, upper), abs=6e-5)
 
 
-def test_a_risk_ratio_agrees_with_koopmans_published_example():
-    found = risk_ratio(36, 40, 16, 80)
-    assert (found.value, found.lower, found.upper) == pytest.approx((4.5, 2.94, 7.15), abs=0.005)
+def test_the_ratio_agrees_with_koopmans_published_example():
+    found = compare(36, 40, 16, 80)
+    ratio = found["ratio"], found["ratio_lower"], found["ratio_upper"]
+    assert ratio == pytest.approx((4.5, 2.94, 7.15), abs=0.005)
 
 
 @given(arm, arm)
-def test_a_risk_ratio_excludes_1_exactly_where_pearsons_test_is_significant(a, b):
-    (k, n), (j, m) = a, b
-    assume(0 < k + j < n + m)
+def test_statsmodels_gives_the_ratio_and_difference_of_the_package(one, other):
+    found = compare(*one, *other)
+    gap, ratio = risk_difference(*one, *other), risk_ratio(*one, *other)
+    assert found["difference_lower"] == pytest.approx(gap.lower, abs=1e-9)
+    if ratio is None:
+        assert "ratio" not in found
+    elif 0 < one[0] < one[1] and 0 < other[0] < other[1]:
+        limits = found["ratio"], found["ratio_lower"], found["ratio_upper"]
+        assert limits == pytest.approx((ratio.value, ratio.lower, ratio.upper), rel=1e-5)
+
+
+@given(arm, arm)
+def test_the_ratio_excludes_1_exactly_where_pearsons_test_is_significant(one, other):
+    (k, n), (j, m) = one, other
+    if not (0 < k < n and 0 < j < m):
+        return
     p = chi2_contingency([[k, n - k], [j, m - j]], correction=False).pvalue
-    assume(abs(p - 0.05) > 1e-6)
-    found = risk_ratio(k, n, j, m)
-    assert (found.lower > 1 or found.upper < 1) == (p < 0.05)
+    found = compare(k, n, j, m)
+    if abs(p - 0.05) > 1e-6:
+        assert (found["ratio_lower"] > 1 or found["ratio_upper"] < 1) == (p < 0.05)
 
 
-@given(arm, arm)
-def test_a_risk_ratio_lies_in_its_interval_and_turns_over_with_the_arms(a, b):
-    assume(a[0] + b[0] > 0)
-    found, turned = risk_ratio(*a, *b), risk_ratio(*b, *a)
-    assert found.lower <= found.value <= found.upper
-    assert found.lower == pytest.approx(1 / turned.upper if turned.upper < inf else 0, rel=1e-6)
+def test_without_a_case_in_an_arm_the_ratio_is_bounded_on_one_side_only():
+    found = compare(52, 135, 0, 60)
+    assert found["ratio"] == found["ratio_upper"] == inf
+    assert 1 < found["ratio_lower"] < inf
+    assert "ratio" not in compare(0, 135, 0, 60)
 
 
-def test_without_cases_in_an_arm_the_ratio_is_bounded_on_one_side_only():
-    none = risk_ratio(0, 135, 1, 60)
-    assert none.value == none.lower == 0
-    assert 1 < none.upper < inf
-    all_in_one = risk_ratio(52, 135, 0, 60)
-    assert all_in_one.value == all_in_one.upper == inf
-    assert 1 < all_in_one.lower < inf
-    assert risk_ratio(0, 135, 0, 60) is None
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((4.74, 2.296, 10.35), "4.74 (2.30 to 10.3)"),
+        ((31.6, 5.9, 179.2), "31.6 (5.90 to 179)"),
+        ((inf, 1.7, inf), "∞ (1.70 to ∞)"),
+        ((inf, np.nan, np.nan), "∞"),
+    ],
+)
+def test_a_ratio_is_written_with_three_figures(numbers, text):
+    (ratio_text,) = defined("safety", "ratio_text")
+    assert ratio_text(*numbers) == text
 
 
-def test_two_full_arms_have_a_ratio_of_1_with_the_score_limits():
-    z2 = 1.959963984540054**2
-    found = risk_ratio(135, 135, 60, 60)
-    assert (found.lower, found.value, found.upper) == pytest.approx(
-        (135 / (135 + z2), 1, (60 + z2) / 60)
+def day(number):
+    return pd.Timestamp("2020-01-01") + pd.Timedelta(days=number - 1)
+
+
+@pytest.fixture
+def first_event():
+    """The chapter's function on five patients: arm, last dose, status, last known alive."""
+    patients = {
+        "A": (1, 100, "DISCONTINUED", 300),
+        "B": (1, 40, "DISCONTINUED", 50),
+        "C": (1, 400, "ONGOING", 400),
+        "D": (2, 30, "DISCONTINUED", 500),
+        "E": (2, 60, "DISCONTINUED", 70),
+    }
+    columns = ["TRT01PN", "TRTEDT", "EOTSTT", "LSTALVDT"]
+    adsl = pd.DataFrame.from_dict(patients, "index", columns=columns).rename_axis("USUBJID")
+    for column in ("TRTEDT", "LSTALVDT"):
+        adsl[column] = adsl[column].map(day)
+    adsl = adsl.assign(TRTSDT=day(1), DCUTDT=day(410)).reset_index()
+    events = [
+        ("A", "Fatigue", "Nonhematologic", 1, 5),
+        ("A", "Neutropenia", "Hematologic", 3, 30),
+        ("A", "Neutropenia", "Hematologic", 4, 20),
+        ("D", "Fatigue", "Nonhematologic", 2, 58),
+    ]
+    columns = ["USUBJID", "AEDECOD", "AECAT", "AETOXGRN", "ASTDY"]
+    adae = pd.DataFrame(events, columns=columns)
+    (found,) = defined(
+        "safety", "first_event", adsl={"x": adsl}, adae={"x": adae}, arms=ARMS, window=28
     )
+    return found
 
 
-def test_woolfs_interval_needs_four_filled_cells():
-    with pytest.raises(ValueError, match="four filled cells"):
-        odds_ratio(5, 10, 0, 10)
+def test_a_patient_counts_from_the_first_dose_to_the_event_or_the_end_of_observation(first_event):
+    found = first_event("x")
+    # 28 days after the last dose, but not after last contact; on treatment to the last contact.
+    assert found.time.to_dict() == {"A": 5, "B": 50, "C": 400, "D": 58, "E": 70}
+    assert found.status.to_dict() == {"A": 1, "B": 2, "C": 0, "D": 1, "E": 2}
+    assert list(found.arm) == ["palbociclib"] * 3 + ["et"] * 2
 
 
-def test_the_grades_of_every_row_add_up_to_any_grade(palmira, events):
-    arms = safety.arms(palmira)
-    frame = palmira.frame[(palmira.frame.block == "table2") & (palmira.frame.part == "count")]
-    printed = frame.set_index(["term", "arm", "grade"]).value.to_dict()
-    for (term, role), rows in events.groupby(["term", "role"]):
-        assert rows["count"].sum() == printed[term, arms[role], "any"]
+def test_only_events_of_the_grade_and_term_count_and_the_first_of_them(first_event):
+    severe = first_event("x", 3)
+    assert severe.time["A"] == 20
+    assert severe.status["D"] == 2
+    assert first_event("x", 1, "Neutropenia").status.sum() == 1 + 2 + 0 + 2 + 2
+    assert first_event("x", 1, "Hematologic").time["A"] == 20
+
+
+def rates_of(palbociclib, et):
+    """The chapter's rates of two arms, each (times in days, status)."""
+    patients = pd.concat(
+        pd.DataFrame({"arm": a, "time": times, "status": status})
+        for a, (times, status) in (("palbociclib", palbociclib), ("et", et))
+    )
+    names = dict.fromkeys(ARMS.values())
+    (rates,) = defined("safety", "rates", first_event=lambda *_: patients, names=names)
+    return rates("x", "an event", 1, None)
+
+
+def test_a_rate_has_the_exact_poisson_interval():
+    years = 12 * MONTH
+    found = rates_of(([years / 10] * 10, 1), ([years / 2] * 2, 2))
+    # Garwood's limits for 10 events: 4.795 and 18.390.
+    one = found.loc[0, ["per_100_years", "lower", "upper"]].to_list()
+    assert one == pytest.approx([1000, 479.54, 1839.04], abs=0.01)
+    assert found.loc[1, ["lower", "upper"]].to_list() == pytest.approx([0, 368.89], abs=0.01)
+    assert (found["ratio"] == inf).all() and "ratio_lower" not in found
+
+
+def test_the_ratio_of_two_equal_rates_is_1_and_its_interval_holds_it():
+    arm = ([100.0] * 8, [1] * 4 + [2] * 4)
+    found = rates_of(arm, arm).iloc[0]
+    assert found["ratio"] == pytest.approx(1)
+    assert found["ratio_lower"] * found["ratio_upper"] == pytest.approx(1, rel=1e-3)
+
+
+# Adverse events as printed.
+
+
+def test_the_bars_hold_every_patient_and_the_alt_text_says_what_differs(shown, palmira):
+    exhibit = shown["safety-grades"]
+    data = exhibit.data
+    assert len(data) == 14 * 2 * 4
+    printed = palmira.cells("table2.*").set_index(["term", "arm", "grade"])["count"]
+    for (term, role), rows in data.groupby(["term", "role"]):
+        arm = {"experimental": "palbociclib", "control": "et"}[role]
+        assert rows["count"].sum() == printed[term, arm, "any"]
         assert (rows["count"] >= 0).all()
-        assert rows.n.unique() == [135 if role == "experimental" else 60]
+        assert (rows["percent"] - 100 * rows["count"] / rows["n"]).abs().max() < 1e-9
+    for text in ("92.6% v 86.7%", "47.4% v 10.0%", "38.5% v 0.0%", "11.1% v 10.0%"):
+        assert text in exhibit.alt
+    assert exhibit.evidence == "derived"
 
 
-def test_grades_3_to_5_are_what_the_text_says_in_both_arms(palmira, events):
-    severe = safety.by_span(events).set_index(["term", "span"]).loc[("Any", safety.SEVERE)]
-    assert severe["count"] == palmira["safety.teae.grade3.palbociclib.count"].value == 64
-    assert severe.control_count == palmira["safety.teae.grade3.et.count"].value == 6
+def test_grades_3_to_5_are_what_the_text_says(shown, palmira):
+    data = shown["safety-grades"].data.query("term == 'Any' and grade != '1-2'")
+    found = data.groupby("role")["count"].sum()
+    assert found["experimental"] == palmira["safety.teae.grade3.palbociclib.count"].value
+    assert found["control"] == palmira["safety.teae.grade3.et.count"].value
 
 
-def test_the_percents_of_the_text_follow_from_the_table(palmira, events):
-    spans = safety.by_span(events).set_index(["term", "span"])
-    for term in ("neutropenia", "leukopenia", "anemia"):
-        row = spans.loc[(term.capitalize(), "3-4")]
-        printed = palmira[f"safety.grade34.{term}.palbociclib.percent"].printed
-        assert printed.rounds_from(100 * row["count"] / row.n)
-    assert "Thrombocytopenia" not in spans.index.get_level_values("term")
+def test_the_printed_table_shows_every_cell(shown, palmira):
+    exhibit, rows = shown["safety-table2"], palmira.block("table2").rows
+    assert exhibit.table.shape == (len(rows), 9)  # with the class of each row
+    texts = exhibit.table.iloc[:, 2:].map(lambda x: x.replace("\u00a0", " ")).to_numpy()
+    assert [list(t) for t in texts] == [r.values for r in rows]
+    assert exhibit.table["group"].nunique() == 3
+    printed = palmira.cells("table2.*")
+    assert exhibit.data["count"].to_list() == printed["count"].to_list()
+    assert exhibit.data["percent"].to_list() == printed["percent"].to_list()
 
 
-def test_a_row_whose_grades_exceed_any_grade_is_refused(altered):
-    record = altered('["37 (27.4)", "0 (0)"', '["37 (27.4)", "38 (28.1)"')
-    with pytest.raises(ValueError, match="Fatigue, palbociclib: the grades exceed"):
-        safety.adverse_events(record)
+def test_the_table_of_differences_leaves_out_single_patients_only(shown):
+    exhibit = shown["safety-differences"]
+    assert "Acidosis" not in set(exhibit.table["Adverse event"])
+    assert list(exhibit.table["group"].value_counts(sort=False)) == [10, 8]
+    line = exhibit.table[exhibit.table["Adverse event"] == "Neutropenia"].iloc[1]
+    assert line.iloc[-1].replace("\u00a0", " ").startswith("∞ (6.38 to")
+    severe = exhibit.data.query("term == 'Any' and span == '3-5'").iloc[0]
+    assert severe["difference"] == pytest.approx(64 / 135 - 6 / 60)
+    assert severe["ratio"] == pytest.approx(64 / 135 / (6 / 60))
+    for r in exhibit.data.itertuples():
+        ours = risk_difference(r.count, r.n, r.control_count, r.control_n)
+        limits = r.difference_lower, r.difference_upper
+        assert limits == pytest.approx((ours.lower, ours.upper))
+        ratio = risk_ratio(r.count, r.n, r.control_count, r.control_n)
+        assert (r.ratio_lower, r.ratio_upper) == pytest.approx((ratio.lower, ratio.upper), rel=1e-6)
 
 
-def test_a_missing_grade_column_is_empty_only_if_the_text_shows_it(altered):
-    record = altered('values: ["64 (47.4)", "6 (10.0)"]', 'values: ["64 (47.4)", "7 (11.7)"]')
-    with pytest.raises(ValueError, match="no column for grade 5, and no proof"):
-        safety.adverse_events(record)
+def test_the_dots_are_the_lines_of_the_table_and_the_alt_text_names_what_excludes_zero(shown):
+    exhibit, table = shown["safety-dots"], shown["safety-differences"].data
+    both = exhibit.data.merge(table, on=["term", "span"])
+    assert len(both) == len(exhibit.data) and both["ratio_lower_x"].equals(both["ratio_lower_y"])
+    clear = (exhibit.data["difference_lower"] > 0) | (exhibit.data["difference_upper"] < 0)
+    assert exhibit.alt.count("% against ") == clear.sum() == 6
+    assert "neutropenia 52.6% against 1.7%, +50.9 (39.9 to 59.3)" in exhibit.alt
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60))
-def test_patients_in_both_classes_are_counted_by_inclusion_and_exclusion(patients):
-    one, other = sum(a for a, _ in patients), sum(b for _, b in patients)
-    either = sum(a or b for a, b in patients)
-    assert safety.in_both(one, other, either) == sum(a and b for a, b in patients)
+def test_patients_in_both_classes_are_those_counted_twice(shown, said):
+    data = shown["safety-classes"].data
+    either = data[["hematologic", "nonhematologic"]]
+    assert (data["both"] == either.sum(axis=1) - data["any"]).all()
+    assert (data["any"] >= either.max(axis=1)).all() and (data["both"] >= 0).all()
+    both = data.set_index(["role", "span"])["both"]
+    assert both["experimental", "3-5"] == 5 == int(said["safety_both"])
+    assert both["experimental", "4-5"] == 0 == int(said["safety_both_4"])
+    assert both["control", "3-5"] == 0
 
 
-@pytest.mark.parametrize(("one", "other", "either"), [(5, 3, 4), (5, 3, 9)])
-def test_impossible_classes_are_refused(one, other, either):
-    with pytest.raises(ValueError, match="no patients can be"):
-        safety.in_both(one, other, either)
+def test_the_exposure_table_holds_each_row_of_the_text_that_is_no_adverse_event(shown, palmira):
+    exhibit = shown["safety-exposure"]
+    assert len(exhibit.table) == 8
+    assert "5 (3.7)" in set(exhibit.table["Palbociclib + ET"].str.replace("\u00a0", " "))
+    rows = [r.id for r in palmira.block("safety").rows if not r.id.startswith(("teae", "grade34"))]
+    assert list(dict.fromkeys(exhibit.data["row"])) == rows
 
 
-def test_five_patients_have_grade_3_or_higher_in_both_classes(events):
-    found = safety.classes(safety.by_span(events)).set_index(["role", "span"]).both
-    assert found["experimental", safety.SEVERE] == 5
-    assert found["experimental", "4-5"] == 0
-    assert found["control", safety.SEVERE] == 0
+def test_the_one_patient_with_thrombocytopenia_is_the_count_that_fits(said, palmira):
+    printed = palmira["safety.grade34.thrombocytopenia.palbociclib.percent"].printed
+    assert printed.rounds_from(100 * int(said["safety_low_platelets"]) / 135)
 
 
-def test_comparisons_hold_the_published_counts_and_no_ratio_without_a_case(events):
-    frame = safety.comparisons(safety.by_span(events)).set_index(["term", "span"])
-    severe = frame.loc[("Any", safety.SEVERE)]
-    assert severe.difference == pytest.approx(64 / 135 - 6 / 60)
-    assert severe.ratio == pytest.approx(64 / 135 / (6 / 60))
-    assert isnan(frame.loc[("Fatigue", safety.SEVERE)].ratio)
-    assert np.isinf(frame.loc[("Neutropenia", safety.SEVERE)].ratio)
+# Benefit beside harm.
 
 
-def test_the_benefit_differences_agree_with_the_printed_ones(palmira):
-    rows = safety.benefit_and_harm(palmira).set_index("outcome")
+def test_the_benefit_differences_agree_with_the_printed_ones(shown, palmira):
+    rows = shown["safety-benefit-harm"].data.set_index("outcome")
     six = rows.loc["Free of progression at 6 months"]
     for part, name in (("lower", "lower"), ("upper", "upper"), ("value", "estimate")):
         printed = palmira[f"contrasts.pfs.difference_6.{name}"].value
@@ -154,66 +266,128 @@ def test_the_benefit_differences_agree_with_the_printed_ones(palmira):
     assert list(rows.kind) == ["benefit"] * 4 + ["harm"] * 4
     assert set(rows.n[rows.kind == "benefit"]) == {136}
     assert set(rows.n[rows.kind == "harm"]) == {135}
-    assert (rows.lower < rows.value).all()
-    assert (rows.value < rows.upper).all()
+    assert ((rows.lower < rows.value) & (rows.value < rows.upper)).all()
+    for outcome, row in (("Clinical benefit", "cbr"), ("Response", "orr")):
+        for column, arm in (("experimental", "palbociclib"), ("control", "et")):
+            assert palmira[f"results.{row}.{arm}.estimate"].printed.rounds_from(
+                rows.loc[outcome, column]
+            )
 
 
-def test_a_response_rate_that_fits_no_count_is_refused(altered):
-    record = altered(
-        'population: randomized, values: ["41.9 (33.5 to 50.7)"',
-        'population: randomized, values: ["42.0 (33.5 to 50.7)"',
-    )
-    with pytest.raises(ValueError, match=r"results.cbr.palbociclib.estimate: 42.0% of 136"):
-        safety.benefit_and_harm(record)
-
-
-def test_the_printed_table_shows_every_cell(palmira):
-    table = tables.printed_adverse_events(palmira)
-    rows = palmira.block("table2").rows
-    assert table.frame.shape == (len(rows), 9)
-    assert [tuple(r) for r in table.data.iloc[:, 2:].to_numpy()] == [tuple(r.values) for r in rows]
-    assert table.html.count('scope="rowgroup"') == 3
-
-
-def test_the_table_of_differences_leaves_out_single_patients_only(palmira):
-    frame = tables.differences(palmira).frame
-    assert "Acidosis" not in set(frame["Adverse event"])
-    assert list(frame.Grade.value_counts(sort=False)) == [10, 8]
-    line = frame[(frame["Adverse event"] == "Neutropenia")].iloc[1]
-    assert line["Ratio (95% CI)"].startswith("∞ (6.38 to")
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [((4.74, 2.296, 10.35), "4.74 (2.30 to 10.3)"), ((31.6, 5.9, 179.2), "31.6 (5.90 to 179)"),
-     ((inf, 1.7, inf), "∞ (1.70 to ∞)"), ((nan, nan, nan), "–")],
-)  # fmt: skip
-def test_a_ratio_is_written_with_three_figures(numbers, text):
-    assert tables.ratio_text(*numbers) == text
-
-
-def test_the_exposure_table_holds_each_row_of_the_text_that_is_no_adverse_event(palmira):
-    frame = tables.exposure(palmira).frame
-    assert len(frame) == 8
-    assert "5 (3.7)" in set(frame["Palbociclib + ET"])
-
-
-def test_the_bars_hold_every_patient_and_the_alt_text_says_what_differs(palmira, events):
-    picture = figures.events_by_grade(palmira)
-    assert len(picture.data) == len(events) == 14 * 2 * 4
-    for text in ("92.6% v 86.7%", "47.4% v 10.0%", "38.5% v 0.0%", "11.1% v 10.0%"):
-        assert text in picture.alt
-    bars = [p.get_width() for p in picture.figure.axes[0].patches]
-    assert sum(abs(w) for w in bars) == pytest.approx(picture.data.percent.sum())
-    assert sum(w for w in bars if w < 0) == pytest.approx(
-        -picture.data.percent[picture.data.role == "control"].sum()
-    )
-
-
-def test_the_picture_of_benefit_and_harm_follows_the_record(palmira, altered):
-    picture = figures.benefit_beside_harm(palmira)
+def test_the_picture_of_benefit_and_harm_says_each_difference(shown, said):
+    exhibit = shown["safety-benefit-harm"]
     for text in ("+13.0 (−1.6 to 27.6)", "+37.4 (24.3 to 47.3)", "Benefits:", "Harms:"):
-        assert text in picture.alt
-    record = altered('"10 (7.4)", "2 (3.3)"', '"20 (14.8)", "2 (3.3)"')
-    after = figures.benefit_beside_harm(record).data.set_index("outcome")
-    assert after.experimental["Serious adverse event"] == pytest.approx(2000 / 135)
+        assert text in exhibit.alt
+    assert said["safety_benefit"].replace("-", "−") in exhibit.alt
+    serious = exhibit.data.set_index("outcome").loc["Serious adverse event"]
+    assert serious["experimental"] == pytest.approx(1000 / 135)
+
+
+# Invented patients.
+
+
+@pytest.fixture(scope="module")
+def twins():
+    frames = {}
+    for twin in TWINS:
+        adsl = pd.read_csv(DATA / "twin" / twin / "adsl.csv").query("SAFFL == 'Y'")
+        adae = pd.read_csv(DATA / "twin" / twin / "adae.csv").query("TRTEMFL == 'Y'")
+        frames[twin] = adsl, adae
+    return frames
+
+
+def test_the_table_from_adae_counts_each_patient_once_at_the_highest_grade(shown, twins, palmira):
+    exhibit = shown["safety-adae"]
+    data = exhibit.data.set_index(["term", "arm", "grade"])
+    for twin, (_, adae) in twins.items():
+        worst = {}
+        for e in adae.itertuples():
+            for term in ("Any", e.AECAT, e.AEDECOD):
+                key = e.TRTAN, e.USUBJID, term
+                worst[key] = max(e.AETOXGRN, worst.get(key, 0))
+        for (term, arm, grade), row in data.iterrows():
+            grades = [g for (a, _, t), g in worst.items() if (ARMS[a], t) == (arm, term)]
+            count = len(grades) if grade == "any" else grades.count(int(grade))
+            assert row[f"{twin}_count"] == count
+    cell = data.loc[("Any", "palbociclib", "3")]
+    assert cell["count"] == palmira["table2.any.palbociclib.grade3.count"].value
+    assert (data["as_printed"] == (data["count"] == data["neutral_count"])).all()
+    table = exhibit.table
+    assert list(dict.fromkeys(table["group"])) == ["Any grade", "Grade 3", "Grade 4", "Grade 5"]
+    assert (table["ET alone, twins"][table["group"] == "Grade 5"] == "–").all()
+    assert exhibit.evidence == "synthetic"
+
+
+def test_the_prose_counts_the_cells_that_the_twins_meet(shown, said):
+    data = shown["safety-adae"].data
+    assert (len(data), data["as_printed"].sum()) == (
+        int(said["safety_cells"]),
+        int(said["safety_cells_met"]),
+    )
+    assert said["safety_doses"] == said["safety_doses_met"]
+
+
+def test_the_table_of_rates_shows_both_twins_and_its_data_hold_what_was_divided(shown, twins):
+    exhibit = shown["safety-rates"]
+    assert len(exhibit.table) == 2 * 5
+    data = exhibit.data
+    assert (100 * data.with_event / data.years_at_risk).to_numpy() == pytest.approx(
+        data.per_100_years.to_numpy()
+    )
+    assert not exhibit.table.apply(lambda c: c.str.contains("nan")).any(axis=None)
+    for twin, (adsl, _) in twins.items():
+        mine = data[data["twin"] == twin].groupby("arm")["patients"].first()
+        assert mine["experimental"] == (adsl["TRT01PN"] == 1).sum()
+        assert mine["control"] == (adsl["TRT01PN"] == 2).sum()
+
+
+def test_on_the_twins_the_patients_with_an_event_are_those_of_the_adverse_event_table(shown):
+    printed = shown["safety-differences"].data.query("term == 'Any' and span == '3-5'").iloc[0]
+    rates = shown["safety-rates"].data
+    severe = rates[rates["event"] == "Any adverse event, grade 3 or higher"]
+    assert set(severe.query("arm == 'experimental'")["with_event"]) == {printed["count"]}
+    assert set(severe.query("arm == 'control'")["with_event"]) == {printed["control_count"]}
+
+
+def aalen_johansen(time, status):
+    """Cumulative incidence of status 1 by hand: free before each day times the day's share."""
+    free, share, found = 1.0, 0.0, {0.0: 0.0}
+    for day in sorted(set(time)):
+        at_risk = sum(t >= day for t in time)
+        events = [s for t, s in zip(time, status, strict=True) if t == day]
+        share += free * events.count(1) / at_risk
+        free *= 1 - sum(s > 0 for s in events) / at_risk
+        found[day] = share
+    return found
+
+
+def test_the_curves_are_aalen_and_johansens_of_both_twins(shown, twins):
+    data = shown["safety-first-severe"].data
+    assert shown["safety-first-severe"].alt.startswith("Invented patients.")
+    for twin, (adsl, adae) in twins.items():
+        severe = adae[adae["AETOXGRN"] >= 3].groupby("USUBJID")["ASTDY"].min()
+        for number, role in ((1, "experimental"), (2, "control")):
+            times, status = [], []
+            for p in adsl[adsl["TRT01PN"] == number].itertuples():
+                ends = [pd.Timestamp(p.TRTEDT) + pd.Timedelta(days=28)]
+                ends += [pd.Timestamp(x) for x in (p.LSTALVDT, p.DCUTDT)]
+                last = (min(ends) - pd.Timestamp(p.TRTSDT)).days + 1
+                had = p.USUBJID in severe.index
+                times.append(severe[p.USUBJID] if had else last)
+                status.append(1 if had else 0 if p.EOTSTT == "ONGOING" else 2)
+            curve = data[(data["twin"] == twin) & (data["role"] == role) & data["day"].notna()]
+            by_hand = aalen_johansen(times, status)
+            assert curve["share"].to_numpy() == pytest.approx([by_hand[d] for d in curve["day"]])
+            assert curve["share"].is_monotonic_increasing
+            assert curve["share"].iloc[-1] >= status.count(1) / len(status) - 1e-12
+            if twin == "neutral":
+                below = data[(data["role"] == role) & data["month"].notna()]
+                left = [sum(t >= m * MONTH for t in times) for m in below["month"]]
+                assert below["at_risk"].to_list() == left
+
+
+def test_below_the_curves_each_arm_is_whole_at_every_month(shown):
+    below = shown["safety-first-severe"].data.dropna(subset=["month"])
+    whole = below[["at_risk", "events", "ended"]].sum(axis=1)
+    assert set(whole[below["role"] == "experimental"]) == {135}
+    assert set(whole[below["role"] == "control"]) == {60}

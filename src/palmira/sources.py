@@ -21,7 +21,7 @@ def listed(records: Mapping[str, Record]) -> pd.DataFrame:
         for key, source in record.sheet.sources.items():
             if key not in used:
                 continue
-            line = {
+            line: dict[str, object] = {
                 "trial": record.trial,
                 "cite": source.cite,
                 "doi": source.doi or "",
