@@ -47,6 +47,11 @@ class Exhibit:
                 rows.append([group, *(cell.get_text() for cell in row.find_all(["th", "td"]))])
         return pd.DataFrame(rows, columns=["group", *columns])
 
+    @property
+    def plain(self) -> pd.DataFrame:
+        """``table`` with ordinary spaces in place of those that do not break."""
+        return self.table.replace("\u00a0", " ", regex=True)
+
 
 def exhibits(site: Path = SITE) -> dict[str, Exhibit]:
     """All exhibits of a built book by name."""

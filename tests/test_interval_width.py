@@ -41,7 +41,7 @@ def palmira() -> Record:
 
 @pytest.fixture(scope="module")
 def found(palmira):
-    factor = common_factor(rows_of(palmira, "figure3"), palmira.sheet.strata)
+    factor = common_factor(rows_of(palmira, "figure3"), tuple(palmira.sheet.strata))
     errors = simulate(136, 62, 158, 0.84, trials=4000, seed=2025)
     return gather(palmira, factor, errors, more=("ECOG performance status",))
 
@@ -101,7 +101,7 @@ def test_the_three_readings_stand_side_by_side(shown):
 
 
 def test_the_arithmetic_of_the_bound_can_be_followed_by_hand(shown):
-    steps = shown["efficacy-arithmetic"].table.set_index("Step")
+    steps = shown["efficacy-arithmetic"].plain.set_index("Step")
     assert steps.loc["Least standard error of a Cox model", "Calculation"] == "√(1/107 + 1/51)"
     assert steps.loc["Least standard error of a Cox model", "Result"] == "0.170"
     assert steps.loc["Fewest events for it, at an even split", "Result"] == "250; there were 158"
@@ -195,7 +195,7 @@ def test_wider_limits_and_more_events_and_another_coding_change_what_rests_on_th
     )
     assert after["neutral"] < before["neutral"]
     assert after["printed"] == pytest.approx(before["printed"])
-    usual, frame = other["scale-choice"].table, shown["scale-choice"].table
+    usual, frame = other["scale-choice"].table, shown["scale-choice"].plain
     assert usual["In print"].tolist() == usual["Ratio of the groups"].tolist()
     assert usual["P"].tolist() == frame["P"].tolist()
 
@@ -316,22 +316,22 @@ def test_the_tables_of_explanations_show_every_judgement(found, shown):
     assert table.table.shape == (len(EXPLANATIONS), len(EVIDENCE) + 2)
     assert len(table.data) == len(judgements)
     reasons = {j.reason for j in judgements}
-    assert set(table.data["Reason"]) == set(shown["scale-reasons"].table["Reason"]) == reasons
+    assert set(table.data["Reason"]) == set(shown["scale-reasons"].plain["Reason"]) == reasons
     fits = {"fits": "fits", "in\u00a0part": "in part", "no": "does not fit", "silent": "silent"}
     told = {(row.Reason, fits[row.Fit[2:]]) for row in table.data.itertuples()}
     assert told == {(j.reason, j.fit) for j in judgements}
-    assert "not to be counted" in table.element.find_parent().get_text()
+    assert "not to be counted" in table.element.find_next(class_="exhibit-note").get_text()
 
 
 def test_what_the_chosen_coding_prints_undoes_the_full_scale(shown):
-    table, data = shown["scale-choice"].table, shown["scale-choice"].data
+    table, data = shown["scale-choice"].plain, shown["scale-choice"].data
     assert table["In print"].iloc[1] == "0.84 (0.66 to 1.07)"
     assert data["divisor"].to_numpy() == pytest.approx(sqrt(2))
     assert (data["log_ratio_se"] / data["se"]).to_numpy() == pytest.approx(sqrt(2))
 
 
 def test_the_main_ratios_stand_in_three_readings(palmira, shown):
-    table = shown["scale-readings"].table.set_index("Ratio")
+    table = shown["scale-readings"].plain.set_index("Ratio")
     assert table.loc["PFS, final", ["Printed", "Neutral", "Full scale"]].tolist() == [
         "0.84 (0.66 to 1.07)",
         "0.84 (0.60 to 1.17)",
