@@ -8,15 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
-from palmira.figures.intro import three_readings
-from palmira.tables.intro import key_results, printed_cell, verdict_counts
 
 from palmira.design import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
 from palmira.hazard_ratios import smallest_se
-from palmira.ledger import ledger
 from palmira.printed import parse_date
 from palmira.readings import widest_se
-from palmira.record import comparators
 from palmira.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
 from palmira.show import flow
 
@@ -279,31 +275,24 @@ def test_a_flow_of_one_arm_or_without_a_column_is_refused():
         flow(BOXES.drop(columns="text"), alt="none")
 
 
-def test_the_home_page_shows_three_readings_and_all_include_no_difference(palmira, reprinted):
-    picture = three_readings(palmira)
-    assert list(picture.data["reading"]) == ["printed", "neutral", "conditional"]
-    assert ((picture.data["lower"] < 1) & (picture.data["upper"] > 1)).all()
-    assert "3 of the 3 intervals include 1" in picture.alt
+@pytest.mark.site
+def test_the_home_page_shows_the_published_ratio_with_the_least_interval(shown, palmira):
+    exhibit = shown["intro-hazard-ratio"]
+    (row,) = exhibit.data.to_dict("records")
     for part in ("estimate", "lower", "upper"):
-        assert palmira[f"contrasts.pfs.hazard_ratio.{part}"].text in picture.alt
-    other = reprinted(
-        palmira,
-        contrasts__pfs__hazard_ratio__estimate="0.60",
-        contrasts__pfs__hazard_ratio__lower="0.50",
-        contrasts__pfs__hazard_ratio__upper="0.72",
-    )
-    assert "0 of the 3 intervals include 1" in three_readings(other).alt
+        assert row[part] == palmira[f"contrasts.pfs.hazard_ratio.{part}"].value
+        assert palmira[f"contrasts.pfs.hazard_ratio.{part}"].text in exhibit.alt
+    assert row["least_lower"] < row["lower"] < 1 < row["upper"] < row["least_upper"]
+    assert exhibit.evidence == "derived"
 
 
-def test_the_home_page_repeats_printed_cells_digit_by_digit(palmira):
-    frame = key_results(palmira).frame.set_index("Outcome")
-    shown = frame.loc["Median PFS, months", palmira.sheet.arms["et"].label]
-    assert shown == printed_cell(palmira, "results.pfs.median", "et")
-    assert all(palmira[f"results.pfs.median.et.{p}"].text in shown for p in ("estimate", "lower"))
-
-
-def test_the_verdicts_on_the_home_page_count_every_entry_once(palmira):
-    entries = ledger(palmira, comparators())
-    frame = verdict_counts(entries).frame.set_index("Verdict")["Numbers"]
-    assert frame.drop("all").sum() == frame["all"] == len(entries)
-    assert frame["reproduced"] > frame["inconsistent"] + frame["rounding"]
+@pytest.mark.site
+def test_the_home_page_repeats_printed_cells_digit_by_digit(shown, palmira):
+    table = shown["intro-results"].table.set_index("Outcome")
+    assert len(table) == 9
+    for arm in ("palbociclib", "et"):
+        label = palmira.sheet.arms[arm].label
+        for outcome, id in (("Median PFS, months", "results.pfs.median"),
+                            ("Objective response, %", "results.orr")):  # fmt: skip
+            text = palmira.cells(f"{id}.{arm}")["text"].iloc[0]
+            assert table.loc[outcome, label].replace("\u00a0", " ") == text

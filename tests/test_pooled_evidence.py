@@ -1,24 +1,20 @@
 """The four trials pooled: versions, scales, pools, and what the chapter shows of them."""
 
-from dataclasses import replace
 from math import exp, log
 
-import matplotlib.pyplot as plt
 import pytest
 import yaml
 
+from palmira.bayesian import posterior
 from palmira.estimates import Estimate, log_se
 from palmira.evidence_synthesis import (
     CONTINUED,
     PFS,
     READINGS,
-    SCALES,
     STRATEGY,
     SWITCHED,
-    believed,
     by_strategy,
     choose,
-    leave_one_out,
     on_level,
     pooled,
     se_bound,
@@ -31,24 +27,18 @@ from palmira.evidence_synthesis import (
     version_checks,
     with_limits,
 )
-from palmira.figures.pooling import contrast_power, forest_of_trials, priors, sensitivity
 from palmira.ledger import ledger
 from palmira.readings import printed_estimate
 from palmira.record import DATA, Record, load, published
-from palmira.tables import pooling
-from palmira.tables.synthesis import (
-    abstract_and_paper,
-    compared,
-    differing,
-    level_arithmetic,
-    printed_cell,
-    prose_numbers,
-    quotations,
-    versions,
-)
 
 NAMES = ("palmira", "pace", "maintain", "postmonarch")
-VERSIONS = [(name, PFS, name) for name in NAMES[1:]]
+SCALES = (0.25, 0.5, 1.0)
+
+
+def believed(effects, reading="neutral", scale=0.5):
+    """The Bayesian pool under one reading."""
+    lines = choose(effects, reading)
+    return posterior(lines["log_hazard_ratio"], lines["se"], scale)
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +54,6 @@ def effects(records):
 @pytest.fixture(scope="module")
 def entries(records):
     return ledger(records["palmira"], {k: r for k, r in records.items() if k != "palmira"})
-
-
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +156,6 @@ def test_the_wald_interval_excludes_1_and_knapp_and_hartungs_does_not(effects):
         assert wide.prediction_ratio.lower < wide.ratio.lower
 
 
-def test_leaving_a_trial_out_leaves_three_and_moves_the_pool_away_from_it(effects):
-    whole = pooled(effects, "neutral")
-    lines = choose(effects, "neutral").set_index("trial")["log_hazard_ratio"]
-    for name, left in leave_one_out(effects).items():
-        assert left.trials == 3
-        assert (left.effect - whole.effect) * (lines[name] - whole.effect) < 0
-
-
 def test_maintains_wider_interval_takes_weight_from_it(effects):
     changed = with_limits(effects, "MAINTAIN", 0.39, 0.95)
     assert pooled(changed, "neutral").effect > pooled(effects, "neutral").effect
@@ -197,87 +173,87 @@ def test_two_trials_stand_on_each_side_of_the_strategies(records, effects):
     assert log(detectable) == pytest.approx(-(1.959964 + 0.841621) * se, rel=1e-5)
 
 
-# Figures.
+# What the chapter shows.
 
 
-def test_the_forest_shows_every_trial_and_pool_and_says_so(effects):
-    picture = forest_of_trials(effects)
-    assert set(picture.data["label"]) >= {"PALMIRA", "PACE", "MAINTAIN", "postMONARCH"}
-    assert (picture.data["row"] == "pool").sum() == 9
+@pytest.mark.site
+def test_the_forest_shows_every_trial_and_pool_and_says_so(shown, effects):
+    exhibit = shown["pooled-evidence-forest"]
+    data = exhibit.data
+    assert set(data["label"]) >= {"PALMIRA", "PACE", "MAINTAIN", "postMONARCH"}
+    assert (data["row"] == "pool").sum() == 9
     for text in ("0.84 (0.60 to 1.17)", "1.11 (0.74 to 1.66)", "0.57 (0.39 to 0.85)",
                  "0.73 (0.57 to 0.95)", pooled(effects, "neutral").ratio.text()):  # fmt: skip
-        assert text in picture.alt
+        assert text in exhibit.alt
+    for reading in READINGS:
+        wald = data.query("label == 'Wald interval' and reading == @reading").iloc[0]
+        assert wald["hazard_ratio"] == pytest.approx(pooled(effects, reading).ratio.value)
 
 
-def test_a_changed_record_changes_the_forest(records, altered):
+def test_a_changed_record_changes_the_pool(records, altered):
     changed = records | {"maintain": altered("maintain", PFS, ["0.70 (0.50 to 0.98)"])}
-    picture = forest_of_trials(trial_effects(changed))
-    line = picture.data[picture.data["label"] == "MAINTAIN"].iloc[0]
+    lines = trial_effects(changed)
+    line = lines[lines["trial"] == "MAINTAIN"].iloc[0]
     assert (line["hazard_ratio"], line["lower"], line["upper"]) == (0.70, 0.50, 0.98)
-    assert "0.70 (0.50 to 0.98)" in picture.alt
+    before = pooled(trial_effects(records), "neutral").effect
+    assert pooled(lines, "neutral").effect > before
 
 
-def test_the_sensitivity_figure_holds_both_intervals_of_each_row(records, effects):
-    others = {"MAINTAIN": [printed_estimate(records["maintain"], f"{PFS}@1")]}
-    picture = sensitivity(effects, others)
-    assert len(picture.data) == 2 * 6
-    assert set(picture.data["interval"]) == {"Wald", "Knapp-Hartung"}
-    left = leave_one_out(effects)["PACE"].ratio
-    line = picture.data[(picture.data["trials"] == "Without PACE")].iloc[0]
-    assert line["hazard_ratio"] == pytest.approx(left.value)
-    assert f"{left.value:.2f} (Without PACE)" in picture.alt
+@pytest.mark.site
+def test_without_each_trial_three_are_left_and_the_pool_moves_away_from_it(shown, effects, said):
+    exhibit = shown["pooled-evidence-leave-one-out"]
+    assert len(exhibit.data) == 2 * 6
+    assert set(exhibit.data["interval"]) == {"Wald", "Knapp-Hartung"}
+    whole = pooled(effects, "neutral")
+    lines = choose(effects, "neutral").set_index("trial")["log_hazard_ratio"]
+    wald = exhibit.data.query("interval == 'Wald'").set_index("trials")
+    for name in effects["trial"].unique():
+        left = pooled(effects[effects["trial"] != name], "neutral")
+        assert left.trials == 3
+        assert (left.effect - whole.effect) * (lines[name] - whole.effect) < 0
+        assert wald.loc[f"Without {name}", "hazard_ratio"] == pytest.approx(left.ratio.value)
+    ratio = pooled(effects[effects["trial"] != "PACE"], "neutral").ratio
+    assert said["pooled_without_pace"] == ratio.text()
 
 
-# Tables.
+@pytest.mark.site
+def test_the_version_table_has_a_line_a_version_and_uses_one_of_each_result(shown):
+    table = shown["pooled-evidence-versions"].table
+    assert (table["Here"] == "used").groupby(table["group"]).sum().eq(1).all()
+    assert table["group"].nunique() == 4
 
 
-def test_arms_stand_in_the_order_experimental_v_control(records):
-    assert printed_cell(records["palmira"], "results.pfs.median") == (
-        "4.9 (3.6 to 6.1) v 3.6 (2.5 to 4.2)"
-    )
-    assert printed_cell(records["pace"], "efficacy.pfs.median") == (
-        "4.6 (3.6 to 5.9) v 4.8 (2.1 to 8.2); 90% intervals"
-    )
-    assert printed_cell(records["pace"], "population.randomized") == "111 v 55, 220 in all"
-    assert printed_cell(records["pace"], "efficacy.cbr") is None
-    assert printed_cell(records["pace"], "efficacy.no_such_row") is None
-
-
-def test_the_version_table_has_a_line_a_version_and_uses_one_of_each_result(records):
-    table = versions(records, VERSIONS)
-    assert (table.frame["Here"] == "used").sum() == len(VERSIONS)
-    assert len(table.frame) == 2 + 3 + 3
-
-
-def test_the_quotations_that_differ_from_our_sources(records, entries):
-    shown = quotations(entries, records["palmira"], records).frame
-    assert len(shown) == len(differing(entries)) < len(compared(entries))
+@pytest.mark.site
+def test_the_quotations_that_differ_from_our_sources(shown, entries, said):
+    table = shown["pooled-evidence-quotations"].table
+    held = [e for e in entries if e.id.startswith("discussion.")
+            and e.verdict in ("reproduced", "rounding", "inconsistent")]  # fmt: skip
+    differing = [e for e in held if e.verdict != "reproduced"]
+    assert len(table) == len(differing) < len(held)
+    assert (said["pooled_quoted"], said["pooled_differing"]) == (str(len(held)), str(len(table)))
     pairs = {
-        (a.split("\u00a0")[0].split(" ")[0], b.split("\u00a0")[0].split(" ")[0])
-        for a, b in zip(shown["As quoted"], shown["As our source prints it"], strict=True)
+        tuple(cell.replace("\u00a0", " ").split(" ")[0] for cell in row)
+        for row in table[["As quoted", "As our source prints it"]].to_numpy()
     }
     assert pairs == {("90.0", "90.9"), ("84.0", "86.5"), ("0.95", "0.85"), (".01", "0.017")}
-    agree = shown["Others that agree with the quotation"]
+    agree = table["Others that agree with the quotation"]
     assert (agree != "none found").sum() == 3
-    assert agree[shown["As quoted"].str.startswith(".01")].item() == "none found"
+    assert agree[table["As quoted"].str.startswith(".01")].item() == "none found"
 
 
-def test_a_quotation_that_agrees_is_not_listed(records, entries):
-    changed = [replace(e, verdict="reproduced") for e in entries]
-    assert quotations(changed, records["palmira"], records).frame.empty
+@pytest.mark.site
+def test_the_abstract_and_the_paper_stand_beside_each_other(shown):
+    exhibit = shown["pooled-evidence-abstract"]
+    table = exhibit.table.replace("\u00a0", " ", regex=True).set_index("Result")
+    assert table.loc["PFS events", ["Conference abstract", "Paper"]].tolist() == ["155", "158"]
+    median = table.loc["Median PFS with palbociclib, months"]
+    assert median["Conference abstract"] == "4.2 (3.5 to 5.8)"
+    assert median["Paper"] == "4.9 (3.6 to 6.1)"
 
 
-def test_the_abstract_and_the_paper_stand_beside_each_other(records):
-    frame = abstract_and_paper(records["palmira"]).frame.set_index("Result")
-    assert tuple(frame.loc["PFS events"]) == ("155", "158")
-    assert tuple(frame.loc["Median PFS with palbociclib, months"]) == (
-        "4.2 (3.5 to 5.8)", "4.9 (3.6 to 6.1)",
-    )  # fmt: skip
-
-
-def test_the_pool_table_has_five_methods_under_three_readings(effects):
-    table, data = pooling.pools(effects), pooling.pool_frame(effects)
-    assert len(table.frame) == len(data) == 15
+@pytest.mark.site
+def test_the_pool_table_has_five_methods_under_three_readings(shown, effects):
+    data = shown["pooled-evidence-pools"].data
     assert data.groupby("reading", sort=False).size().to_dict() == dict.fromkeys(READINGS, 5)
     fixed = data["method"] == "FE"
     assert data.loc[fixed, "prediction_lower"].isna().all()
@@ -286,29 +262,23 @@ def test_the_pool_table_has_five_methods_under_three_readings(effects):
     assert (data["tau2"] <= data["tau2_upper"]).all()
 
 
-def test_the_strategy_table_has_a_line_a_reading(effects):
-    table = pooling.strategies(effects)
-    assert len(table.frame) == len(READINGS)
-    assert len(table.data) == 4 * len(READINGS)
-    ratios = table.data[table.data["quantity"].str.startswith("ratio")]
+@pytest.mark.site
+def test_the_strategy_table_has_a_line_a_reading(shown):
+    exhibit = shown["pooled-evidence-strategies"]
+    assert len(exhibit.table) == len(READINGS) and len(exhibit.data) == 4 * len(READINGS)
+    ratios = exhibit.data[exhibit.data["quantity"].str.startswith("ratio")]
     assert (ratios["lower"] < ratios["value"]).all()
     wald, modified = (ratios[ratios["quantity"].str.endswith(x)] for x in ("Wald", "Hartung"))
     assert (modified["p"].to_numpy() > wald["p"].to_numpy()).all()
 
 
-def test_the_prose_says_what_the_trials_and_pools_say(records, effects, entries):
-    told = prose_numbers(records, "pooled", entries) | pooling.prose_numbers(effects)
-    assert all(key.startswith("pooled_") for key in told)
-    assert all(isinstance(text, str) for text in told.values())
-    assert told["pooled_reml_neutral"] == pooled(effects, "neutral").ratio.text()
-    assert told["pooled_pace_printed"] == "1.11 (0.74 to 1.66)"
-    assert told["pooled_palmira_neutral"] == "0.84 (0.60 to 1.17)"
-    assert told["pooled_bayes_conditional"] == believed(effects, "conditional").ratio.text()
-    assert int(told["pooled_differing"]) == len(differing(entries))
-
-
-def test_the_arithmetic_of_a_level_is_written_out(records):
-    text = level_arithmetic(records["pace"])
+@pytest.mark.site
+def test_the_prose_says_what_the_trials_and_pools_say(said, effects):
+    assert said["pooled_reml_neutral"] == pooled(effects, "neutral").ratio.text()
+    assert said["pooled_pace_printed"] == "1.11 (0.74 to 1.66)"
+    assert said["pooled_palmira_neutral"] == "0.84 (0.60 to 1.17)"
+    assert said["pooled_bayes_conditional"] == believed(effects, "conditional").ratio.text()
+    text = said["pooled_arithmetic"]
     assert text.startswith("(ln 1.55 − ln 0.79) / (2 × 1.645)")
     assert float(text.split("= ")[1]) == pytest.approx(log(1.55 / 0.79) / 2 / 1.644854, abs=5e-4)
 
@@ -331,10 +301,11 @@ def test_the_bayesian_interval_includes_1_as_knapp_and_hartungs_does(effects):
     assert pooled(effects, "neutral").ratio.upper < 1
 
 
-def test_the_prior_figure_and_table_hold_every_prior_under_every_reading(effects):
-    picture, table = priors(effects), pooling.priors(effects)
+@pytest.mark.site
+def test_the_prior_figure_and_table_hold_every_prior_under_every_reading(shown, effects):
+    picture, table = shown["pooled-evidence-priors"], shown["pooled-evidence-bayes"]
     assert len(picture.data) == 2 * 4 * len(READINGS)
-    assert len(table.frame) == len(SCALES) * len(READINGS)
+    assert len(table.data) == len(SCALES) * len(READINGS)
     for scale in SCALES:
         assert f"{believed(effects, 'neutral', scale).ratio.text()} with scale" in picture.alt
     below = table.data.groupby("reading")["mean_below_1"].apply(list)
@@ -357,10 +328,11 @@ def test_the_sets_needed_are_the_first_with_the_power(effects):
         sets_needed(effects, 0.999, 0.5, most=3)
 
 
-def test_the_power_figure_rises_from_the_level_without_a_gap(effects):
-    picture = contrast_power(effects)
-    for _, lines in picture.data.groupby("test"):
+@pytest.mark.site
+def test_the_power_figure_rises_from_the_level_without_a_gap(shown, effects):
+    exhibit = shown["pooled-evidence-power"]
+    for _, lines in exhibit.data.groupby("test"):
         power = lines.sort_values("true_ratio", ascending=False)["power"].to_numpy()
         assert power[0] == pytest.approx(0.05, abs=1e-6)
         assert (power[1:] >= power[:-1] - 1e-9).all()
-    assert f"{exp(strategy_contrast(effects).effect):.2f}" in picture.alt
+    assert f"{exp(strategy_contrast(effects).effect):.2f}" in exhibit.alt

@@ -95,7 +95,7 @@ def _lines(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[_Line]:
         if known != (group, row["label"]):
             texts = tuple("" if pd.isna(row[c]) else str(row[c]) for c in columns)
             begins = str(group) if group is not None and group != heading else None
-            lines.append(_Line(str(row["label"]), texts, begins, bool(row.get("summary", False))))
+            lines.append(_Line(str(row["label"]), texts, begins, row.get("summary") in (True,)))
             known, heading = (group, row["label"]), group
         if not isnan(row["estimate"]):
             size = 5.2 if most is None else 3 + 6 * (row["weight"] / most) ** 0.5
