@@ -23,7 +23,7 @@ ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
   export HOME := $(shell mkdir -p _build/.home && cd _build/.home && pwd)
 endif
 # Compiled functions do not notice an edit in another file: their cache is known by all that compile.
-export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell grep -rl --include='*.py' 'import numba' src | sort | xargs cat | cksum | cut -d' ' -f1)
+export NUMBA_CACHE_DIR := $(CURDIR)/_build/.numba/$(shell grep -rlE --include='*.py' '^(import|from) numba' src | sort | xargs cat | cksum | cut -d' ' -f1)
 
 .PHONY: book slides pdf bundle browser test check setup lab notebooks watch serve lint lock selftest xpt twin ensemble bench clean
 .DELETE_ON_ERROR:

@@ -1,5 +1,6 @@
 """The house around the chapters: what README, licenses, environments and references promise."""
 
+import ast
 import os
 import re
 import tomllib
@@ -153,3 +154,37 @@ def test_the_ledgers_rules_name_no_trial():
     rules = sorted((ROOT / "src" / "palmira" / "ledger").glob("*.py"))
     texts = {p.name: p.read_text(encoding="utf-8").replace("from palmira", "") for p in rules}
     assert texts and [(n, x) for n, text in texts.items() for x in trials if x in text] == []
+
+
+def named(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def frozen(code: str, compiled: set[str]) -> set[tuple[str, str]]:
+    """Compiled functions of a module, each with a name that another module's edit may change."""
+    body, foreign = ast.parse(code).body, set()
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("palmira"):
+            if node.module not in compiled:
+                foreign |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign) and named(node.value) & foreign:
+            foreign |= {name for target in node.targets for name in named(target)}
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    fast = [f for f in functions if any("jit" in ast.unparse(d) for d in f.decorator_list)]
+    return {(f.name, name) for f in fast for name in named(f) & foreign}
+
+
+def test_what_is_compiled_depends_only_on_what_is_compiled():
+    """The Makefile makes numba's cache anew when one of these modules changes, and only then."""
+    uses, source = re.compile(r"^(?:import|from) numba", re.MULTILINE), ROOT / "src"
+    codes = {p: p.read_text(encoding="utf-8") for p in source.rglob("*.py")}
+    codes = {p: code for p, code in codes.items() if uses.search(code)}
+    names = {".".join(p.relative_to(source).with_suffix("").parts) for p in codes}
+    assert len(names) > 1
+    assert [(p.name, *pair) for p, code in codes.items() for pair in frozen(code, names)] == []
+
+
+def test_a_constant_that_would_be_frozen_is_found():
+    code = "from palmira.a import A\nB = A + 1\n@nb.njit\ndef f(x):\n    return x + B\n"
+    assert frozen(code, set()) == {("f", "B")}
+    assert frozen(code, {"palmira.a"}) == set()
