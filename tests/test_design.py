@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
-from palmira.figures.intro import three_readings
-from palmira.tables.intro import key_results, printed_cell, verdict_counts
 
 from palmira.design import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
 from palmira.hazard_ratios import smallest_se
@@ -279,31 +277,26 @@ def test_a_flow_of_one_arm_or_without_a_column_is_refused():
         flow(BOXES.drop(columns="text"), alt="none")
 
 
-def test_the_home_page_shows_three_readings_and_all_include_no_difference(palmira, reprinted):
-    picture = three_readings(palmira)
-    assert list(picture.data["reading"]) == ["printed", "neutral", "conditional"]
-    assert ((picture.data["lower"] < 1) & (picture.data["upper"] > 1)).all()
-    assert "3 of the 3 intervals include 1" in picture.alt
+def test_the_home_page_shows_the_printed_interval_within_the_least_one(palmira, shown):
+    picture = shown["intro-hazard-ratio"]
+    ratio = picture.data.iloc[0]
+    assert ratio["least_lower"] < ratio["lower"] < 1 < ratio["upper"] < ratio["least_upper"]
+    assert "Both include 1" in picture.alt
     for part in ("estimate", "lower", "upper"):
-        assert palmira[f"contrasts.pfs.hazard_ratio.{part}"].text in picture.alt
-    other = reprinted(
-        palmira,
-        contrasts__pfs__hazard_ratio__estimate="0.60",
-        contrasts__pfs__hazard_ratio__lower="0.50",
-        contrasts__pfs__hazard_ratio__upper="0.72",
-    )
-    assert "0 of the 3 intervals include 1" in three_readings(other).alt
+        entry = palmira[f"contrasts.pfs.hazard_ratio.{part}"]
+        assert entry.text in picture.alt
+        assert ratio[part] == entry.value
 
 
-def test_the_home_page_repeats_printed_cells_digit_by_digit(palmira):
-    frame = key_results(palmira).frame.set_index("Outcome")
-    shown = frame.loc["Median PFS, months", palmira.sheet.arms["et"].label]
-    assert shown == printed_cell(palmira, "results.pfs.median", "et")
-    assert all(palmira[f"results.pfs.median.et.{p}"].text in shown for p in ("estimate", "lower"))
+def test_the_home_page_repeats_printed_cells_digit_by_digit(palmira, shown):
+    table = shown["intro-results"].table.set_index("Outcome")
+    cell = table.loc["Median PFS, months", palmira.sheet.arms["et"].label].replace("\u00a0", " ")
+    assert cell == palmira.cells("results.pfs.median.et")["text"].item()
+    assert all(palmira[f"results.pfs.median.et.{p}"].text in cell for p in ("estimate", "lower"))
 
 
-def test_the_verdicts_on_the_home_page_count_every_entry_once(palmira):
+def test_the_verdicts_count_every_entry_once(palmira, shown, said):
     entries = ledger(palmira, comparators())
-    frame = verdict_counts(entries).frame.set_index("Verdict")["Numbers"]
-    assert frame.drop("all").sum() == frame["all"] == len(entries)
-    assert frame["reproduced"] > frame["inconsistent"] + frame["rounding"]
+    counts = shown["ledger-verdicts"].data.groupby("verdict")["entries"].sum()
+    assert counts.sum() == len(entries) == int(said["ledger_entries"])
+    assert counts["reproduced"] > counts["inconsistent"] + counts["rounding"]
