@@ -1,54 +1,27 @@
-"""The four trials pooled: versions, scales, pools, and what the chapter shows of them."""
+"""What the chapter on the pooled evidence shows: versions, pools, priors, strategies, power."""
 
-from dataclasses import replace
 from math import exp, log
 
-import matplotlib.pyplot as plt
 import pytest
-import yaml
 
-from palmira.estimates import Estimate, log_se
+from palmira.bayesian import posterior
 from palmira.evidence_synthesis import (
-    CONTINUED,
     PFS,
     READINGS,
-    SCALES,
-    STRATEGY,
-    SWITCHED,
-    believed,
-    by_strategy,
     choose,
-    leave_one_out,
-    on_level,
     pooled,
-    se_bound,
-    sets_needed,
     strategy_contrast,
-    strategy_power,
     strategy_ratio,
     trial_effects,
-    trial_readings,
     version_checks,
     with_limits,
 )
-from palmira.figures.pooling import contrast_power, forest_of_trials, priors, sensitivity
 from palmira.ledger import ledger
-from palmira.readings import printed_estimate
-from palmira.record import DATA, Record, load, published
-from palmira.tables import pooling
-from palmira.tables.synthesis import (
-    abstract_and_paper,
-    compared,
-    differing,
-    level_arithmetic,
-    printed_cell,
-    prose_numbers,
-    quotations,
-    versions,
-)
+from palmira.record import published
 
+pytestmark = pytest.mark.site
 NAMES = ("palmira", "pace", "maintain", "postmonarch")
-VERSIONS = [(name, PFS, name) for name in NAMES[1:]]
+SCALES = (0.25, 0.5, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -61,223 +34,88 @@ def effects(records):
     return trial_effects(records)
 
 
-@pytest.fixture(scope="module")
-def entries(records):
-    return ledger(records["palmira"], {k: r for k, r in records.items() if k != "palmira"})
+def plain(text):
+    return text.replace("\u00a0", " ").replace("−", "-")
 
 
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    plt.close("all")
+# Sources.
 
 
-@pytest.fixture(scope="module")
-def altered(tmp_path_factory):
-    """A record with one row's values changed."""
-
-    def change(name: str, path: str, values: list[str]) -> Record:
-        data = yaml.safe_load((DATA / "published" / f"{name}.yaml").read_text(encoding="utf-8"))
-        block, row = path.split(".", 1)
-        for b in data["blocks"]:
-            for r in b["rows"]:
-                if (b["id"], r["id"]) == (block, row):
-                    r["values"] = values
-        file = tmp_path_factory.mktemp("records") / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-        return load(file)
-
-    return change
-
-
-# Scales and versions.
-
-
-def test_paces_interval_on_the_95_percent_scale_is_that_of_the_conference_report(records):
-    pace = records["pace"]
-    wide = on_level(printed_estimate(pace, PFS))
-    report = printed_estimate(pace, f"{PFS}@1")
-    assert (wide.level, report.level) == (95, 90)
-    assert (round(wide.lower, 2), round(wide.upper, 2)) == (report.lower, report.upper)
-
-
-def test_a_change_of_level_keeps_the_standard_error_and_its_own_level_changes_nothing():
-    narrow = Estimate(0.8, 0.6, 1.1, 90)
-    wide = on_level(narrow)
-    assert log_se(wide.lower, wide.upper, 95) == pytest.approx(log_se(0.6, 1.1, 90))
-    assert on_level(narrow, 90) is narrow
-
-
-def test_of_maintains_versions_only_those_even_about_the_estimate_fit_the_printed_p(records):
+def test_the_version_table_has_a_line_a_version_and_uses_one_of_each_result(shown, records):
+    exhibit = shown["pooled-evidence-versions"]
+    assert (exhibit.table["Here"] == "used").sum() == exhibit.table["group"].nunique() == 4
+    assert len(exhibit.table) == 2 + 2 + 3 + 3
     checks = version_checks(records["maintain"])
-    assert list(checks["middle_meets"]) == [True, False, True]
-    assert list(checks["p_meets"]) == [True, False, True]
-    first = checks.iloc[0]
-    assert first["middle"] == pytest.approx((0.39 * 0.85) ** 0.5)
-    assert first["p_low"] < first["p"] < first["p_high"]
+    mine = exhibit.data[exhibit.data["result"] == "MAINTAIN"]
+    for column in ("middle_low", "middle_high", "p_low", "p_high"):
+        assert mine[column].to_list() == pytest.approx(checks[column].to_list())
+    assert list(mine["p_meets"]) == [True, False, True]
 
 
-def test_paces_conference_limits_do_not_fit_its_p_at_the_level_they_are_printed_with(records):
-    for row in (PFS, "contrasts.pfs.triplet.hazard_ratio"):
-        assert list(version_checks(records["pace"], row)["p_meets"]) == [True, False]
+def test_the_quotations_that_differ_from_our_sources(shown, said, records):
+    entries = ledger(records["palmira"], {k: r for k, r in records.items() if k != "palmira"})
+    verdicts = {e.id: e.verdict for e in entries if e.id.startswith("discussion.")}
+    compared = [v for v in verdicts.values() if v in ("reproduced", "rounding", "inconsistent")]
+    differing = [i for i, v in verdicts.items() if v in ("rounding", "inconsistent")]
+    exhibit = shown["pooled-evidence-quotations"]
+    assert list(exhibit.data["id"]) == differing
+    assert (said["pooled_quoted"], said["pooled_differing"]) == (
+        str(len(compared)),
+        str(len(differing)),
+    )
+    first = exhibit.table.map(lambda x: plain(x).split(" ")[0])
+    pairs = set(zip(first["As quoted"], first["As our source prints it"], strict=True))
+    assert pairs == {("90.0", "90.9"), ("84.0", "86.5"), ("0.95", "0.85"), (".01", "0.017")}
+    agree = exhibit.table["Others that agree with the quotation"]
+    assert (agree != "none found").sum() == 3
+    assert agree[exhibit.table["As quoted"].str.startswith(".01")].item() == "none found"
 
 
-def test_postmonarchs_three_p_values_all_fit_its_interval(records):
-    checks = version_checks(records["postmonarch"])
-    assert len(checks) == 3
-    assert checks["p_meets"].all()
+def test_the_abstract_and_the_paper_stand_beside_each_other(shown):
+    table = shown["pooled-evidence-abstract"].table.map(plain).set_index("Result")
+    assert list(table.loc["PFS events"])[1:] == ["155", "158"]
+    assert list(table.loc["Median PFS with palbociclib, months"])[1:] == [
+        "4.2 (3.5 to 5.8)",
+        "4.9 (3.6 to 6.1)",
+    ]
 
 
-def test_only_palmiras_interval_is_narrower_than_its_events_allow(records):
-    assert {k: len(trial_readings(r)) for k, r in records.items()} == {
-        "palmira": 3, "pace": 1, "maintain": 1, "postmonarch": 1,
-    }  # fmt: skip
-    assert se_bound(records["pace"]) is None
-    assert se_bound(records["maintain"]) is None
-    postmonarch = printed_estimate(records["postmonarch"], PFS)
-    assert se_bound(records["postmonarch"]) < log_se(postmonarch.lower, postmonarch.upper)
-
-
-def test_the_three_readings_keep_p_or_the_estimate(effects):
-    lines = effects[effects["trial"] == "PALMIRA"].set_index("reading")
-    z = lines["log_hazard_ratio"] / lines["se"]
-    assert z["conditional"] == pytest.approx(z["printed"])
-    assert lines["hazard_ratio"]["neutral"] == lines["hazard_ratio"]["printed"]
-    assert lines["se"]["neutral"] > lines["se"]["printed"]
+def test_the_arithmetic_of_a_level_is_written_out(said):
+    text = said["pooled_arithmetic"]
+    assert text.startswith("(ln 1.55 − ln 0.79) / (2 × 1.645)")
+    assert float(text.split("= ")[1]) == pytest.approx(log(1.55 / 0.79) / 2 / 1.644854, abs=5e-4)
 
 
 # Pools.
 
 
-@pytest.mark.parametrize(("reading", "value"), [("printed", 0.787), ("neutral", 0.783),
-                                                ("conditional", 0.768)])  # fmt: skip
-def test_the_pool_under_each_reading(effects, reading, value):
-    assert round(pooled(effects, reading).ratio.value, 3) == value
-
-
-def test_each_reading_pools_every_trial_once(effects):
+def test_the_forest_shows_every_trial_and_pool_and_says_so(shown, effects):
+    exhibit = shown["pooled-evidence-forest"]
+    trials = exhibit.data[exhibit.data["row"] == "trial"].set_index(["label", "reading"])
+    assert len(trials) == len(effects)
+    for e in effects.itertuples():
+        line = trials.loc[(e.trial, e.reading), ["hazard_ratio", "lower", "upper", "se"]].to_list()
+        assert line == pytest.approx([e.hazard_ratio, e.lower, e.upper, e.se])
+    pools = exhibit.data[exhibit.data["row"] == "pool"].set_index(["label", "reading"])
+    assert len(pools) == 9
     for reading in READINGS:
-        lines = choose(effects, reading)
-        assert list(lines["trial"]) == ["PALMIRA", "PACE", "MAINTAIN", "postMONARCH"]
-        assert set(lines["reading"]) == {reading, "printed"}
-    with pytest.raises(ValueError, match="unknown reading"):
-        choose(effects, "hopeful")
-
-
-def test_the_wald_interval_excludes_1_and_knapp_and_hartungs_does_not(effects):
-    for reading in READINGS:
-        assert pooled(effects, reading).ratio.upper < 1
-        wide = pooled(effects, reading, knapp_hartung=True)
-        assert wide.ratio.lower < 1 < wide.ratio.upper
-        assert wide.prediction_ratio.lower < wide.ratio.lower
-
-
-def test_leaving_a_trial_out_leaves_three_and_moves_the_pool_away_from_it(effects):
-    whole = pooled(effects, "neutral")
-    lines = choose(effects, "neutral").set_index("trial")["log_hazard_ratio"]
-    for name, left in leave_one_out(effects).items():
-        assert left.trials == 3
-        assert (left.effect - whole.effect) * (lines[name] - whole.effect) < 0
-
-
-def test_maintains_wider_interval_takes_weight_from_it(effects):
-    changed = with_limits(effects, "MAINTAIN", 0.39, 0.95)
-    assert pooled(changed, "neutral").effect > pooled(effects, "neutral").effect
-    assert changed.loc[changed["trial"] == "MAINTAIN", "hazard_ratio"].item() == 0.57
-
-
-def test_two_trials_stand_on_each_side_of_the_strategies(records, effects):
-    assert set(STRATEGY) == set(records)
-    found = by_strategy(effects)
-    assert [p.trials for p in found.values()] == [2, 2]
-    estimate, p, detectable = strategy_ratio(effects)
-    assert estimate.value == pytest.approx(exp(found[SWITCHED].effect - found[CONTINUED].effect))
-    assert (p < 0.05) == (estimate.upper < 1)
-    se = log(estimate.upper / estimate.lower) / 2 / 1.959964
-    assert log(detectable) == pytest.approx(-(1.959964 + 0.841621) * se, rel=1e-5)
-
-
-# Figures.
-
-
-def test_the_forest_shows_every_trial_and_pool_and_says_so(effects):
-    picture = forest_of_trials(effects)
-    assert set(picture.data["label"]) >= {"PALMIRA", "PACE", "MAINTAIN", "postMONARCH"}
-    assert (picture.data["row"] == "pool").sum() == 9
+        modified = pooled(effects, reading, knapp_hartung=True)
+        for label, e in (
+            ("Wald interval", pooled(effects, reading).ratio),
+            ("Knapp-Hartung interval", modified.ratio),
+            ("Prediction interval", modified.prediction_ratio),
+        ):
+            line = pools.loc[(label, reading), ["hazard_ratio", "lower", "upper"]].to_list()
+            assert line == pytest.approx([e.value, e.lower, e.upper])
     for text in ("0.84 (0.60 to 1.17)", "1.11 (0.74 to 1.66)", "0.57 (0.39 to 0.85)",
                  "0.73 (0.57 to 0.95)", pooled(effects, "neutral").ratio.text()):  # fmt: skip
-        assert text in picture.alt
+        assert text in exhibit.alt
 
 
-def test_a_changed_record_changes_the_forest(records, altered):
-    changed = records | {"maintain": altered("maintain", PFS, ["0.70 (0.50 to 0.98)"])}
-    picture = forest_of_trials(trial_effects(changed))
-    line = picture.data[picture.data["label"] == "MAINTAIN"].iloc[0]
-    assert (line["hazard_ratio"], line["lower"], line["upper"]) == (0.70, 0.50, 0.98)
-    assert "0.70 (0.50 to 0.98)" in picture.alt
-
-
-def test_the_sensitivity_figure_holds_both_intervals_of_each_row(records, effects):
-    others = {"MAINTAIN": [printed_estimate(records["maintain"], f"{PFS}@1")]}
-    picture = sensitivity(effects, others)
-    assert len(picture.data) == 2 * 6
-    assert set(picture.data["interval"]) == {"Wald", "Knapp-Hartung"}
-    left = leave_one_out(effects)["PACE"].ratio
-    line = picture.data[(picture.data["trials"] == "Without PACE")].iloc[0]
-    assert line["hazard_ratio"] == pytest.approx(left.value)
-    assert f"{left.value:.2f} (Without PACE)" in picture.alt
-
-
-# Tables.
-
-
-def test_arms_stand_in_the_order_experimental_v_control(records):
-    assert printed_cell(records["palmira"], "results.pfs.median") == (
-        "4.9 (3.6 to 6.1) v 3.6 (2.5 to 4.2)"
-    )
-    assert printed_cell(records["pace"], "efficacy.pfs.median") == (
-        "4.6 (3.6 to 5.9) v 4.8 (2.1 to 8.2); 90% intervals"
-    )
-    assert printed_cell(records["pace"], "population.randomized") == "111 v 55, 220 in all"
-    assert printed_cell(records["pace"], "efficacy.cbr") is None
-    assert printed_cell(records["pace"], "efficacy.no_such_row") is None
-
-
-def test_the_version_table_has_a_line_a_version_and_uses_one_of_each_result(records):
-    table = versions(records, VERSIONS)
-    assert (table.frame["Here"] == "used").sum() == len(VERSIONS)
-    assert len(table.frame) == 2 + 3 + 3
-
-
-def test_the_quotations_that_differ_from_our_sources(records, entries):
-    shown = quotations(entries, records["palmira"], records).frame
-    assert len(shown) == len(differing(entries)) < len(compared(entries))
-    pairs = {
-        (a.split("\u00a0")[0].split(" ")[0], b.split("\u00a0")[0].split(" ")[0])
-        for a, b in zip(shown["As quoted"], shown["As our source prints it"], strict=True)
-    }
-    assert pairs == {("90.0", "90.9"), ("84.0", "86.5"), ("0.95", "0.85"), (".01", "0.017")}
-    agree = shown["Others that agree with the quotation"]
-    assert (agree != "none found").sum() == 3
-    assert agree[shown["As quoted"].str.startswith(".01")].item() == "none found"
-
-
-def test_a_quotation_that_agrees_is_not_listed(records, entries):
-    changed = [replace(e, verdict="reproduced") for e in entries]
-    assert quotations(changed, records["palmira"], records).frame.empty
-
-
-def test_the_abstract_and_the_paper_stand_beside_each_other(records):
-    frame = abstract_and_paper(records["palmira"]).frame.set_index("Result")
-    assert tuple(frame.loc["PFS events"]) == ("155", "158")
-    assert tuple(frame.loc["Median PFS with palbociclib, months"]) == (
-        "4.2 (3.5 to 5.8)", "4.9 (3.6 to 6.1)",
-    )  # fmt: skip
-
-
-def test_the_pool_table_has_five_methods_under_three_readings(effects):
-    table, data = pooling.pools(effects), pooling.pool_frame(effects)
-    assert len(table.frame) == len(data) == 15
+def test_the_pool_table_has_five_methods_under_three_readings(shown):
+    exhibit = shown["pooled-evidence-pools"]
+    data = exhibit.data
+    assert len(exhibit.table) == len(data) == 15
     assert data.groupby("reading", sort=False).size().to_dict() == dict.fromkeys(READINGS, 5)
     fixed = data["method"] == "FE"
     assert data.loc[fixed, "prediction_lower"].isna().all()
@@ -286,81 +124,67 @@ def test_the_pool_table_has_five_methods_under_three_readings(effects):
     assert (data["tau2"] <= data["tau2_upper"]).all()
 
 
-def test_the_strategy_table_has_a_line_a_reading(effects):
-    table = pooling.strategies(effects)
-    assert len(table.frame) == len(READINGS)
-    assert len(table.data) == 4 * len(READINGS)
-    ratios = table.data[table.data["quantity"].str.startswith("ratio")]
+def test_leaving_one_out_holds_both_intervals_of_each_row(shown, effects, records):
+    exhibit = shown["pooled-evidence-leave-one-out"]
+    data = exhibit.data
+    assert len(data) == 2 * 6
+    assert set(data["interval"]) == {"Wald", "Knapp-Hartung"}
+    wald = data[data["interval"] == "Wald"].set_index("trials")["hazard_ratio"]
+    for name in ("PALMIRA", "PACE", "MAINTAIN", "postMONARCH"):
+        left = pooled(effects[effects["trial"] != name], "neutral").ratio
+        assert wald[f"Without {name}"] == pytest.approx(left.value)
+    low, high = (records["maintain"][f"{PFS}@1.{x}"].value for x in ("lower", "upper"))
+    other = pooled(with_limits(effects, "MAINTAIN", low, high), "neutral").ratio
+    assert wald.iloc[-1] == pytest.approx(other.value)
+    assert f"{wald.max():.2f} ({wald.idxmax()})" in exhibit.alt
+
+
+def test_the_strategy_table_has_a_line_a_reading(shown, effects):
+    exhibit = shown["pooled-evidence-strategies"]
+    assert len(exhibit.table) == len(READINGS)
+    assert len(exhibit.data) == 4 * len(READINGS)
+    ratios = exhibit.data[exhibit.data["quantity"].str.startswith("ratio")]
     assert (ratios["lower"] < ratios["value"]).all()
     wald, modified = (ratios[ratios["quantity"].str.endswith(x)] for x in ("Wald", "Hartung"))
     assert (modified["p"].to_numpy() > wald["p"].to_numpy()).all()
+    estimate, p, _ = strategy_ratio(effects)
+    assert wald.iloc[0][["value", "p"]].to_list() == pytest.approx([estimate.value, p])
 
 
-def test_the_prose_says_what_the_trials_and_pools_say(records, effects, entries):
-    told = prose_numbers(records, "pooled", entries) | pooling.prose_numbers(effects)
-    assert all(key.startswith("pooled_") for key in told)
-    assert all(isinstance(text, str) for text in told.values())
-    assert told["pooled_reml_neutral"] == pooled(effects, "neutral").ratio.text()
-    assert told["pooled_pace_printed"] == "1.11 (0.74 to 1.66)"
-    assert told["pooled_palmira_neutral"] == "0.84 (0.60 to 1.17)"
-    assert told["pooled_bayes_conditional"] == believed(effects, "conditional").ratio.text()
-    assert int(told["pooled_differing"]) == len(differing(entries))
+def test_the_prose_says_what_the_trials_and_pools_say(said, effects):
+    assert said["pooled_reml_neutral"] == pooled(effects, "neutral").ratio.text()
+    assert said["pooled_pace_printed"] == "1.11 (0.74 to 1.66)"
+    assert said["pooled_palmira_neutral"] == "0.84 (0.60 to 1.17)"
+    lines = choose(effects, "conditional")
+    belief = posterior(lines["log_hazard_ratio"], lines["se"], 0.5).ratio
+    assert said["pooled_bayes_conditional"] == belief.text()
 
 
-def test_the_arithmetic_of_a_level_is_written_out(records):
-    text = level_arithmetic(records["pace"])
-    assert text.startswith("(ln 1.55 − ln 0.79) / (2 × 1.645)")
-    assert float(text.split("= ")[1]) == pytest.approx(log(1.55 / 0.79) / 2 / 1.644854, abs=5e-4)
+# Priors and power.
 
 
-# Priors, and the power of the test between the strategies.
-
-
-def test_a_wider_prior_leaves_the_mean_where_it_is_and_widens_its_interval(effects):
-    for reading in READINGS:
-        found = [believed(effects, reading, s) for s in SCALES]
-        widths = [p.ratio.upper / p.ratio.lower for p in found]
-        assert widths == sorted(widths)
-        middle = pooled(effects, reading).effect
-        assert [p.mean.value for p in found] == pytest.approx([middle] * 3, abs=0.02)
-
-
-def test_the_bayesian_interval_includes_1_as_knapp_and_hartungs_does(effects):
-    ratio = believed(effects).ratio
-    assert ratio.lower < 1 < ratio.upper
-    assert pooled(effects, "neutral").ratio.upper < 1
-
-
-def test_the_prior_figure_and_table_hold_every_prior_under_every_reading(effects):
-    picture, table = priors(effects), pooling.priors(effects)
-    assert len(picture.data) == 2 * 4 * len(READINGS)
-    assert len(table.frame) == len(SCALES) * len(READINGS)
+def test_the_prior_figure_and_table_hold_every_prior_under_every_reading(shown, effects):
+    exhibit, table = shown["pooled-evidence-priors"], shown["pooled-evidence-bayes"]
+    assert len(exhibit.data) == 2 * 4 * len(READINGS)
+    assert len(table.table) == len(SCALES) * len(READINGS)
+    lines = choose(effects, "neutral")
     for scale in SCALES:
-        assert f"{believed(effects, 'neutral', scale).ratio.text()} with scale" in picture.alt
+        ratio = posterior(lines["log_hazard_ratio"], lines["se"], scale).ratio
+        assert f"{ratio.text()} with scale {scale:g}" in exhibit.alt
     below = table.data.groupby("reading")["mean_below_1"].apply(list)
     assert all(x == sorted(x, reverse=True) for x in below)
 
 
-def test_the_strategies_test_has_two_degrees_of_freedom_and_little_power(effects):
-    test = strategy_contrast(effects)
-    assert test.df == 2
-    seen = exp(test.effect)
-    assert strategy_power(effects, seen, 0.0) < strategy_power(effects, seen, 0.0, False)
-    assert strategy_power(effects, seen, 0.0) < 0.5
+def test_the_bayesian_interval_includes_1_as_knapp_and_hartungs_does(shown, effects):
+    row = shown["pooled-evidence-bayes"].data.query("reading == 'neutral' and scale == 0.5").iloc[0]
+    assert row["lower"] < 1 < row["upper"]
+    assert pooled(effects, "neutral").ratio.upper < 1
 
 
-def test_the_sets_needed_are_the_first_with_the_power(effects):
-    needed = sets_needed(effects, 0.7, 0.1)
-    assert strategy_power(effects, 0.7, 0.1, sets=needed) >= 0.8
-    assert strategy_power(effects, 0.7, 0.1, sets=needed - 1) < 0.8
-    with pytest.raises(ValueError, match="do not reach"):
-        sets_needed(effects, 0.999, 0.5, most=3)
-
-
-def test_the_power_figure_rises_from_the_level_without_a_gap(effects):
-    picture = contrast_power(effects)
-    for _, lines in picture.data.groupby("test"):
+def test_the_power_figure_rises_from_the_level_without_a_gap(shown, effects):
+    exhibit = shown["pooled-evidence-power"]
+    for _, lines in exhibit.data.groupby("test"):
         power = lines.sort_values("true_ratio", ascending=False)["power"].to_numpy()
         assert power[0] == pytest.approx(0.05, abs=1e-6)
         assert (power[1:] >= power[:-1] - 1e-9).all()
-    assert f"{exp(strategy_contrast(effects).effect):.2f}" in picture.alt
+    assert f"{exp(strategy_contrast(effects).effect):.2f}" in exhibit.alt

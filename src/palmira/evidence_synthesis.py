@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from itertools import product
 from math import exp, log, sqrt
 
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from palmira.audit.ratios import events_of
-from palmira.bayesian import Posterior, posterior
 from palmira.entries import Entry
 from palmira.estimates import Estimate, critical, log_se, ratio
 from palmira.hazard_ratios import interaction, wald_p
@@ -21,8 +19,6 @@ from palmira.record import Record
 
 PFS = "contrasts.pfs.hazard_ratio"
 READINGS = ("neutral", "printed", "conditional")
-SCALES = (0.25, 0.5, 1.0)  # of the half-normal prior on tau; the middle one is the default
-METHODS = (("FE", False), ("DL", False), ("PM", False), ("REML", False), ("REML", True))
 
 CONTINUED, SWITCHED = "Same agent continued", "Agent switched"
 # By design of the experimental arm; a minority of the patients does not fit (see the chapter).
@@ -87,21 +83,6 @@ def pooled(
     return pool(lines["log_hazard_ratio"], lines["se"], method, knapp_hartung)
 
 
-def all_pools(effects: pd.DataFrame) -> dict[str, list[Pool]]:
-    """Every method under every reading, neutral first."""
-    return {r: [pooled(effects, r, m, kh) for m, kh in METHODS] for r in READINGS}
-
-
-def leave_one_out(
-    effects: pd.DataFrame, reading: str = "neutral", knapp_hartung: bool = False
-) -> dict[str, Pool]:
-    """The pool without each trial in turn, by the name of the trial left out (REML)."""
-    return {
-        name: pooled(effects[effects["trial"] != name], reading, "REML", knapp_hartung)
-        for name in effects["trial"].unique()
-    }
-
-
 def with_limits(
     effects: pd.DataFrame, trial: str, lower: float, upper: float, level: float = 95.0
 ) -> pd.DataFrame:
@@ -130,15 +111,6 @@ def strategy_ratio(
     estimate, p = interaction(exp(one.effect), one.se, exp(other.effect), other.se)
     reach = critical(95) + critical(100 * (2 * power - 1))
     return estimate, p, exp(-reach * sqrt(one.se**2 + other.se**2))
-
-
-def believed(effects: pd.DataFrame, reading: str = "neutral", scale: float = 0.5) -> Posterior:
-    """The Bayesian pool under one reading, with a half-normal prior of ``scale`` on tau."""
-    lines = choose(effects, reading)
-    return _posterior(tuple(lines["log_hazard_ratio"]), tuple(lines["se"]), scale)
-
-
-_posterior = lru_cache(posterior)  # a chapter asks for each several times
 
 
 def strategy_contrast(effects: pd.DataFrame, reading: str = "neutral") -> Contrast:
