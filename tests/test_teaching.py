@@ -145,6 +145,17 @@ def test_no_answer_tells_a_hazard_ratio_on_another_scale(id, asked, palmira, ent
         assert reading(palmira, cell).texts["conditional"] not in text.replace(DAGGER, "")
 
 
+def test_what_the_answers_say_of_the_least_intervals_holds(asked, palmira):
+    told = [id for q in asked.values() for id, kind in q.slots if kind == "least"]
+    assert set(told) == {"contrasts.pfs.hazard_ratio", "figure3.age.lt65.hazard_ratio"}
+    for cell in told:
+        assert (
+            reading(palmira, cell).ways.neutral.lower
+            < 1
+            < reading(palmira, cell).ways.neutral.upper
+        )
+
+
 def test_slots_are_filled_with_print_readings_and_what_the_ledger_computes(palmira, entries):
     ratio = "contrasts.pfs.hazard_ratio"
     assert fill("{results.pfs.events.et.count} events", palmira, ()) == "51 events"
