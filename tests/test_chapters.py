@@ -176,7 +176,7 @@ def test_a_chapter_says_what_it_will_do_and_what_was_learned():
     for path in CHAPTERS:
         headings = re.findall(r"^## (.+)$", prose(path), flags=re.MULTILINE)
         found += [(path.stem, "has fewer than two headings")] * (len(headings) < 2)
-        if path.stem == "about":
+        if path.stem in ("about", "pre-reading"):  # participants have learned nothing yet
             continue
         if headings[-1:] != ["What we learned"]:
             found.append((path.stem, "does not end with what we learned"))

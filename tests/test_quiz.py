@@ -9,6 +9,7 @@ from test_chapters import typed_numbers
 
 from palmira.ledger import ledger
 from palmira.quiz import BLANK, QUIZ, questions
+from palmira.readings import reading
 from palmira.record import comparators
 from palmira.schema import RecordError
 from palmira.twin.store import committed
@@ -93,13 +94,21 @@ def test_every_number_is_the_ledgers_own(asked, entries):
     assert plain > 40
 
 
-def test_a_printed_ratio_of_the_trial_stands_beside_its_other_readings():
+def test_a_ratio_of_the_trial_stands_as_published_and_its_least_interval_beside_it(asked, palmira):
+    least = 0
     for q in yaml.safe_load(QUIZ.read_text(encoding="utf-8"))["questions"]:
         whole = " ".join([q["question"], *(f"{o['text']} {o['why']}" for o in q["options"])])
-        for ratio in re.findall(r"\{([\w.]+)\|printed\}", whole):
-            assert {f"{{{ratio}|neutral}}", f"{{{ratio}|conditional}}"} <= {
-                m.group() for m in BLANK.finditer(whole)
-            }, q["id"]
+        for ratio in re.findall(r"\{([\w.]+)\|least\}", whole):
+            assert f"{{{ratio}|printed}}" in whole, q["id"]
+            least += 1
+    assert least >= 5
+    told = " ".join(
+        f"{q.question} {' '.join(f'{o.text} {o.why}' for o in q.options)}" for q in asked
+    )
+    for cell in ("contrasts.pfs.hazard_ratio", "contrasts.os.hazard_ratio"):
+        texts = reading(palmira, cell).texts
+        assert texts["printed"] in told and texts["neutral"].partition("(")[2][:-1] in told
+        assert texts["conditional"] not in told
 
 
 def test_the_right_answer_has_no_usual_place(asked):
@@ -114,7 +123,7 @@ def test_the_right_answer_has_no_usual_place(asked):
          "question primary, entries: not in the ledger: contrasts.nothing. Mend: "),
         ("{contrasts.pfs.hazard_ratio.p}", "{contrasts.pfs.p}",
          "question primary: nothing fills {contrasts.pfs.p}. Mend: "),
-        ("{contrasts.pfs.hazard_ratio|neutral}", "{contrasts.pfs.hazard_ratio|kind}",
+        ("{contrasts.pfs.hazard_ratio|least}", "{contrasts.pfs.hazard_ratio|kind}",
          "question primary: nothing fills {contrasts.pfs.hazard_ratio|kind}. Mend: "),
         ("{contrasts.pfs.hazard_ratio.p}", "{contrasts.pfs.hazard_ratio.p",
          "question primary: a brace without its partner"),

@@ -1,20 +1,24 @@
 """The journal-club kit: every answer stands on printed numbers, every script fits its time."""
 
 import re
+from fnmatch import fnmatch
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
-from test_chapters import CHAPTERS, typed_numbers
+from test_chapters import CHAPTERS, prose, typed_numbers
 
 from palmira.appraisal import APPRAISAL, ITEMS, MEANINGS, appraisal
+from palmira.audit import QUICK, audit
+from palmira.findings import BACKGROUND
 from palmira.ledger import ledger
+from palmira.readings import reading
 from palmira.record import comparators
 from palmira.schema import RecordError
-from palmira.tables import appraisal as tables
 from palmira.teaching import (
+    DAGGER,
     QUESTIONS,
     SCRIPTS,
     SLOT,
@@ -28,7 +32,9 @@ from palmira.teaching import (
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
-GUIDE, WORKSHEET = (ROOT / "notebooks" / f"{n}.md" for n in ("journal-club", "worksheet"))
+GUIDE, PRE_READING, WORKSHEET = (
+    ROOT / "notebooks" / f"{n}.md" for n in ("journal-club", "pre-reading", "worksheet")
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +96,7 @@ def test_every_answer_rests_on_numbers_that_the_ledger_holds(asked, entries):
 def test_every_number_that_an_answer_rests_on_is_one_that_it_shows(asked):
     for q in asked.values():
         shown = {id for id, _ in q.slots}
-        whole = {id for id, kind in q.slots if kind in ("readings", "printed")}
+        whole = {id for id, kind in q.slots if kind in ("printed", "least")}
         idle = [i for i in q.rests_on if i not in shown and i.rpartition(".")[0] not in whole]
         assert idle == [], q.id
 
@@ -108,23 +114,55 @@ def test_a_number_in_an_answer_follows_the_record(asked, entries, palmira, repri
     assert "medians are 5.9 and 3.6 months" in text and "gap of 2.3 months" in text
 
 
-def test_a_hazard_ratio_in_an_answer_stands_in_its_three_readings(asked, palmira):
-    ratios = {e.cell for e in palmira.entries.values()
-              if e.measure == "hazard ratio" and e.part == "estimate" and not e.quotes}  # fmt: skip
+def own_ratios(record):
+    """Cells of the hazard ratios that the trial reports of itself."""
+    return {e.cell for e in record.entries.values()
+            if e.measure == "hazard ratio" and e.part == "estimate" and not e.quotes}  # fmt: skip
+
+
+def test_a_hazard_ratio_in_an_answer_stands_as_published_and_leads_to_the_width_of_its_interval(
+    asked, palmira
+):
+    ratios, ours, quoted = own_ratios(palmira), 0, 0
     for question in asked.values():
+        whole = {id for id, kind in question.slots if kind == "printed"}
         for id, kind in question.slots:
             own = id in ratios or id.rpartition(".")[0] in ratios
             if own and not id.endswith(".p"):
-                assert kind == "readings", (question.id, id)
+                assert kind == "printed" or (kind == "least" and id in whole), (question.id, id)
+            if kind == "printed" and palmira[f"{id}.estimate"].measure == "hazard ratio":
+                assert (DAGGER in fill(f"{{{id}=printed}}", palmira, ())) == own, id
+                ours, quoted = ours + own, quoted + (not own)
+    assert ours >= 8 and quoted >= 3
+
+
+@pytest.mark.parametrize("id", ["scale", "practice", "clocks", "subgroups"])
+def test_no_answer_tells_a_hazard_ratio_on_another_scale(id, asked, palmira, entries):
+    text = question_text(asked[id], palmira, entries)
+    told = [c for c in own_ratios(palmira) if f"{palmira[f'{c}.estimate']}{DAGGER}" in text]
+    assert told
+    for cell in told:
+        assert reading(palmira, cell).texts["conditional"] not in text.replace(DAGGER, "")
+
+
+def test_what_the_answers_say_of_the_least_intervals_holds(asked, palmira):
+    told = [id for q in asked.values() for id, kind in q.slots if kind == "least"]
+    assert set(told) == {"contrasts.pfs.hazard_ratio", "figure3.age.lt65.hazard_ratio"}
+    for cell in told:
+        assert (
+            reading(palmira, cell).ways.neutral.lower
+            < 1
+            < reading(palmira, cell).ways.neutral.upper
+        )
 
 
 def test_slots_are_filled_with_print_readings_and_what_the_ledger_computes(palmira, entries):
     ratio = "contrasts.pfs.hazard_ratio"
     assert fill("{results.pfs.events.et.count} events", palmira, ()) == "51 events"
-    assert fill(f"{{{ratio}=readings}}", palmira, ()) == (
-        "0.84 (0.66 to 1.07) as printed, 0.84 (0.60 to 1.17) neutral and 0.78 (0.56 to 1.10) on "
-        "the full scale (conditional)"
-    )
+    printed = fill(f"{{{ratio}=printed}}", palmira, ())
+    assert printed == "0.84{ref}`†<interval-width>` (95% CI 0.66 to 1.07)"
+    assert fill(f"{{{ratio}=least}}", palmira, ()) == "0.60 to 1.17"
+    assert fill("{discussion.maintain.hazard_ratio=printed}", palmira, ()).startswith("0.57 (95% ")
     six = "contrasts.pfs.difference_6"
     assert fill(f"{{{six}=printed}}", palmira, ()) == "13.1 (95% CI −1.6 to 27.7)"
     assert fill("{discussion.maintain.hazard_ratio.upper=recomputed}", palmira, entries) == "0.85"
@@ -223,8 +261,15 @@ def test_the_appraisal_holds_every_item_of_consort_2025_once_and_in_order():
     found = appraisal()
     assert tuple(i.item for i in found.consort) == ITEMS
     assert len({re.sub(r"\D", "", i) for i in ITEMS}) == 30
-    counts = tables.consort_counts(found)
-    assert sum(counts.values()) == len(ITEMS) and set(counts) == set(MEANINGS)
+    assert {i.told for i in found.consort} <= set(MEANINGS)
+
+
+@pytest.mark.site
+def test_the_page_counts_the_items_by_how_far_the_article_answers_them(shown, said):
+    answered = shown["appraisal-consort"].data["Answered"].value_counts()
+    assert answered.sum() == int(said["appraisal_items"]) == len(ITEMS)
+    for told in MEANINGS:
+        assert said[f"appraisal_{told.replace(' ', '_')}"] == str(answered.get(told, 0)), told
 
 
 def test_an_item_names_its_place_where_it_is_answered_and_what_is_missing_where_it_is_not():
@@ -258,13 +303,31 @@ def test_an_appraisal_that_cannot_be_used_is_refused(changed, old, new, message)
     assert "Mend:" in str(error.value)
 
 
-def test_the_tables_of_the_appraisal_fill_every_slot(palmira):
+@pytest.mark.site
+def test_the_tables_of_the_appraisal_hold_every_entry_and_fill_every_slot(shown):
     found = appraisal()
-    made = (tables.consort(found, palmira), tables.bias(found, palmira), tables.outcomes(found),
-            tables.estimand_places(found))  # fmt: skip
-    for table in made:
-        cells = table.frame.astype(str).to_numpy().ravel()
-        assert not [c for c in cells if "{" in c or not c]
+    lengths = {"appraisal-consort": len(found.consort), "appraisal-bias": len(found.bias),
+               "appraisal-outcomes": len(found.outcomes),
+               "appraisal-estimand": len(found.estimand)}  # fmt: skip
+    for name, length in lengths.items():
+        table = shown[name].table
+        assert len(table) == len(shown[name].data) == length
+        cells = table.drop(columns="group").to_numpy().ravel()
+        assert not [c for c in cells if "{" in c or "nan" in c.split() or not c]
+    data = shown["appraisal-consort"].data
+    assert list(data["Item"]) == [f"{i.item}. {i.topic}" for i in found.consort]
+    assert (data["Where in the paper"] == "–").sum() == sum(i.place is None for i in found.consort)
+    judged = shown["appraisal-outcomes"].data.set_index("Outcome")
+    for outcome, judgments in found.outcomes.items():
+        assert judged.loc[outcome].tolist() == judgments
+    assert list(judged.columns) == [d.domain for d in found.bias[:-1]]
+
+
+@pytest.mark.site
+def test_the_page_counts_the_patients_censored_off_treatment_as_the_questions_do(said, palmira):
+    for arm in ("palbociclib", "et"):
+        told = computed(palmira)[f"censored_early_{arm}"]
+        assert said[f"appraisal_censored_early_{arm}"] == told
 
 
 def rows(text: str, kind: str) -> list[str]:
@@ -284,13 +347,51 @@ def test_the_key_answers_every_prompt_of_the_worksheet():
 
 
 def test_the_pre_reading_is_one_page_and_does_not_give_the_result_away():
-    text = GUIDE.read_text(encoding="utf-8")
-    page = text.split("(club-prereading)=")[1].split("(club-rooms)=")[0]
-    assert len(page.split()) < 350
-    glued = re.findall(r"glue:text\}`([^`]+)`", page)
+    page = prose(PRE_READING)
+    assert 200 < len(page.split()) < 350
+    text = PRE_READING.read_text("utf-8")
+    glued = re.findall(r"glue:text\}`([^`]+)`", text)
     assert glued and not [
-        g for g in glued if g.startswith(("results.pfs.m", "contrasts", "safety"))
+        g for g in glued if g.startswith(("results.pfs.m", "results.pfs.r", "contrasts", "safety"))
     ]
+    assert "{dropdown}" not in text and "show(" not in text
+
+
+@pytest.mark.site
+def test_the_pre_reading_shows_no_printed_result(palmira):
+    text = (SITE / "notebooks" / "pre-reading.html").read_text(encoding="utf-8")
+    article = text.split("<article", 1)[1].split("</article>")[0]
+    seen = set(re.findall(r"(?<![\w.])\d[\d.]*\d(?![\w.])", re.sub("<[^>]+>", " ", article)))
+    results = (
+        "results.pfs.median.*",
+        "results.pfs.rate_*",
+        "contrasts.*.estimate",
+        "contrasts.*.p",
+    )
+    printed = {e.text for e in palmira.entries.values() if any(fnmatch(e.id, r) for r in results)}
+    assert len(printed) > 10 and seen and not seen & printed
+    assert palmira["results.randomized.total.count"].text in seen
+
+
+@pytest.mark.site
+def test_what_the_audit_of_the_other_record_finds_stands_on_the_page(shown, said):
+    found = shown["club-audit"]
+    maintain = comparators()["maintain"]
+    worth = ("impossible", "inconsistent", "information", "rounding")
+    checks = [
+        c for c in audit(maintain, only=QUICK) if c.verdict in worth and c.id not in BACKGROUND
+    ]
+    assert len(checks) == len(found.data) and set(found.data["check"]) == {c.id for c in checks}
+    assert set(found.table["group"]) == {maintain.trial}
+    assert int(said["club_comparisons"]) == len(audit(maintain, only=QUICK))
+
+
+@pytest.mark.site
+def test_the_slip_of_the_limit_is_found_by_the_middle_of_the_interval(shown, said):
+    slip = shown["club-slip"]
+    assert {"C1", "C2"} >= set(slip.data["check"]) and len(slip.data)
+    assert any(said["club_other"] in text for text in slip.data["printed"].astype(str))
+    assert not any(said["club_other"] in t for t in shown["club-audit"].data["printed"].astype(str))
 
 
 class _Links(HTMLParser):
@@ -339,7 +440,7 @@ def test_answers_and_key_are_folded_until_asked_for(asked):
 
 @pytest.mark.site
 def test_no_slot_is_left_on_the_pages():
-    for name in ("journal-club", "appraisal", "worksheet"):
+    for name in ("journal-club", "pre-reading", "appraisal", "worksheet"):
         text = (SITE / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
         article = text.split("<article", 1)[1].split("</article>")[0]
         assert not re.findall(

@@ -16,7 +16,7 @@ from IPython.display import HTML, display
 from pydantic import Field, model_validator
 
 from palmira.ledger import LedgerEntry
-from palmira.readings import NAMES, reading
+from palmira.readings import reading
 from palmira.record import DATA, Record, parse
 from palmira.schema import ID_PATTERN, RecordError, Strict
 from palmira.show.exhibits import MINUS
@@ -24,6 +24,7 @@ from palmira.show.exhibits import MINUS
 QUIZ = DATA / "teaching" / "quiz.yaml"
 BLANK = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*))?\}")
 FROM_LEDGER = ("recomputed", "verdict")
+OF_A_RATIO = ("printed", "least")
 
 
 class Option(Strict):
@@ -128,19 +129,20 @@ def questions(record: Record, entries: Sequence[LedgerEntry], path: Path = QUIZ)
 
 
 def _filled(text: str, record: Record, ledger: Mapping[str, LedgerEntry]) -> str:
-    """A text with its blanks filled, as ``{entry}``, ``{entry|verdict}`` or ``{ratio|neutral}``."""
+    """A text with its blanks filled, as ``{entry}``, ``{entry|verdict}`` or ``{ratio|least}``."""
 
     def fill(blank: re.Match[str]) -> str:
         id, kind = blank[1], blank[2]
-        if kind in NAMES and f"{id}.estimate" in record.entries:
-            return _tied(reading(record, id).texts[kind])
+        if kind in OF_A_RATIO and f"{id}.estimate" in record.entries:
+            of = reading(record, id)
+            return of.least_limits if kind == "least" else of.printed_text
         if kind in (None, *FROM_LEDGER) and id in ledger:
             said = str(getattr(ledger[id], kind or "printed"))
             if said:
                 return _tied(said)
         raise RecordError(
             f"nothing fills {blank[0]}. Mend: name an entry of the ledger, alone or followed by "
-            f"|{' or |'.join(FROM_LEDGER)}, or a ratio followed by |{' or |'.join(NAMES)}."
+            f"|{' or |'.join(FROM_LEDGER)}, or a ratio followed by |{' or |'.join(OF_A_RATIO)}."
         )
 
     done = BLANK.sub(fill, text)

@@ -68,6 +68,12 @@ class Reading:
         return texts | {"printed": self.printed_text}
 
     @property
+    def least_limits(self) -> str:
+        """The narrowest interval that the events allow: ``0.6 to 1.2``."""
+        narrowest = self.ways.neutral
+        return f"{narrowest.lower:.2f} to {narrowest.upper:.2f}"
+
+    @property
     def estimates(self) -> dict[str, Estimate]:
         """The three readings by name."""
         return {name: getattr(self.ways, name) for name in NAMES}

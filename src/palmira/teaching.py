@@ -19,6 +19,7 @@ from palmira.subgroups import subgroups
 
 # {id}, {id=kind} or {name}; a role such as {ref}`efficacy` is none of them.
 SLOT = re.compile(r"\{([a-z0-9_.]+)(?:=(\w+))?\}(?!`)")
+DAGGER = "{ref}`†<interval-width>`"
 QUESTIONS, SCRIPTS = DATA / "teaching" / "questions.yaml", DATA / "teaching" / "scripts.yaml"
 Text = Annotated[str, Field(min_length=1)]
 
@@ -153,8 +154,9 @@ def computed(record: Record) -> dict[str, str]:
 def fill(text: str, record: Record, ledger: Iterable[LedgerEntry]) -> str:
     """A text with its numbers in place of the slots.
 
-    ``{id}`` is the printed number. Of an estimate with its interval ``{id=printed}`` is both;
-    of a hazard ratio ``{id=readings}`` are its three readings. ``{id=recomputed}`` is what the
+    ``{id}`` is the printed number. Of an estimate with its interval ``{id=printed}`` is both, a
+    hazard ratio of the trial with a dagger that leads to the chapter on its width; of such a ratio
+    ``{id=least}`` are the limits with the least standard error. ``{id=recomputed}`` is what the
     ledger computes, ``{name}`` a number of ``computed``. Raises ``KeyError`` for an unknown one.
     """
     anew: Mapping[str, str] = {e.id: e.recomputed for e in ledger}
@@ -168,12 +170,8 @@ def fill(text: str, record: Record, ledger: Iterable[LedgerEntry]) -> str:
             return record[id].text
         if kind == "recomputed":
             return anew[id]
-        if kind == "readings":
-            ways = reading(record, id).texts
-            return (
-                f"{ways['printed']} as printed, {ways['neutral']} neutral and "
-                f"{ways['conditional']} on the full scale (conditional)"
-            )
+        if kind == "least":
+            return reading(record, id).least_limits
         if kind == "printed":
             return _printed(record.cell(record[f"{id}.estimate"]))
         raise KeyError(f"{slot[0]}: unknown kind {kind!r}")
@@ -185,7 +183,8 @@ def _printed(cell: Mapping[str, Entry]) -> str:
     estimate = cell["estimate"]
     sign = "%" if estimate.unit == "percent" else ""
     limits = f"{cell['lower']} to {cell['upper']}"
-    return f"{estimate}{sign} ({estimate.interval_level}% CI {limits})"
+    dagger = DAGGER if estimate.measure == "hazard ratio" and not estimate.quotes else ""
+    return f"{estimate}{sign}{dagger} ({estimate.interval_level}% CI {limits})"
 
 
 def question_text(question: Question, record: Record, ledger: list[LedgerEntry]) -> str:
