@@ -1,72 +1,93 @@
-"""Response rates, the odds ratio for clinical benefit, overall survival."""
+"""Response rates, the odds ratio for clinical benefit, overall survival: on their page."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.api import GLM, families
 
-from palmira.figures import response as figures
-from palmira.proportions import odds_ratio
-from palmira.record import Record, published
-from palmira.response import (
-    ARMS,
-    OUTCOMES,
-    comparison,
-    largest_se_ratio,
-    odds_ratio_readings,
-    response_rate,
-    response_rates,
-)
-from palmira.tables import response as tables
+from palmira.proportions import odds_ratio, risk_ratio
+from palmira.record import DATA
+from palmira.response import ARMS, OUTCOMES, comparison, response_rate
+from palmira.twin.store import read
+from palmira.twin.verify import verify
+
+TWINS = ("neutral", "full")
+COUNTS = {"orr": (6, 1), "orr_measurable": (6, 1), "cbr": (57, 17)}
 
 
 @pytest.fixture(scope="module")
-def palmira() -> Record:
-    return published("palmira")
+def counts(shown):
+    return shown["response-survival-counts"].data.set_index(["outcome", "arm"])
 
 
-def test_every_printed_rate_is_that_of_one_count_with_its_exact_interval(palmira):
-    for rate in response_rates(palmira):
-        for part in ("value", "lower", "upper"):
-            assert abs(getattr(rate.exact, part) - getattr(rate.printed, part)) <= 0.05 + 1e-9
+@pytest.fixture(scope="module")
+def compared(shown):
+    return shown["response-survival-differences"].data.set_index("outcome")
 
 
-@pytest.mark.parametrize(
-    ("outcome", "counts"),
-    [("orr", (6, 1)), ("orr_measurable", (6, 1)), ("cbr", (57, 17))],
-)
-def test_the_counts_behind_the_rates(palmira, outcome, counts):
-    assert tuple(response_rate(palmira, outcome, arm).count for arm in ARMS) == counts
+def test_every_printed_rate_is_that_of_one_count_with_its_exact_interval(counts):
+    assert len(counts) == len(OUTCOMES) * len(ARMS)
+    for exact, printed in (("recomputed", "printed"), ("lower", "printed_lower"),
+                           ("upper", "printed_upper")):  # fmt: skip
+        assert ((counts[exact] - counts[printed]).abs() <= 0.05 + 1e-9).all()
 
 
-def test_responders_with_measurable_disease_are_responders(palmira):
+@pytest.mark.parametrize("outcome", list(OUTCOMES))
+def test_the_counts_behind_the_rates(palmira, counts, outcome):
+    found = [response_rate(palmira, outcome, arm) for arm in ARMS]
+    assert tuple(rate.count for rate in found) == COUNTS[outcome]
+    page = counts.loc[OUTCOMES[outcome]].loc[list(ARMS)]
+    assert list(page["count"]) == list(COUNTS[outcome])
+    assert list(page["n"]) == [rate.n for rate in found]
+    for part in ("lower", "upper"):
+        assert list(page[part]) == pytest.approx([getattr(rate.exact, part) for rate in found])
+
+
+def test_responders_with_measurable_disease_are_responders(counts):
     for arm in ARMS:
-        measurable, all_ = (
-            response_rate(palmira, outcome, arm) for outcome in ("orr_measurable", "orr")
-        )
-        assert measurable.count <= all_.count and measurable.n <= all_.n
+        measurable, all_ = (counts.loc[(OUTCOMES[o], arm)] for o in ("orr_measurable", "orr"))
+        assert measurable["count"] <= all_["count"] and measurable["n"] <= all_["n"]
 
 
-def test_a_rate_that_no_count_prints_as_is_refused(palmira, reprinted):
+def test_a_rate_that_no_count_prints_as_is_refused(palmira, reprinted, rerun):
+    wrong = reprinted(palmira, results__orr__et__estimate="1.1")
     with pytest.raises(ValueError, match="no count"):
-        response_rate(reprinted(palmira, results__orr__et__estimate="1.1"), "orr", "et")
+        response_rate(wrong, "orr", "et")
+    with pytest.raises(ValueError, match="unpack"):
+        rerun("response-survival", wrong)
 
 
-def test_the_arms_are_compared_in_the_direction_of_the_printed_odds_ratio(palmira):
-    c = comparison(palmira, "cbr")
-    assert c.difference.value == pytest.approx(100 * (57 / 136 - 17 / 62))
-    assert c.odds_ratio.value == pytest.approx((17 / 45) / (57 / 79))
-    assert c.odds_ratio.value < 1 < 1 / c.odds_ratio.value
-    assert c.difference.lower < 0 < c.difference.upper
+def test_the_arms_are_compared_in_the_direction_of_the_printed_odds_ratio(palmira, compared):
+    c, page = comparison(palmira, "cbr"), compared.loc["Clinical benefit"]
+    assert page["difference"] == pytest.approx(100 * (57 / 136 - 17 / 62))
+    assert page["odds_ratio"] == pytest.approx((17 / 45) / (57 / 79))
+    assert page["odds_ratio"] < 1 < 1 / page["odds_ratio"]
+    assert page["difference_lower"] < 0 < page["difference_upper"]
+    # statsmodels' table and the package's arithmetic agree.
+    columns = ["difference_lower", "difference_upper", "odds_ratio_lower", "odds_ratio_upper"]
+    limits = [c.difference.lower, c.difference.upper, c.odds_ratio.lower, c.odds_ratio.upper]
+    assert list(page[columns]) == pytest.approx(limits)
+    assert list(page[["se_log_odds_ratio", "wald_p"]]) == pytest.approx([c.odds_ratio_se, c.p])
+    koopman = risk_ratio(17, 62, 57, 136)
+    assert list(page[["risk_ratio", "risk_ratio_lower", "risk_ratio_upper"]]) == pytest.approx(
+        [koopman.value, koopman.lower, koopman.upper], rel=1e-4
+    )
 
 
-def test_the_printed_odds_ratio_is_narrower_than_the_raw_table_allows(palmira):
-    readings = odds_ratio_readings(palmira)
-    assert largest_se_ratio(palmira) < 1
-    assert readings["conditional"].se > readings["raw"].se
-    assert readings["neutral"].estimate.value == readings["printed"].estimate.value
-    assert readings["conditional"].p == pytest.approx(readings["printed"].p)
-    assert readings["conditional"].estimate.value == pytest.approx(0.62**2**0.5)
+def test_the_printed_odds_ratio_is_narrower_than_the_raw_table_allows(shown, said, palmira):
+    picture = shown["response-survival-odds-ratio"]
+    assert list(picture.data["reading"]) == ["printed", "raw"]
+    printed, raw = (row for _, row in picture.data.iterrows())
+    assert float(said["response_survival_most"]) < 1
+    assert printed["se_log"] < raw["se_log"] < printed["se_log"] * np.sqrt(2)
+    assert printed["odds_ratio"] == palmira["contrasts.cbr.odds_ratio.estimate"].value
+    assert np.log(printed["least_upper"] / printed["odds_ratio"]) == pytest.approx(
+        1.959964 * raw["se_log"], rel=1e-6
+    )
+    for text in ("0.62 (0.38 to 0.98)", "0.52 (0.27 to 1.01)", "0.32 to 1.19"):
+        assert text in picture.alt
 
 
 @settings(max_examples=50)
@@ -82,34 +103,113 @@ def test_no_adjusted_logistic_model_reports_a_smaller_standard_error_than_woolf(
     assert fit.bse[1] >= woolf * (1 - 1e-8)
 
 
-def test_the_picture_of_the_rates_holds_counts_and_intervals(palmira, reprinted):
-    picture = figures.response_picture(palmira)
+def test_the_picture_of_the_rates_holds_counts_and_intervals(palmira, reprinted, rerun, shown):
+    picture = shown["response-survival-rates"]
     assert len(picture.data) == len(OUTCOMES) * len(ARMS)
     for text in ("6 of 136 (4.4%)", "1 of 62 (1.6%)", "57 of 136 (41.9%)", "17 of 62 (27.4%)"):
         assert text in picture.alt
-    other = figures.response_picture(reprinted(palmira, results__cbr__et__estimate="40.3"))
-    assert "25 of 62 (40.3%)" in other.alt
-    assert not other.data.equals(picture.data)
+    changes = {
+        "results__cbr__et__estimate": "40.3",
+        "results__follow_up__total__median": "30.0",
+    }
+    other = rerun("response-survival", reprinted(palmira, **changes)).shown
+    assert "25 of 62 (40.3%)" in other["response-survival-rates"].alt
+    assert not np.allclose(
+        other["response-survival-rates"].data["percent"], picture.data["percent"]
+    )
+    assert "Not both medians lie beyond" in other["response-survival-os"].alt
 
 
-def test_the_picture_of_the_odds_ratio_shows_all_readings(palmira):
-    picture = figures.odds_ratio_forest(palmira)
-    assert list(picture.data["reading"]) == ["printed", "raw", "neutral", "conditional"]
-    for text in ("0.62 (0.38 to 0.98)", "0.52 (0.27 to 1.01)", "0.51 (0.25 to 0.97)"):
-        assert text in picture.alt
-
-
-def test_the_picture_of_survival_shows_medians_and_follow_up(palmira, reprinted):
-    picture = figures.survival_medians(palmira)
+def test_the_picture_of_survival_shows_medians_and_follow_up(shown):
+    picture = shown["response-survival-os"]
     assert "28.3 (20.9 to 36.2)" in picture.alt and "28.8 (19.5 to 35.4)" in picture.alt
     assert "Both medians lie beyond the median follow-up of 13.2" in picture.alt
-    later = reprinted(palmira, results__follow_up__total__median="30.0")
-    assert "Not both medians lie beyond" in figures.survival_medians(later).alt
 
 
-def test_the_tables_hold_printed_and_recomputed_rates(palmira):
-    frame = tables.counts_table(palmira).frame
-    assert "2.3 (0.1 to 12)" in set(frame["Printed, % (95% CI)"])
-    assert "2.3 (0.1 to 12.0)" in set(frame["Recomputed, % (95% CI)"])
-    compared = tables.comparisons_table(palmira).frame.set_index("Outcome")
+def test_the_tables_hold_printed_and_recomputed_rates(shown):
+    tables = {}
+    for name in ("counts", "differences"):
+        table = shown[f"response-survival-{name}"].table.replace("\u00a0", " ", regex=True)
+        tables[name] = table.set_axis(table.columns.str.replace("\u00a0", " "), axis=1)
+    assert "2.3 (0.1 to 12)" in set(tables["counts"]["Printed, % (95% CI)"])
+    assert "2.3 (0.1 to 12.0)" in set(tables["counts"]["Recomputed, % (95% CI)"])
+    compared = tables["differences"].set_index("Outcome")
     assert compared.loc["Clinical benefit", "Odds ratio (95% CI)"] == "0.52 (0.27 to 1.01)"
+
+
+def test_best_responses_add_up_to_the_arms(shown, palmira):
+    data = shown["response-survival-best"].data
+    for (_, arm), mine in data.groupby(["twin", "arm"]):
+        assert mine["patients"].sum() == palmira.size("randomized", arm).value
+        partial = mine.loc[mine["response"] == "PR", "patients"].item()
+        assert partial == COUNTS["orr"][ARMS.index(arm)]
+
+
+@pytest.mark.parametrize("scale", TWINS)
+def test_the_twins_models_are_those_of_the_independent_check(palmira, shown, said, scale):
+    cells = ("contrasts.os.hazard_ratio", "contrasts.cbr.odds_ratio")
+    checked = verify(read(DATA / "twin" / scale), palmira, scale, cells).set_index("id")
+    parts = ("estimate", "lower", "upper")
+    data = shown["response-survival-os-ratio"].data
+    name = {"neutral": "Neutral twin", "full": "Conditional twin"}[scale]
+    mine = data[data["group"] == name].set_index("what")[["hazard_ratio", "lower", "upper"]]
+    for what, column in (
+        ("Ordinary Cox model", "ordinary"),
+        ("Orthonormal contrast", "recomputed"),
+    ):
+        if what in mine.index:
+            found = checked.loc[[f"{cells[0]}.{part}" for part in parts], column]
+            assert list(mine.loc[what]) == pytest.approx(list(found), rel=1e-5)
+    assert ("Orthonormal contrast" in mine.index) == (scale == "full")
+    # The page has Wald's limits, the check those of the profile likelihood.
+    estimate, _, rest = said[f"response_survival_or_{scale}"].partition(" ")
+    odds = checked.loc[[f"{cells[1]}.{part}" for part in parts], "ordinary"]
+    limits = [float(x) for x in rest.strip("()").split(" to ")]
+    assert float(estimate) == pytest.approx(odds.iloc[0], abs=0.006)
+    assert limits == pytest.approx(list(odds.iloc[1:]), abs=0.02)
+
+
+def test_the_survival_of_the_twins_is_drawn_with_the_least_interval_of_the_print(shown, said):
+    picture = shown["response-survival-os-ratio"]
+    printed = picture.data[picture.data["evidence"] == "published"].iloc[0]
+    assert printed["least_lower"] < printed["lower"] < 1 < printed["upper"] < printed["least_upper"]
+    assert said["response_survival_os_least"] == f"{2 / np.sqrt(70):.3f}"
+    assert float(said["response_survival_os_widest"]) < float(said["response_survival_os_least"])
+    assert (picture.data["lower"] < 1).all() and "All intervals contain 1" in picture.alt
+
+
+@pytest.mark.parametrize("twin", ["neutral", "conditional"])
+def test_overall_survival_accounts_for_every_patient_in_every_column(shown, palmira, twin):
+    picture = shown[f"response-survival-curve-{twin}"]
+    totals = picture.data.dropna(subset=["count"]).groupby(["arm", "month"])["count"].sum()
+    for arm in ARMS:
+        n = palmira.size("randomized", arm).value
+        assert (totals[palmira.sheet.arms[arm].label] == n).all()
+    assert "sampling" in picture.alt and "over twins" not in picture.alt
+    assert picture.evidence == "synthetic" and "invented" in picture.alt
+
+
+def test_the_clocks_count_patients_and_events(shown):
+    data = shown["response-survival-clocks"].data
+    whole = data[data["who"] == "All patients"].set_index(["endpoint", "twin"])
+    some = data[data["who"] != "All patients"].set_index(["endpoint", "twin"])
+    assert (whole["patients"] > some["patients"]).all()
+    assert (whole["events"] >= some["events"]).all()
+
+
+def test_a_reader_finds_the_fitted_curves_at_hand(rerun):
+    """Cumulative incidence in place of survival, by lifelines' own method."""
+    title = "## Two clocks\n"
+    cell = (
+        "```{code-cell} ipython3\n"
+        "from palmira.show import show\n"
+        "axis = curves['neutral']['ET alone'].plot_cumulative_density()\n"
+        "x, y = axis.lines[0].get_data()\n"
+        "show(axis.figure, name='incidence', alt='a', caption='', evidence='synthetic',\n"
+        "     data=pd.DataFrame({'month': x, 'share': y}))\n"
+        "```\n\n"
+    )
+    added = rerun("response-survival", edits=[(title, cell + title)]).shown["incidence"].data
+    assert isinstance(added, pd.DataFrame)
+    assert added["share"].iloc[0] == 0 and added["share"].is_monotonic_increasing
+    assert 0.5 < added["share"].iloc[-1] < 1

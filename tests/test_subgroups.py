@@ -1,88 +1,98 @@
-"""Subgroups: sums, readings, interaction and what chance does, and how they are shown."""
+"""Subgroups on their page: sums, intervals, interaction, the twins' models, what chance does."""
 
-from dataclasses import replace
 from math import exp, log, sqrt
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from palmira.estimates import two_sided_p
-from palmira.figures import subgroups as figures
 from palmira.hazard_ratios import smallest_se
 from palmira.record import DATA, load, published
 from palmira.schema import RecordError
-from palmira.subgroups import READINGS, by_factor, chance, interactions, subgroups
-from palmira.tables import subgroups as tables
+from palmira.subgroups import subgroups
+from palmira.twin.store import read
+from palmira.twin.verify import verify
 
 PALMIRA = published("palmira")
 LINES = subgroups(PALMIRA)
-TESTS = {t.factor: t for t in interactions(LINES)}
+LEVELS = {(x.factor, x.label): x for x in LINES if x.factor}
+RATIO = "figure3__age__lt65__hazard_ratio__"
 
 
-@pytest.fixture
-def altered(tmp_path):
-    """The record with one printed string of the subgroup figure replaced by another."""
-
-    def alter(old: str, new: str):
-        text = (DATA / "published" / "palmira.yaml").read_text(encoding="utf-8")
-        start = text.index("- id: figure3\n")
-        assert text.count(old, start) == 1
-        (tmp_path / "r.yaml").write_text(text[:start] + text[start:].replace(old, new, 1), "utf-8")
-        return load(tmp_path / "r.yaml")
-
-    return alter
+@pytest.fixture(scope="module")
+def tests(shown):
+    """P of interaction by factor."""
+    return shown["subgroups-interaction"].data.set_index("factor")
 
 
-def test_every_arms_events_and_patients_sum_over_the_levels_of_every_factor():
-    whole = LINES[0]
-    for levels in by_factor(LINES).values():
-        for arm in (0, 1):
-            assert sum(x.events[arm] for x in levels) == whole.events[arm]
-            assert sum(x.n[arm] for x in levels) == whole.n[arm]
-    assert tables.factor_sums(PALMIRA).data["agrees"].all()
-
-
-def test_a_sum_that_fails_is_shown(altered):
-    table = tables.factor_sums(altered("29 / 33 (87.9)", "28 / 33 (84.8)"))
-    failed = table.data[~table.data["agrees"]]
-    assert list(failed["factor"]) == ["Age"]
-    assert list(table.frame["Agrees with all patients"]).count("no") == 1
-
-
-def test_the_full_scale_changes_no_z_and_no_p_of_interaction():
-    for test in TESTS.values():
-        assert test.z["conditional"] == pytest.approx(test.z["printed"])
-        assert test.p["conditional"] == pytest.approx(test.p["printed"])
-
-
-def test_the_neutral_reading_makes_every_p_of_interaction_larger():
-    assert all(t.p["neutral"] > t.p["printed"] for t in TESTS.values())
-
-
-def test_interaction_of_age_by_hand():
-    one, other = log(0.71), log(0.95)
-    se = [(log(b) - log(a)) / (2 * 1.959964) for a, b in ((0.52, 0.97), (0.65, 1.4))]
-    z = (one - other) / sqrt(se[0] ** 2 + se[1] ** 2)
-    assert TESTS["Age"].z["printed"] == pytest.approx(z, abs=1e-6)
-    neutral = sqrt(1 / 73 + 1 / 29 + 1 / 34 + 1 / 22)
-    assert TESTS["Age"].z["neutral"] == pytest.approx((one - other) / neutral)
-    assert TESTS["Age"].ratios["neutral"].lower == pytest.approx(
-        0.71 / 0.95 * exp(-1.959964 * neutral), rel=1e-5
+@pytest.fixture(scope="module")
+def chance(shown):
+    """Share of simulated trials by number of intervals that exclude 1, a column for each world."""
+    data = shown["subgroups-chance"].data
+    return data.pivot(
+        index="intervals_excluding_1", columns="common_hazard_ratio", values="share_of_trials"
     )
 
 
-def test_five_printed_interactions_follow_from_their_rows_and_visceral_involvement_does_not():
-    assert {f for f, t in TESTS.items() if not tables.covers(t)} == {"Visceral involvement"}
+def test_every_arms_events_and_patients_sum_over_the_levels_of_every_factor(shown):
+    data = shown["subgroups-sums"].data
+    assert len(data) == 4 * 6 and data["agrees"].all()
+    assert set(data.groupby(["arm", "what"])["printed_total"].first()) == {107, 136, 51, 62}
+    whole = LINES[0]
+    for factor in data["factor"].unique():
+        for arm in (0, 1):
+            mine = [x for x in LINES if x.factor == factor]
+            assert sum(x.events[arm] for x in mine) == whole.events[arm]
+            assert sum(x.n[arm] for x in mine) == whole.n[arm]
+
+
+def test_a_sum_that_fails_is_shown_and_nothing_is_simulated(palmira, reprinted, rerun):
+    other = reprinted(palmira, figure3__age__lt65__et__events__events="28")
+    with pytest.raises(AssertionError, match="are not simulated"):
+        rerun("subgroups", other)
+    guard = 'assert sums["agrees"].all(), "levels that do not hold all events are not simulated"\n'
+    table = rerun("subgroups", other, [(guard, "")]).shown["subgroups-sums"]
+    failed = table.data[~table.data["agrees"]]
+    assert list(failed["factor"]) == ["Age"]
+    assert list(table.table["Agrees with all patients"]).count("no") == 1
+
+
+def test_the_least_errors_make_every_p_of_interaction_larger(tests):
+    assert (tests["p_neutral_rows"] > tests["p_printed_rows"]).all()
+
+
+def test_interaction_of_age_by_hand(tests, shown):
+    one, other = log(0.71), log(0.95)
+    se = [(log(b) - log(a)) / (2 * 1.959964) for a, b in ((0.52, 0.97), (0.65, 1.4))]
+    z = (one - other) / sqrt(se[0] ** 2 + se[1] ** 2)
+    assert tests.loc["Age", "z_printed"] == pytest.approx(z, abs=1e-6)
+    least = sqrt(1 / 73 + 1 / 29 + 1 / 34 + 1 / 22)
+    assert tests.loc["Age", "z_neutral"] == pytest.approx((one - other) / least)
+    drawn = shown["subgroups-ratios"].data.set_index("factor").loc["Age"]
+    assert drawn["least_lower"] == pytest.approx(0.71 / 0.95 * exp(-1.959964 * least), rel=1e-5)
+
+
+def test_five_printed_interactions_follow_from_their_rows_and_visceral_involvement_does_not(shown):
+    table = shown["subgroups-interaction"].table.set_index("Factor")
+    agrees = table["Printed P within rounding"] == "yes"
+    assert list(agrees[~agrees].index) == ["Visceral involvement"] and agrees.sum() == 5
+    printed = [
+        e.text
+        for id, e in PALMIRA.entries.items()
+        if id.startswith("figure3.") and id.endswith("interaction.p")
+    ]
+    assert list(table["P printed"]) == printed
 
 
 @given(data=st.data())
-def test_p_values_of_the_rounding_box_lie_in_the_stated_range(data):
-    test = data.draw(st.sampled_from(list(TESTS.values())))
+def test_p_values_of_the_rounding_box_lie_in_the_stated_range(tests, data):
+    factor = data.draw(st.sampled_from(list(tests.index)))
     logs, variance = [], 0.0
-    for line in test.levels:
+    for line in (x for x in LINES if x.factor == factor):
         drawn = {
             part: data.draw(st.floats(printed.low, printed.high))
             for part in ("estimate", "lower", "upper")
@@ -91,52 +101,55 @@ def test_p_values_of_the_rounding_box_lie_in_the_stated_range(data):
         logs.append(log(drawn["estimate"]))
         variance += ((log(drawn["upper"]) - log(drawn["lower"])) / (2 * 1.959963985)) ** 2
     p = two_sided_p((logs[0] - logs[1]) / sqrt(variance))
-    assert test.p_range[0] - 1e-6 <= p <= test.p_range[1] + 1e-6
+    assert tests.loc[factor, "p_low"] - 1e-6 <= p <= tests.loc[factor, "p_high"] + 1e-6
 
 
-def test_no_rounding_lifts_a_printed_standard_error_to_the_least_one():
-    for line in LINES:
-        low, high = line.se_ratio_range
-        assert low < line.ways.se_ratio < high < 1
-        assert line.errors["neutral"] == smallest_se(*line.events)
+def test_no_rounding_lifts_a_printed_standard_error_to_the_least_one(shown):
+    picture = shown["subgroups-errors"]
+    assert len(picture.data) == len(LINES) and "13 of 13" in picture.alt
+    for row, line in zip(picture.data.itertuples(), LINES, strict=True):
+        assert row.ratio_low < row.ratio < row.ratio_high < 1
+        assert row.least_se == pytest.approx(smallest_se(*line.events), rel=1e-12)
+        assert row.ratio == pytest.approx(line.ways.se_ratio, rel=1e-6)
 
 
-def test_few_events_mark_the_two_small_rows():
-    assert {x.row for x in LINES if x.few} == {"endocrine.letrozole", "duration.lt12"}
-    assert all(x.label in figures.few_events_note(PALMIRA) for x in LINES if x.few)
+def test_few_events_mark_the_two_small_rows(shown):
+    for name in ("subgroups-forest", "subgroups-errors"):
+        few = shown[name].data.query("fewer_than_ten_events_in_an_arm")["level"]
+        assert list(few) == ["Letrozole", "6 to <12 months"]
+        assert all(label in shown[name].caption for label in few)
 
 
-def test_a_simulated_subgroup_misses_one_at_close_to_the_nominal_rate():
+def test_a_simulated_subgroup_misses_one_at_close_to_the_nominal_rate(chance, said):
     """With the least standard error, about 5% of the intervals exclude a true ratio of 1."""
-    result = chance(LINES, 1.0, trials=4000, seed=1)
-    assert result.excluding.mean() / 12 == pytest.approx(0.05, abs=0.01)
-    assert result.excluding_printed.mean() > 2 * result.excluding.mean()
-    assert result.shares(12).sum() == pytest.approx(1)
+    mean = (chance[1.0] * chance.index).sum()
+    assert mean / 12 == pytest.approx(0.05, abs=0.01)
+    assert float(said["subgroups_narrow_mean"]) > 2 * mean
+    assert chance.sum().to_numpy() == pytest.approx(1)
 
 
-def test_simulated_levels_share_their_patients():
+def test_simulated_levels_share_their_patients(chance):
     """Twelve independent intervals would exclude 1 at least once in 46% of trials."""
-    result = chance(LINES, 1.0, trials=4000, seed=1)
-    assert (result.excluding > 0).mean() < 1 - 0.95**12 - 0.05
+    assert 1 - chance.loc[0, 1.0] < 1 - 0.95**12 - 0.05
 
 
-def test_a_common_effect_moves_intervals_and_no_interaction():
-    none, common = (chance(LINES, hr, trials=2000, seed=3) for hr in (1.0, 0.6))
-    assert common.excluding.mean() > 3 * none.excluding.mean()
-    assert np.allclose(common.largest_z, none.largest_z)
+def test_a_common_effect_moves_intervals(chance):
+    means = (chance.mul(chance.index, axis=0)).sum()
+    assert list(means.index) == sorted(means.index) and means.is_monotonic_decreasing
+    assert means.iloc[0] > 3 * means[1.0]
 
 
-def test_the_same_seed_gives_the_same_trials_and_another_seed_does_not():
-    first, again, other = (chance(LINES, 1.0, 200, seed) for seed in (5, 5, 6))
-    assert np.array_equal(first.largest_z, again.largest_z)
-    assert not np.array_equal(first.largest_z, other.largest_z)
-
-
-def test_levels_with_different_sums_of_events_are_not_simulated():
-    lines = [replace(x, events=(x.events[0] - 1, x.events[1])) if x.row == "ecog.0" else x
-             for x in LINES]  # fmt: skip
-    with pytest.raises(ValueError, match="different numbers of events"):
-        chance(lines, 1.0, 10)
+def test_the_same_seed_gives_the_same_trials_and_another_seed_does_not(rerun, shown, capsys):
+    drawn = shown["subgroups-chance"].data["share_of_trials"].to_numpy()
+    again = rerun("subgroups").shown["subgroups-chance"].data["share_of_trials"]
+    assert again.to_numpy() == pytest.approx(drawn)
+    # The exercise: on another scale the ratio moves and P stays.
+    printed, scaled, least = capsys.readouterr().out.splitlines()[-4:-1]
+    assert printed.split("P = ")[1] == scaled.split("P = ")[1] != least.split("P = ")[1]
+    assert printed.split(",")[0].split(" ")[1] != scaled.split(",")[0].split(" ")[2]
+    other = rerun("subgroups", edits=[("seed=2025", "seed=6")]).shown["subgroups-chance"]
+    assert not np.array_equal(other.data["share_of_trials"], drawn)
+    assert other.data["share_of_trials"].to_numpy() == pytest.approx(drawn, abs=0.02)
 
 
 def test_a_record_with_two_experimental_arms_has_no_subgroup_figure(tmp_path):
@@ -149,58 +162,91 @@ def test_a_record_with_two_experimental_arms_has_no_subgroup_figure(tmp_path):
         subgroups(load(tmp_path / "r.yaml"))
 
 
-def test_the_forest_shows_every_line_in_three_readings_and_says_which_exclude_one(altered):
-    picture = figures.subgroup_forest(PALMIRA)
-    assert len(picture.data) == 3 * len(LINES)
-    assert set(picture.data["reading"]) == set(READINGS)
-    young = next(x for x in LINES if x.row == "age.lt65")
-    assert young.ways.printed.text() in picture.alt
-    assert young.ways.conditional.text() in picture.alt
-    assert "neutral: none" in picture.alt
-    changed = figures.subgroup_forest(altered("0.71 (0.52 to 0.97)", "0.75 (0.52 to 1.08)"))
-    assert "printed: none" in changed.alt
-    assert 0.75 in set(changed.data["hazard_ratio"])
-
-
-def test_the_picture_of_standard_errors_follows_the_record(altered):
-    picture = figures.standard_error_ratios(PALMIRA)
+def test_the_forest_shows_every_published_line_and_its_least_interval(shown):
+    picture = shown["subgroups-forest"]
     assert len(picture.data) == len(LINES)
-    assert "13 of 13" in picture.alt
-    wide = figures.standard_error_ratios(altered("0.71 (0.52 to 0.97)", "0.71 (0.40 to 1.26)"))
-    assert "12 of 13" in wide.alt
+    for row, line in zip(picture.data.itertuples(), LINES, strict=True):
+        printed, least = line.ways.printed, line.ways.neutral
+        assert (row.hazard_ratio, row.lower, row.upper) == (
+            printed.value,
+            printed.lower,
+            printed.upper,
+        )
+        assert (row.least_lower, row.least_upper) == pytest.approx((least.lower, least.upper))
+        assert (row.events_experimental, row.events_control) == line.events
+        assert (row.n_experimental, row.n_control) == line.n
+    assert "exclude 1: Age: <65 years 0.71 (0.52 to 0.97)." in picture.alt
+    assert "events allow: none." in picture.alt
 
 
-def test_the_picture_of_interactions_names_the_strongest_in_three_readings():
-    picture = figures.interaction_ratios(PALMIRA)
-    assert len(picture.data) == 3 * len(TESTS)
-    assert all(r.text() in picture.alt for r in TESTS["Age"].ratios.values())
-    assert "18 of 18" in picture.alt
+def test_a_changed_interval_changes_what_the_pictures_say(palmira, reprinted, rerun, shown):
+    other = rerun(
+        "subgroups", reprinted(palmira, **{f"{RATIO}lower": "0.40", f"{RATIO}upper": "1.26"})
+    )
+    assert "Published intervals that exclude 1: none" in other.shown["subgroups-forest"].alt
+    assert "12 of 13" in other.shown["subgroups-errors"].alt
+    assert 1.26 in set(other.shown["subgroups-forest"].data["upper"])
+    for name in ("subgroups-sums", "subgroups-chance"):  # which rest on events alone
+        pd.testing.assert_frame_equal(
+            other.shown[name].data.reset_index(drop=True), shown[name].data, check_dtype=False
+        )
 
 
-def test_the_picture_of_chance_says_what_is_drawn():
-    result = chance(LINES, 1.0, 500)
-    picture = figures.chance_counts({"No effect": result}, 12)
-    assert f"{result.excluding.mean():.1f} on average" in picture.alt
-    assert picture.data["share_of_trials"].sum() == pytest.approx(1)
+def test_the_picture_of_interactions_names_the_strongest(shown, tests):
+    picture = shown["subgroups-ratios"]
+    assert len(picture.data) == len(tests) == 6
+    assert "6 of 6 intervals" in picture.alt and "and 6 of 6 with the least" in picture.alt
+    assert "Age, <65 years v ≥65 years: 0.75 (0.46 to 1.23)" in picture.alt
+    assert tests["z_printed"].abs().idxmax() == "Age"
 
 
-def test_the_published_table_prints_what_the_record_holds():
-    shown = tables.printed_subgroups(PALMIRA)
-    assert len(shown.frame) == len(LINES)
-    row = shown.data.set_index("Level").loc["Letrozole"]
+def test_the_picture_of_chance_says_what_is_drawn(shown, chance, said):
+    mean = (chance[1.0] * chance.index).sum()
+    assert f"No effect: HR 1.00: {mean:.1f} on average" in shown["subgroups-chance"].alt
+    assert said["subgroups_none_mean"] == f"{mean:.1f}"
+    assert said["subgroups_none_any"] == f"{100 * (1 - chance.loc[0, 1.0]):.0f}%"
+
+
+def test_the_published_table_prints_what_the_record_holds(shown):
+    shown_ = shown["subgroups-published"]
+    table = shown_.table.replace("\u00a0", " ", regex=True)
+    assert len(table) == len(LINES)
+    row = table.set_index("Level").loc["Letrozole"]
     assert list(row)[1:6] == ["11 / 16 (68.8)", "6.7 (2.5 to 14)", "4 / 4 (100)",
                               "3.1 (1.6 to NA)", "0.53 (0.21 to 1.3)"]  # fmt: skip
     assert row["Interaction P"] == ""
+    ratios = shown_.data.query("measure == 'hazard ratio'")
+    assert list(ratios["estimate"]) == [x.ways.printed.value for x in LINES]
 
 
-def test_tables_of_readings_interaction_and_credibility_carry_the_computed_numbers():
-    readings = tables.hazard_ratio_readings(PALMIRA)
-    assert len(readings.data) == 3 * len(LINES)
-    assert readings.notes[0].startswith("*")
-    tested = tables.interaction_tests(PALMIRA)
-    assert list(tested.frame["P printed"]) == [t.printed.text for t in TESTS.values() if t.printed]
-    assert list(tested.frame["Printed P within rounding"]).count("no") == 1
-    checklist = tables.credibility(PALMIRA, "planned", "elsewhere").frame["PALMIRA"]
-    assert {"planned", "elsewhere"} <= set(checklist)
-    least = min(t.p["neutral"] for t in TESTS.values())
-    assert any(tables.p_text(least) in words for words in checklist)
+def test_the_checklist_carries_the_computed_numbers(shown, tests):
+    answers = " ".join(shown["subgroups-credibility"].table["PALMIRA"])
+    data = shown["subgroups-credibility"].data.iloc[0]
+    assert data["p_neutral_rows_least"] == pytest.approx(tests["p_neutral_rows"].min())
+    for p in (data["p_printed_rows_least"], data["p_neutral_rows_least"]):
+        assert f"{p:.3f}".removeprefix("0") in answers
+    assert f"{data['events_least']:.0f} to {data['events_most']:.0f} events a subgroup" in answers
+    assert data["estimates_below_1"] == sum(x.ways.printed.value < 1 for x in LEVELS.values())
+
+
+@pytest.mark.parametrize(("scale", "which"), [("neutral", "neutral"), ("full", "conditional")])
+def test_the_twins_models_are_those_of_the_independent_check(palmira, shown, scale, which):
+    groups = ("Hazard ratios", "Interactions")
+    checked = verify(read(DATA / "twin" / scale), palmira, scale, groups).set_index("id")
+    drawn = shown["subgroups-twins"].data
+    assert set(drawn["which"]) == {"printed", "neutral", "conditional"}
+    assert len(drawn) == 3 * len(LINES)
+    mine = drawn[drawn["which"] == which]
+    for row, line in zip(mine.itertuples(), LINES, strict=True):
+        if line.factor:  # that of all patients is checked as the contrast of PFS
+            cell = f"figure3.{line.row}.hazard_ratio"
+            found = checked.loc[
+                [f"{cell}.{part}" for part in ("estimate", "lower", "upper")], "ordinary"
+            ]
+            assert [row.hazard_ratio, row.lower, row.upper] == pytest.approx(list(found), rel=1e-5)
+    joint = shown["subgroups-twins-interaction"].data.query("twin == @scale")
+    printed = [id for id in checked.index if id.endswith(".interaction.p")]
+    assert list(joint["p_joint"]) == pytest.approx(
+        list(checked.loc[printed, "recomputed"]), rel=1e-4
+    )
+    assert joint[["p_joint", "p_separate"]].apply(lambda p: p.between(0, 1)).all(axis=None)

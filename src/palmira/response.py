@@ -1,14 +1,12 @@
-"""Response: counts behind printed rates, comparisons of the arms, readings of an odds ratio."""
+"""Response: counts behind printed rates, comparisons of the arms."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 
-from palmira.estimates import Estimate, log_se, ratio, two_sided_p
-from palmira.hazard_ratios import full_scale
+from palmira.estimates import Estimate
 from palmira.proportions import clopper_pearson, count_from_percent, odds_ratio, risk_difference
-from palmira.readings import printed_estimate, printed_text, widest_se
+from palmira.readings import printed_estimate, printed_text
 from palmira.record import Record
 
 ARMS = ("palbociclib", "et")
@@ -53,11 +51,6 @@ def response_rate(record: Record, outcome: str, arm: str) -> ResponseRate:
     )  # fmt: skip
 
 
-def response_rates(record: Record) -> list[ResponseRate]:
-    """All outcomes, both arms: experimental first."""
-    return [response_rate(record, outcome, arm) for outcome in OUTCOMES for arm in ARMS]
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Two arms' rates: difference in percentage points (Newcombe), and the raw odds ratio of the
@@ -78,48 +71,3 @@ def comparison(record: Record, outcome: str) -> Comparison:
     odds, se, p = odds_ratio(b.count, b.n, a.count, a.n)
     points = Estimate(100 * d.value, 100 * d.lower, 100 * d.upper, d.level)
     return Comparison(a, b, points, odds, se, p)
-
-
-@dataclass(frozen=True)
-class OddsRatioReading:
-    """One way to read an odds ratio: its name and class, estimate, log standard error, Wald P."""
-
-    label: str
-    estimate: Estimate
-    text: str
-    se: float
-
-    @property
-    def p(self) -> float:
-        return two_sided_p(log(self.estimate.value) / self.se)
-
-
-def odds_ratio_readings(record: Record, outcome: str = "cbr") -> dict[str, OddsRatioReading]:
-    """The printed odds ratio, the raw one, the printed one with the raw standard error, and what
-    it would be on the full scale. A logistic model that holds the arm and other covariates cannot
-    report a standard error below the raw table's.
-    """
-    cell = f"contrasts.{outcome}.odds_ratio"
-    printed, raw = printed_estimate(record, cell), comparison(record, outcome)
-    se = log_se(printed.lower, printed.upper, printed.level)
-    neutral = ratio(printed.value, raw.odds_ratio_se, printed.level)
-    full = full_scale(printed.value, printed.lower, printed.upper, printed.level)
-    full_se = log_se(full.lower, full.upper, full.level)
-    return {
-        "printed": OddsRatioReading(
-            "As printed (published)", printed, printed_text(record, cell), se
-        ),
-        "raw": OddsRatioReading(
-            "Raw counts (derived)", raw.odds_ratio, raw.odds_ratio.text(), raw.odds_ratio_se
-        ),
-        "neutral": OddsRatioReading(
-            "Neutral (derived)", neutral, neutral.text(), raw.odds_ratio_se
-        ),
-        "conditional": OddsRatioReading("Full scale (conditional)", full, full.text(), full_se),
-    }
-
-
-def largest_se_ratio(record: Record, outcome: str = "cbr") -> float:
-    """Printed over raw standard error of the log odds ratio, at the widest rounding."""
-    widest = widest_se(record, f"contrasts.{outcome}.odds_ratio")
-    return widest / comparison(record, outcome).odds_ratio_se

@@ -200,7 +200,7 @@ def _legend(ax: Axes, arms: list[str], band: pd.DataFrame | None, width: float) 
     )
     x, y, size = (0.47, 0.95, 9.5) if low < 50 else (0.03, 0.37, 9.5)
     if width < WIDTH:
-        x, size = (0.22, 9.0) if low < 50 else (0.03, 9.0)
+        x, size = (0.42 if band is None else 0.22, 9.0) if low < 50 else (0.03, 9.0)
     for arm, dash in zip(arms, DASHES, strict=False):
         ax.plot(
             [x, x + 0.06], [y, y], transform=ax.transAxes, color=arm_color(arm), lw=1.8, ls=dash
