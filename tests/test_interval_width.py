@@ -1,6 +1,7 @@
 """The width of the hazard ratios' intervals: readings, the bound, codings, explanations."""
 
 import dataclasses
+from itertools import product
 from math import exp, log, sqrt
 from pathlib import Path
 
@@ -24,11 +25,11 @@ from palmira.explanations import (
     p_span,
     se_box,
 )
+from palmira.hazard_ratios import wald_p
 from palmira.judgements import EVIDENCE, FITS, judge
 from palmira.record import Record, published
 from palmira.response import comparison
 from palmira.standard_errors import simulate
-from palmira.tables.efficacy import p_range
 
 STRATA = ("Endocrine therapy", "Visceral involvement")
 ARMS = ("et", "palbociclib")
@@ -107,6 +108,18 @@ def test_the_arithmetic_of_the_bound_can_be_followed_by_hand(shown):
     assert steps.loc["Fewest events for it, at an even split", "Result"] == "250; there were 158"
     values = shown["efficacy-arithmetic"].data.set_index("Step")["Value"]
     assert values["Implied over least"] == pytest.approx(0.7244, abs=5e-5)
+
+
+def p_range(record: Record, cell: str) -> tuple[float, float, float]:
+    """Wald P value of a printed ratio and interval, with its range under rounding."""
+    parts = record.cell(record[f"{cell}.estimate"])
+    printed = [parts[p].printed for p in ("estimate", "lower", "upper")]
+    corners = product(*[(x.low, x.high) for x in printed])
+    values = [
+        wald_p(value, log(upper / lower) / (2 * 1.959964))
+        for value, lower, upper in ([x.value for x in printed], *corners)
+    ]
+    return values[0], min(values), max(values)
 
 
 def test_the_printed_p_values_lie_within_the_rounding_of_ratio_and_interval(palmira, said):
