@@ -189,7 +189,7 @@ def test_every_answer_has_two_wrong_ones_and_exhibits_that_exist(asked):
 def test_every_question_has_its_heading_and_label_in_the_guide_in_the_same_order(asked):
     text = GUIDE.read_text(encoding="utf-8")
     found = re.findall(
-        r'^\(question-(\w+)\)=\n### (.+)\n\n```.*\n.*\nsay\(texts\["(\w+)"\]\)', text, re.M
+        r'^\(question-(\w+)\)=\n### (.+)\n\n```.*\n.*\n+say\(texts\["(\w+)"\]\)', text, re.M
     )
     assert found == [(id, q.topic, id) for id, q in asked.items()]
 
