@@ -234,7 +234,7 @@ def test_the_tests_of_proportional_hazards_are_near_those_of_r(shown):
     for (time, twin), value in {("km", "full"): 0.783, ("km", "neutral"): 0.515,
                                 ("identity", "full"): 0.563,
                                 ("identity", "neutral"): 0.315}.items():  # fmt: skip
-        assert p[time, twin] == pytest.approx(value, abs=0.03)
+        assert p[time, twin] == pytest.approx(value, abs=0.05)
     assert len(p) == 8 and p.between(0, 1).all()
 
 

@@ -173,7 +173,7 @@ def test_the_table_of_impossible_intervals_has_the_arithmetic(shown, records, au
     exhibit = shown["consistency-impossible"]
     table = exhibit.table.set_index("Hazard ratio")
     row = table.loc["PFS, all patients"]
-    assert row["SE at least"] == "√(1/107 + 1/51) = 0.170"
+    assert row["SE at least"].replace("\u00a0", " ") == "√(1/107 + 1/51) = 0.170"
     assert row["Printed"].replace("\u00a0", " ") == "0.84 (0.66 to 1.07)"
     narrowest = row["With the narrowest possible interval"].replace("\u00a0", " ")
     assert narrowest == "0.84 (0.60 to 1.17)"
