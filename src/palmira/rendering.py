@@ -15,6 +15,7 @@ from sphinx import addnodes
 from palmira.evidence import MIME
 
 OF_PANEL = "Some settings of this explorer; the data hold all of them."
+PHONE = 400  # points: pictures up to this width are shown whole on a phone
 # Of an SVG file, in points.
 SIZE = re.compile(r'\b(width|height)="([\d.]+)pt"')
 
@@ -38,11 +39,15 @@ class ExhibitRenderer(MimeRenderPlugin):
             uri = renderer.write_file([image], exhibit["svg"].encode(), overwrite=True)
             element = nodes.figure(classes=["exhibit"], align="center")
             size = dict(SIZE.findall(exhibit["svg"][:400]))
-            element += nodes.image(uri=uri, alt=exhibit["alt"], loading="lazy", size=size)
-            if narrow := exhibit.get("narrow"):
+            narrow, small = exhibit.get("narrow"), float(size["width"]) <= PHONE
+            classes = ["fits"] * bool(narrow or small) + ["small"] * small
+            element += nodes.image(
+                uri=uri, alt=exhibit["alt"], loading="lazy", size=size, classes=classes
+            )
+            if narrow:
                 # Joined to the one before as its <source> for phones: palmira.booksite.
-                small = f"{exhibit['name']}-narrow.svg"
-                uri = renderer.write_file([small], narrow.encode(), overwrite=True)
+                beside = f"{exhibit['name']}-narrow.svg"
+                uri = renderer.write_file([beside], narrow.encode(), overwrite=True)
                 size = dict(SIZE.findall(narrow[:400]))
                 element += nodes.image(uri=uri, alt="", classes=["narrow"], size=size)
             element += nodes.caption("", "", *caption)
