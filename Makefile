@@ -95,7 +95,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	rm -rf _build/lint
 	$(BIN)/jupytext --quiet --to ../_build/lint//py:percent notebooks/*.md
-	$(BIN)/ruff check --quiet --ignore D,E501,B018 _build/lint
+	$(BIN)/ruff check --quiet --ignore D,E501,B018,B905 _build/lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
