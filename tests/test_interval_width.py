@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from palmira.adjustment import adjusted_ratios, levels, responders
 from palmira.audit.scale import SLIPS, common_factor, rows_of
 from palmira.contrasts import CODINGS, lung_under, rescaled
-from palmira.estimates import Estimate, log_se
+from palmira.estimates import Estimate, log_se, two_sided_p
 from palmira.explanations import (
     CBR,
     EXPLANATIONS,
@@ -124,11 +124,12 @@ def p_range(record: Record, cell: str) -> tuple[float, float, float]:
 
 def test_the_printed_p_values_lie_within_the_rounding_of_ratio_and_interval(palmira, said):
     for cell in (PFS, "contrasts.pfs.preplanned", CBR):
-        value, low, high = p_range(palmira, cell)
-        printed = palmira.cell(palmira[f"{cell}.estimate"])["p"].value
-        assert low <= value <= high
-        assert low <= printed <= high
-    _, low, high = p_range(palmira, PFS)
+        parts = palmira.cell(palmira[f"{cell}.estimate"])
+        low, high = p_span(palmira, cell, 95)
+        e, lower, upper = (parts[p].value for p in ("estimate", "lower", "upper"))
+        assert low <= two_sided_p(log(e) / log_se(lower, upper)) <= high
+        assert low <= parts["p"].value <= high
+    low, high = p_span(palmira, PFS, 95)
     assert said["efficacy_p_range"] == f".{1000 * low:.0f} to .{1000 * high:.0f}"
 
 
