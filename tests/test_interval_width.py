@@ -241,10 +241,10 @@ def test_the_forest_of_codings_says_what_each_prints(shown):
 
 def test_a_raw_table_without_covariates_is_returned_as_it_is(palmira):
     raw = comparison(palmira, "cbr")
-    plain = adjusted_ratios(palmira, "cbr", ARMS, (), "logistic", 3, 1)
+    plain = adjusted_ratios(palmira, "cbr", ARMS, (), 3, 1)["logistic"]
     assert plain["ratio"].to_numpy() == pytest.approx(raw.odds_ratio.value)
     assert plain["se"].to_numpy() == pytest.approx(raw.odds_ratio_se)
-    risk = adjusted_ratios(palmira, "cbr", ARMS, (), "risk", 3, 1)
+    risk = adjusted_ratios(palmira, "cbr", ARMS, (), 3, 1)["risk"]
     (a, n), (b, m) = responders(palmira, "cbr", ARMS)
     assert risk["ratio"].to_numpy() == pytest.approx(a / n / (b / m))
     assert risk["se"].to_numpy() == pytest.approx(sqrt(1 / a - 1 / n + 1 / b - 1 / m))
@@ -253,7 +253,7 @@ def test_a_raw_table_without_covariates_is_returned_as_it_is(palmira):
 def test_no_adjustment_lowers_the_standard_error_of_the_raw_odds_ratio(palmira):
     raw = comparison(palmira, "cbr").odds_ratio_se
     for factors in (STRATA, (*STRATA, "ECOG performance status", "Age")):
-        drawn = adjusted_ratios(palmira, "cbr", ARMS, factors, "logistic", 500, 7)
+        drawn = adjusted_ratios(palmira, "cbr", ARMS, factors, 500, 7)["logistic"]
         assert drawn["se"].min() >= raw * (1 - 1e-9)
 
 

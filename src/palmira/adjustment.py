@@ -6,8 +6,6 @@ arms, counts of responders and levels of each factor, in which each factor has a
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -52,14 +50,18 @@ def levels(record: Record, factors: tuple[str, ...], arms: tuple[str, str]) -> l
 
 
 def adjusted_ratios(
-    record: Record, outcome: str, arms: tuple[str, str], factors: tuple[str, ...],
-    model: Literal["logistic", "risk"], trials: int, seed: int,
-) -> pd.DataFrame:  # fmt: skip
-    """Ratio of the first of ``arms`` to the second, adjusted for ``factors``, in drawn trials.
+    record: Record,
+    outcome: str,
+    arms: tuple[str, str],
+    factors: tuple[str, ...],
+    trials: int,
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    """Ratios of the first of ``arms`` to the second, adjusted for ``factors``, in drawn trials.
 
     ``logistic``: odds ratio by maximum likelihood, ``se`` model-based; ``risk``: risk ratio by
     Poisson regression, ``se`` robust (Zou, Am J Epidemiol 2004;159:702). ``robust`` is the sandwich
-    standard error of either. One line a trial.
+    standard error of either. One line a trial, the same trials under both models.
     """
     counts = responders(record, outcome, arms)
     rng = np.random.default_rng(seed)
@@ -70,10 +72,11 @@ def adjusted_ratios(
         effect = rng.normal(0, EFFECT, (trials, 1))
         taste = effect * y + rng.gumbel(size=(trials, len(y)))
         for value, size in zip((1, 0), sizes, strict=True):
-            who = np.flatnonzero(arm == value)
-            rank = np.argsort(np.argsort(-taste[:, who], axis=1), axis=1)
-            code[:, who] += (rank < size) << bit
-    return _fit(code, 2 + len(factors), model)
+            if size:  # those of the arm with the strongest taste for the first level
+                who = np.flatnonzero(arm == value)
+                last = np.partition(taste[:, who], len(who) - size, axis=1)[:, [len(who) - size]]
+                code[:, who] += (taste[:, who] >= last) << bit
+    return {model: _fit(code, 2 + len(factors), model) for model in ("logistic", "risk")}
 
 
 def _fit(code: NDArray[np.int_], bits: int, model: str) -> pd.DataFrame:

@@ -101,9 +101,9 @@ def gather(
     strata = tuple(record.sheet.strata)
     final = reading(record, PFS)
     draws = {
-        (model, name): adjusted_ratios(record, "cbr", ARMS, factors, model, TRIALS, SEED)
-        for model in ("logistic", "risk")
+        (model, name): ratios
         for name, factors in (("strata", strata), ("more", (*strata, *more)))
+        for model, ratios in adjusted_ratios(record, "cbr", ARMS, factors, TRIALS, SEED).items()
     }
     rate = printed_estimate(record, f"results.pfs.rate_6.{ARMS[1]}", 100)
     scale = rate.value * abs(log(rate.value))
