@@ -48,6 +48,8 @@ MENDS = {
 }  # fmt: skip
 # A picture and, right after it, the same drawn for a phone (palmira.rendering).
 TWO_WIDTHS = re.compile(r'(<img [^>]*>)\s*(<img [^>]*class="narrow"[^>]*>)')
+# A frame as pandas writes it: head and body.
+FRAME = re.compile(r'<table border="1" class="dataframe">(.*?</thead>)(.*?)</table>', re.DOTALL)
 # What the theme brings and no page uses.
 NEEDLESS = ("scripts/fontawesome.js*", "**/*.map", "**/*.ttf", "**/fa-brands*", "**/fa-regular*")
 
@@ -218,6 +220,16 @@ def _mend_body(
             context["body"] = context["body"].replace(end, sized)
     if context.get("body"):
         context["body"] = TWO_WIDTHS.sub(_source, context["body"])
+        context["body"] = FRAME.sub(_with_scopes, context["body"])
+
+
+def _with_scopes(found: re.Match[str]) -> str:
+    """A frame that a cell gives, with what its header cells head and what it is, to be heard."""
+    head, body = (part.replace("<th></th>", "<td></td>") for part in found.groups())
+    head = re.sub(r"<th(?=[ >])", '<th scope="col"', head)
+    body = re.sub(r"<th(?=[ >])", '<th scope="row"', body)
+    caption = '<caption class="visually-hidden">What the cell above gives</caption>'
+    return f'<table class="dataframe">{caption}{head}{body}</table>'
 
 
 def _source(found: re.Match[str]) -> str:
