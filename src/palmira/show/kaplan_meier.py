@@ -146,7 +146,7 @@ def _draw(
         )
         for (arm, curve), dash in zip(curves.items(), DASHES, strict=False):
             _curve(ax, arm, curve, dash, band)
-        _legend(ax, list(curves), band, width)
+        _legend(ax, curves, band, width)
         ax.set(xlim=(0, end), ylim=(0, 101), xticks=months, yticks=range(0, 101, 25))
         ax.set_ylabel(words[1])
         ax.set_xlabel(words[0])
@@ -193,7 +193,7 @@ def _curve(
     ax.plot(cut["time"], 100 * cut["survival"], "|", color=color, ms=6, mew=0.9, zorder=4)
 
 
-def _legend(ax: Axes, arms: list[str], band: pd.DataFrame | None, width: float) -> None:
+def _legend(ax: Axes, curves: Curves, band: pd.DataFrame | None, width: float) -> None:
     """Names beside a line each, and what the shades mean, in the corner that curves leave free."""
     low = min(
         float(np.asarray(line.get_ydata())[-1]) for line in ax.lines if line.get_zorder() == 3
@@ -201,7 +201,7 @@ def _legend(ax: Axes, arms: list[str], band: pd.DataFrame | None, width: float) 
     x, y, size = (0.47, 0.95, 9.5) if low < 50 else (0.03, 0.37, 9.5)
     if width < WIDTH:
         x, size = (0.42 if band is None else 0.22, 9.0) if low < 50 else (0.03, 9.0)
-    for arm, dash in zip(arms, DASHES, strict=False):
+    for arm, dash in zip(curves, DASHES, strict=False):
         ax.plot(
             [x, x + 0.06], [y, y], transform=ax.transAxes, color=arm_color(arm), lw=1.8, ls=dash
         )
@@ -216,7 +216,8 @@ def _legend(ax: Axes, arms: list[str], band: pd.DataFrame | None, width: float) 
             fontsize=size,
         )
         y -= 0.075
-    shades = [(0.11, "95% sampling interval")]
+    level = 100 * (1 - next(iter(curves.values())).alpha)
+    shades = [(0.11, f"{level:g}% sampling interval")]
     if band is not None:
         shades.insert(0, (0.4, "range over twins, an inner bound"))
     for alpha, words in shades:
