@@ -35,7 +35,10 @@ LIBRARIES = (
     "seaborn", "lifelines", "lifelines.statistics",
     "statsmodels.duration.hazard_regression", "statsmodels.duration.survfunc",
     "statsmodels.genmod.generalized_linear_model", "statsmodels.stats.proportion",
-    "pydantic.types", "pydantic.json_schema", "yaml", "joblib", "numba",
+    "statsmodels.formula.api", "statsmodels.stats.contingency_tables",
+    "statsmodels.stats.meta_analysis", "statsmodels.nonparametric.smoothers_lowess", "formulaic",
+    "pydantic.main", "pydantic.functional_validators", "pydantic.types", "pydantic.json_schema",
+    "yaml", "joblib", "numba",
 )  # fmt: skip
 # What libraries import if it is there, and need not: each starts threads, which no fork survives.
 THREADED = ("polars", "pyarrow")
@@ -223,7 +226,10 @@ def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn
     gc.freeze()  # to look through all libraries again and again would cost each fork a second
     gc.disable()
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for name, code in chapters.items():
+    # The longest first, so that none is left to run alone.
+    longest = sorted(chapters, key=lambda name: -sum(map(len, chapters[name])))
+    for name in longest:
+        code = chapters[name]
         if free == 0:
             os.wait()
         else:

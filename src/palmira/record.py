@@ -239,8 +239,12 @@ def _repeated_keys(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
             continue
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
-            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            yield from (key for key, _ in node.value if names.count(key.value) > 1)
+            known: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in known:
+                        yield key
+                    known.add(key.value)
             waiting += [value for _, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
             waiting += node.value
