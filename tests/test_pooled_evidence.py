@@ -156,6 +156,15 @@ def test_the_wald_interval_excludes_1_and_knapp_and_hartungs_does_not(effects):
         assert wide.prediction_ratio.lower < wide.ratio.lower
 
 
+def test_leaving_a_trial_out_leaves_three_and_moves_the_pool_away_from_it(effects):
+    whole = pooled(effects, "neutral")
+    lines = choose(effects, "neutral").set_index("trial")["log_hazard_ratio"]
+    for name in lines.index:
+        left = pooled(effects[effects["trial"] != name], "neutral")
+        assert left.trials == 3
+        assert (left.effect - whole.effect) * (lines[name] - whole.effect) < 0
+
+
 def test_maintains_wider_interval_takes_weight_from_it(effects):
     changed = with_limits(effects, "MAINTAIN", 0.39, 0.95)
     assert pooled(changed, "neutral").effect > pooled(effects, "neutral").effect
@@ -171,6 +180,15 @@ def test_two_trials_stand_on_each_side_of_the_strategies(records, effects):
     assert (p < 0.05) == (estimate.upper < 1)
     se = log(estimate.upper / estimate.lower) / 2 / 1.959964
     assert log(detectable) == pytest.approx(-(1.959964 + 0.841621) * se, rel=1e-5)
+
+
+def test_a_changed_record_changes_the_pool(records, altered):
+    changed = records | {"maintain": altered("maintain", PFS, ["0.70 (0.50 to 0.98)"])}
+    lines = trial_effects(changed)
+    line = lines[lines["trial"] == "MAINTAIN"].iloc[0]
+    assert (line["hazard_ratio"], line["lower"], line["upper"]) == (0.70, 0.50, 0.98)
+    before = pooled(trial_effects(records), "neutral").effect
+    assert pooled(lines, "neutral").effect > before
 
 
 # What the chapter shows.
@@ -190,27 +208,14 @@ def test_the_forest_shows_every_trial_and_pool_and_says_so(shown, effects):
         assert wald["hazard_ratio"] == pytest.approx(pooled(effects, reading).ratio.value)
 
 
-def test_a_changed_record_changes_the_pool(records, altered):
-    changed = records | {"maintain": altered("maintain", PFS, ["0.70 (0.50 to 0.98)"])}
-    lines = trial_effects(changed)
-    line = lines[lines["trial"] == "MAINTAIN"].iloc[0]
-    assert (line["hazard_ratio"], line["lower"], line["upper"]) == (0.70, 0.50, 0.98)
-    before = pooled(trial_effects(records), "neutral").effect
-    assert pooled(lines, "neutral").effect > before
-
-
 @pytest.mark.site
-def test_without_each_trial_three_are_left_and_the_pool_moves_away_from_it(shown, effects, said):
+def test_the_page_shows_the_pool_without_each_trial(shown, effects, said):
     exhibit = shown["pooled-evidence-leave-one-out"]
     assert len(exhibit.data) == 2 * 6
     assert set(exhibit.data["interval"]) == {"Wald", "Knapp-Hartung"}
-    whole = pooled(effects, "neutral")
-    lines = choose(effects, "neutral").set_index("trial")["log_hazard_ratio"]
     wald = exhibit.data.query("interval == 'Wald'").set_index("trials")
     for name in effects["trial"].unique():
         left = pooled(effects[effects["trial"] != name], "neutral")
-        assert left.trials == 3
-        assert (left.effect - whole.effect) * (lines[name] - whole.effect) < 0
         assert wald.loc[f"Without {name}", "hazard_ratio"] == pytest.approx(left.ratio.value)
     ratio = pooled(effects[effects["trial"] != "PACE"], "neutral").ratio
     assert said["pooled_without_pace"] == ratio.text()
