@@ -267,7 +267,7 @@ def rerun(monkeypatch):
             for cell in jupytext.reads(text, "md:myst").cells:
                 if cell.cell_type == "code":
                     exec(compile(cell.source, str(path), "exec"), names)
-        return SimpleNamespace(**{"said": said, "shown": made})
+        return SimpleNamespace(said=said, shown=made)
 
     return run
 

@@ -11,6 +11,7 @@ import pytest
 from palmira.record import DATA
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.twin import curves
+from palmira.twin.analysis_set import AnalysisSet
 from palmira.twin.dictionary import table
 from palmira.twin.spread import PARTS, spreads
 from palmira.twin.store import read
@@ -261,7 +262,9 @@ def test_the_band_of_a_level_holds_the_twin_and_knows_no_directed_search(palmira
     spread, factor = spreads()["full"], "Visceral involvement"
     sizes = 0
     for category, bands in spread.levels[factor].bands.items():
-        mine = curves.times_at(frames, palmira, factor, category)
+        at = AnalysisSet(palmira, frames).level(factor, category)
+        adtte = frames["adtte"]
+        mine = curves.times({"adtte": adtte[adtte["USUBJID"].isin(at.index[at])]}, palmira)
         found = curves.joined_level(spread, mine, palmira, factor, category)
         sizes += len(mine)
         for arm in ARMS:

@@ -18,7 +18,6 @@ from scipy.stats import beta
 from palmira.entries import Entry
 from palmira.estimates import critical, two_sided_p
 from palmira.record import Record
-from palmira.selftest.tables import ARMS
 
 Box = tuple[float, float]
 Test = Callable[[list[Box]], bool]
@@ -255,8 +254,3 @@ def parts(cell: str, *names: str) -> tuple[str, ...]:
 
 
 TRIPLE = ("estimate", "lower", "upper")
-
-
-def arm_of(cell: str) -> str:
-    """The arm that a cell's id names."""
-    return next(a for a in (*ARMS, "total") if f".{a}" in cell)

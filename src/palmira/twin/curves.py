@@ -21,7 +21,7 @@ from palmira.record import Record
 from palmira.restricted_mean import area
 from palmira.schedule import DAYS_PER_MONTH
 from palmira.survival import PRECISE, cox
-from palmira.twin.analysis_set import ROLES, AnalysisSet
+from palmira.twin.analysis_set import ROLES
 from palmira.twin.spread import Band, Range, Spread
 from palmira.twin.verify_survival import Curve, kaplan_meier
 
@@ -51,15 +51,6 @@ def times(frames: Mapping[str, pd.DataFrame], record: Record, code: str = "PFS")
         {"arm": lines["TRT01PN"].map(keys), "time": lines["AVAL"].astype(float),
          "event": lines["CNSR"] == 0}
     ).reset_index(drop=True)  # fmt: skip
-
-
-def times_at(
-    frames: Mapping[str, pd.DataFrame], record: Record, factor: str, category: str
-) -> pd.DataFrame:
-    """As ``times``, of the patients at a level of a factor."""
-    at = AnalysisSet(record, dict(frames)).level(factor, category)
-    lines = frames["adtte"]
-    return times({"adtte": lines[lines["USUBJID"].isin(at.index[at])]}, record)
 
 
 def of_arm(patients: pd.DataFrame, arm: str) -> Curve:

@@ -18,7 +18,6 @@ WINDOW = 28
 PROGRESSION, TOXICITY, DEATH, WITHDRAWAL = (
     "Progressive disease", "Adverse event", "Death", "Withdrawal by subject",
 )  # fmt: skip
-INTENSITY = "safety.dose_intensity"
 
 
 def exposure(record: Record, patients: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
