@@ -27,8 +27,7 @@ from nbformat.v4 import new_output
 
 from palmira.cells import KERNEL, PLOTS, Fault, outputs_of
 
-# Loaded before the first fork. Libraries only: what a fork loads of the package tells what its
-# chapter depends on.
+# Loaded before the first fork.
 LIBRARIES = (
     "numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.integrate", "matplotlib.pyplot",
     "matplotlib.backends.backend_svg", "matplotlib_inline.backend_inline",
@@ -40,6 +39,9 @@ LIBRARIES = (
     "pydantic.main", "pydantic.functional_validators", "pydantic.types", "pydantic.json_schema",
     "yaml", "joblib", "numba",
 )  # fmt: skip
+# Of the package only what every chapter imports: what else a fork loads tells what its chapter
+# depends on.
+GROUND = ("palmira.record", "palmira.show")
 # What libraries import if it is there, and need not: each starts threads, which no fork survives.
 THREADED = ("polars", "pyarrow")
 # macOS has it, but its own libraries may not be used after it.
@@ -160,16 +162,28 @@ def _own() -> str:
     return _short(b"".join(path.read_bytes() for path in own))
 
 
-def _run(runs: Runs, name: str, code: Sequence[str]) -> None:
-    """Run one chapter in this process, a fork, and keep what it puts out and used."""
+def _ground() -> set[str]:
+    """Load what of the package every chapter uses, and the records, which ``load`` keeps by their
+    text; the files and folders touched by that, and by all that follows in this process."""
     touched: set[str] = set()
     sys.addaudithook(lambda event, args: touched.add(os.fspath(args[0]))
                      if event in ("open", "os.listdir", "os.scandir") and args
                      and isinstance(args[0], (str, os.PathLike)) else None)  # fmt: skip
     for module in [m for m in sys.modules if m.partition(".")[0] == PACKAGE]:
-        del sys.modules[module]
-    os.chdir((runs.root / name).parent)
+        del sys.modules[module]  # may be older than its file
     sys.path[0] = ""
+    with suppress(Exception):  # a chapter that meets it will say what is wrong
+        record, *_ = [importlib.import_module(module) for module in GROUND]
+        before = set(touched)
+        for path in sorted((record.DATA / "published").glob("*.yaml")):
+            record.published(path.stem)
+        touched.intersection_update(before)  # a chapter reads those that it uses
+    return touched
+
+
+def _run(runs: Runs, name: str, code: Sequence[str], touched: set[str]) -> None:
+    """Run one chapter in this process, a fork, and keep what it puts out and used."""
+    os.chdir((runs.root / name).parent)
     _usual_warnings()
     signal.alarm(LIMIT)
     before = perf_counter()
@@ -223,6 +237,7 @@ def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn
     """Fork for each chapter, so many at once as there are processors; then leave the process."""
     runs = Runs(root)
     new_output("stream")  # compiles nbformat's schema, once for all forks
+    touched = _ground()
     gc.freeze()  # to look through all libraries again and again would cost each fork a second
     gc.disable()
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -236,7 +251,7 @@ def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn
             free -= 1
         if os.fork() == 0:
             try:
-                _run(runs, name, code)
+                _run(runs, name, code, touched)
             finally:
                 os._exit(0)
     while True:

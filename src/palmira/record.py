@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -255,17 +255,29 @@ def parse(path: str | Path, model: type[Model]) -> Model:
 
     Raises ``RecordError`` naming file, entry and mend.
     """
-    path = Path(path)
+    return _parsed(Path(path), _text(Path(path)), model)
+
+
+def _text(path: Path) -> str:
     try:
-        data = read_yaml(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise RecordError(
             f"{path}: cannot be read ({error.strerror}). Mend: check the path."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise RecordError(
+            f"{path}: not valid YAML (not UTF-8 text). Mend: save it as UTF-8."
+        ) from None
+
+
+def _parsed(path: Path, text: str, model: type[Model]) -> Model:
+    try:
+        data = read_yaml(text)
+    except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f", line {place.line + 1}" if place else ""
-        reason = getattr(error, "problem", None) or "not UTF-8 text"
+        reason = getattr(error, "problem", None) or "not YAML"
         raise RecordError(f"{path}{line}: not valid YAML ({reason}). Mend: correct it.") from None
     try:
         return model.model_validate(data)
@@ -286,11 +298,16 @@ def checked(sheet: Sheet) -> Record:
 
 def load(path: str | Path) -> Record:
     """Read and check a record. Raises ``RecordError`` naming file, entry and mend."""
-    sheet = parse(path, Sheet)
+    return _loaded(Path(path), _text(Path(path)))
+
+
+@lru_cache(maxsize=16)
+def _loaded(path: Path, text: str) -> Record:
+    sheet = _parsed(path, text, Sheet)
     try:
         return checked(sheet)
     except RecordError as error:
-        raise RecordError(f"{Path(path)}: {error}") from None
+        raise RecordError(f"{path}: {error}") from None
 
 
 def published(trial: str) -> Record:
