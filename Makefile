@@ -42,15 +42,15 @@ slides: book
 
 # The whole book, and a summary on one page, in _build/pdf: a minute or two.
 pdf: browser book
-	$(BIN)/python -m palmira.pdf
+	$(BIN)/python -m palmira.site.pdf
 
 # Site, slides, PDFs, executed notebooks, twin data and lock: dist/palmira-book.zip.
 bundle: pdf
-	$(BIN)/python -m palmira.bundle
+	$(BIN)/python -m palmira.site.bundle
 
 # A Chromium that starts, found or installed: before the long work that needs it.
 browser: $(READY)
-	@$(BIN)/python -m palmira.browser
+	@$(BIN)/python -m palmira.site.browser
 
 test: browser book lint
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
@@ -85,7 +85,7 @@ notebooks: book
 
 # The site follows whatever is saved, sooner than a new build would: a chapter's own run and a little.
 watch: $(READY)
-	@$(BIN)/python -m palmira.watch $(STRICTLY)
+	@$(BIN)/python -m palmira.site.watch $(STRICTLY)
 
 serve: book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -101,18 +101,18 @@ lint: $(READY)
 
 # How reliable is the audit? Simulated papers with planted errors; writes data/audit/selftest.json.
 selftest: $(READY)
-	$(BIN)/python -m palmira.selftest
+	$(BIN)/python -m palmira.audit.selftest
 
 # The synthetic data sets as SAS transport files, version 5: _build/xpt/<scale>/*.xpt.
 xpt: $(READY)
-	$(BIN)/python -m palmira.twin.xpt _build/xpt
+	$(BIN)/python -m palmira.twin.adam.xpt _build/xpt
 
 # The committed synthetic patients and their ensemble, made anew (half an hour each).
 twin: $(READY)
-	$(BIN)/python -m palmira.twin.make
+	$(BIN)/python -m palmira.twin.search.make
 
 ensemble: $(READY)
-	$(BIN)/python -m palmira.twin.ensemble data/published/palmira.yaml
+	$(BIN)/python -m palmira.twin.ensemble.left_open data/published/palmira.yaml
 
 bench: $(READY)
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -17,12 +17,12 @@ from lifelines import datasets
 from rich.console import Console
 from rich.table import Table
 
-from palmira.design import kernels
-from palmira.design.draw import Observed, sort_keys
-from palmira.pooling import pool
-from palmira.survival import cox, log_rank
-from palmira.twin.curves import restricted_mean
-from palmira.twin.verify_survival import kaplan_meier
+from palmira.simulation import two_arm_analyses as kernels
+from palmira.simulation.draw import Observed, sort_keys
+from palmira.statistics.pooling import pool
+from palmira.statistics.survival import cox, log_rank
+from palmira.twin.ensemble.twin_curves import restricted_mean
+from palmira.twin.verify.verify_survival import kaplan_meier
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "r_reference.csv"
 KEYS = ["data", "what", "part"]

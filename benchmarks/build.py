@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from palmira.measured import keep
+from palmira.site.measured import keep
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -35,7 +35,7 @@ FLOOR = """
 import os, sys
 from pathlib import Path
 from myst_nb.core.read import read_myst_markdown_notebook
-from palmira.cells import Fault, outputs_of
+from palmira.site.cells import Fault, outputs_of
 os.chdir("notebooks")
 for path in sorted(Path().glob("*.md")):
     cells = read_myst_markdown_notebook(path.read_text("utf-8"), path=path).cells
@@ -87,7 +87,7 @@ def timed(command: list[Path | str], folder: Path) -> tuple[float, float]:
 
 def watched(folder: Path) -> float:
     """Wall seconds from an edit of a chapter to its page, while the folder is watched."""
-    command = [sys.executable, "-m", "palmira.watch", *STRICT[1:]]
+    command = [sys.executable, "-m", "palmira.site.watch", *STRICT[1:]]
     with subprocess.Popen(
         command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, text=True
     ) as process:

@@ -4,10 +4,10 @@ import time
 
 from joblib import Parallel, delayed
 
-from palmira.measured import keep
 from palmira.record import published
-from palmira.twin.ensemble import SEED, drawn, pushes
-from palmira.twin.members import RATE, Setting, drive, setting
+from palmira.site.measured import keep
+from palmira.twin.ensemble.left_open import SEED, drawn, pushes
+from palmira.twin.ensemble.members import RATE, Setting, drive, setting
 
 MEMBERS, PUSHES = 16, 16
 

@@ -17,11 +17,12 @@ from joblib import Parallel, delayed
 from pydantic import ValidationError
 
 from palmira.audit import QUICK, audit
-from palmira.measured import keep
-from palmira.record import DATA, Record, checked, published, read_yaml
-from palmira.schema import RecordError, Sheet
-from palmira.twin.store import read
-from palmira.twin.verify import beyond, verify
+from palmira.record import DATA, Record, published
+from palmira.record.published import checked, read_yaml
+from palmira.record.schema import RecordError, Sheet
+from palmira.site.measured import keep
+from palmira.twin.adam.store import read
+from palmira.twin.verify.recompute import beyond, verify
 
 MUTATIONS, SEED = 500, 20261127
 SECOND = Path(__file__).parents[1] / "tests" / "second_entry.csv"

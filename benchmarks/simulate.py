@@ -22,13 +22,13 @@ from joblib.externals.loky import get_reusable_executor
 from lifelines import CoxPHFitter
 from lifelines.statistics import logrank_test
 
-from palmira.design import kernels
-from palmira.design.draw import at_scans, draw, sort_keys
-from palmira.design.scenario import of_record
-from palmira.design.simulate import simulate
-from palmira.measured import keep
 from palmira.record import published
-from palmira.survival import PRECISE
+from palmira.simulation import two_arm_analyses as kernels
+from palmira.simulation.draw import at_scans, draw, sort_keys
+from palmira.simulation.operating_characteristics import simulate
+from palmira.simulation.scenario import of_record
+from palmira.site.measured import keep
+from palmira.statistics.survival import PRECISE
 
 TRIALS, R_HIGH, R_LOW, LIFELINES, SEED = 10_000, 500, 3_000, 60, 2026
 ROUNDS, WINDOW = 5, 7

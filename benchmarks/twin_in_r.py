@@ -14,13 +14,13 @@ from lifelines.statistics import logrank_test
 from rich.console import Console
 from rich.table import Table
 
-from palmira.estimates import critical
 from palmira.record import DATA, Record, published
-from palmira.schedule import DAYS_PER_MONTH
-from palmira.survival import cox
-from palmira.twin.store import read
-from palmira.twin.targets import targets
-from palmira.twin.verify_survival import CODING, kaplan_meier, wald_p
+from palmira.statistics.estimates import critical
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival import cox
+from palmira.twin.adam.store import read
+from palmira.twin.targets.target import targets
+from palmira.twin.verify.verify_survival import CODING, kaplan_meier, wald_p
 
 KEYS = ["endpoint", "arm", "what", "part"]
 PARTS = {"quantile": "estimate", "lower": "lower", "upper": "upper"}

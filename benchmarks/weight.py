@@ -3,8 +3,8 @@
 from pathlib import Path
 from statistics import median
 
-from palmira.browser import browsing, first_visit, serving
-from palmira.measured import keep
+from palmira.site.browser import browsing, first_visit, serving
+from palmira.site.measured import keep
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 HOME, EXPLORERS = "notebooks/intro.html", "notebooks/explorers.html"

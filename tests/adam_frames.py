@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from palmira.twin.analysis_set import ROLES, VARIABLES, plain
+from palmira.twin.adam.analysis_set import ROLES, VARIABLES, plain
 
 START = pd.Timestamp("2019-04-10")
 # What a patient is unless a test says otherwise.

@@ -18,11 +18,11 @@ import shown as shown_
 from hypothesis import settings
 from matplotlib.figure import Figure
 
-from palmira import bundle
-from palmira.browser import browsing, serving
-from palmira.printed import Printed
 from palmira.record import DATA, Record, load, published
+from palmira.record.printed import Printed
 from palmira.show import Picture
+from palmira.site import bundle
+from palmira.site.browser import browsing, serving
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "_build" / "html"

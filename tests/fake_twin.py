@@ -4,7 +4,7 @@ numbers. For tests of what is made from them."""
 import numpy as np
 import pandas as pd
 
-from palmira.twin.study_days import timeline
+from palmira.twin.adam.study_days import timeline
 
 FACTORS = ("Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
            "Visceral involvement", "Duration of first-line palbociclib")  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from palmira import safety
+from palmira.record import adverse_event_table as safety
 
 
 @pytest.fixture(scope="module")

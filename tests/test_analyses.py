@@ -8,14 +8,14 @@ from lifelines import KaplanMeierFitter, datasets
 from lifelines.utils import restricted_mean_survival_time
 
 from palmira.record import DATA
-from palmira.restricted_mean import restricted_mean
-from palmira.schedule import DAYS_PER_MONTH
-from palmira.survival import cox, log_rank
-from palmira.twin.limits import RULES, median_days
-from palmira.twin.spread import spreads
-from palmira.twin.store import read
-from palmira.twin.verify import verify
-from palmira.twin.verify_survival import kaplan_meier
+from palmira.statistics.restricted_mean import restricted_mean
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival import cox, log_rank
+from palmira.twin.adam.store import read
+from palmira.twin.ensemble.spread import spreads
+from palmira.twin.verify.median_rules import RULES, median_days
+from palmira.twin.verify.recompute import verify
+from palmira.twin.verify.verify_survival import kaplan_meier
 
 TWINS = ("neutral", "full")
 ADJUSTED, CONTRAST = "Cox, adjusted", "Cox, adjusted, orthonormal contrast"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from palmira.audit import CHECKS, MEANINGS, NAMES, QUICK, WEIGHT, audit
 from palmira.cli import main
-from palmira.entries import expand
-from palmira.printed import Printed
 from palmira.record import DATA, Record, comparators
-from palmira.schema import RecordError, Sheet
+from palmira.record.entries import expand
+from palmira.record.printed import Printed
+from palmira.record.schema import RecordError, Sheet
 
 
 @pytest.fixture(scope="module")

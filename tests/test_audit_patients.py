@@ -12,9 +12,9 @@ from palmira.audit import audit, patients
 from palmira.audit.margins import Margins, grades
 from palmira.audit.patient_tables import components
 from palmira.audit.patients import c16_patient_table, solve
-from palmira.entries import expand
 from palmira.record import Record, published
-from palmira.schema import Sheet
+from palmira.record.entries import expand
+from palmira.record.schema import Sheet
 
 pytest.importorskip("ortools", reason="an optional extra of the audit")
 QUICKLY = settings(max_examples=25)

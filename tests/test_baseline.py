@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from palmira import balance
 from palmira.audit import audit
-from palmira.proportions import clopper_pearson, count_from_percent
 from palmira.record import DATA
 from palmira.show import love
+from palmira.statistics import balance
+from palmira.statistics.proportions import clopper_pearson, count_from_percent
 
 arm = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 

@@ -10,9 +10,9 @@ from scipy.integrate import dblquad
 from scipy.stats import norm
 from test_pooling import bcg, trials  # noqa: F401  (bcg: a fixture)
 
-from palmira.bayesian import posterior
-from palmira.estimates import critical
-from palmira.pooling import pool
+from palmira.statistics.bayesian import posterior
+from palmira.statistics.estimates import critical
+from palmira.statistics.pooling import pool
 
 FOUR = np.log([0.84, 1.11, 0.57, 0.73]), np.array([0.170, 0.2049, 0.19874, 0.13031])
 
@@ -82,7 +82,7 @@ def test_integrating_over_mean_and_tau_without_any_formula_gives_the_same(scale)
 
 
 def test_half_the_points_give_the_same(monkeypatch):
-    import palmira.bayesian as module
+    import palmira.statistics.bayesian as module
 
     whole = posterior(*FOUR, 0.5)
     for name, value in zip(("POINTS", "WEIGHTS"), np.polynomial.legendre.leggauss(16), strict=True):

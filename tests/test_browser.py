@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from palmira.browser import weight
+from palmira.site.browser import weight
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"

@@ -16,8 +16,8 @@ import pytest
 from markdown_it import MarkdownIt
 from pybtex.database import parse_string
 
-from palmira import jupyter, launch
-from palmira.execution import Runs
+from palmira.site import jupyter, launch
+from palmira.site.execution import Runs
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"

@@ -7,10 +7,10 @@ import pytest
 from dask.distributed import Client, LocalCluster
 from joblib import parallel_config
 
-from palmira.design.scenario import Scenario
-from palmira.design.simulate import simulate
-from palmira.design.studies import best_subgroup, looks
-from palmira.twin.ensemble import ensemble
+from palmira.simulation.operating_characteristics import simulate
+from palmira.simulation.scenario import Scenario
+from palmira.simulation.studies import best_subgroup, looks
+from palmira.twin.ensemble.left_open import ensemble
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import pytest
 from shown import ROOT
 
 import palmira.show
-from palmira.estimates import log_se
-from palmira.evidence_synthesis import pooled, trial_effects
-from palmira.hazard_ratios import smallest_se
+from palmira.readings.evidence_synthesis import pooled, trial_effects
 from palmira.record import published
+from palmira.statistics.estimates import log_se
+from palmira.statistics.hazard_ratios import smallest_se
 
 pytestmark = pytest.mark.site
 TRIALS = {"PALMIRA": "palmira", "PACE": "pace", "MAINTAIN": "maintain",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palmira.audit import CHECKS, MEANINGS, NAMES, QUICK, audit
-from palmira.findings import (
+from palmira.readings.findings import (
     BACKGROUND,
     QUESTIONS,
     by_question,
@@ -16,8 +16,8 @@ from palmira.findings import (
     name,
     places,
 )
-from palmira.printed import Printed, tidy
 from palmira.record import Record, comparators, published
+from palmira.record.printed import Printed, tidy
 
 RATIO = "contrasts.pfs.hazard_ratio"
 

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 
-from palmira.design import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
-from palmira.hazard_ratios import smallest_se
-from palmira.ledger import ledger
-from palmira.printed import parse_date
-from palmira.readings import widest_se
+from palmira.readings.ledger import ledger
+from palmira.readings.three_readings import widest_se
 from palmira.record import comparators
-from palmira.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
+from palmira.record.printed import parse_date
 from palmira.show import flow
+from palmira.simulation import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
+from palmira.statistics.hazard_ratios import smallest_se
+from palmira.statistics.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
 
 ARMS = ("palbociclib", "et")
 RATIOS = st.floats(0.2, 0.95)

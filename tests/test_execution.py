@@ -7,8 +7,8 @@ import nbclient
 import nbformat
 import pytest
 
-from palmira import execution
-from palmira.execution import Runs
+from palmira.site import execution
+from palmira.site.execution import Runs
 
 CELLS = [
     "import sys\nimport pandas as pd\nfrom IPython.display import display\nprint('one')",

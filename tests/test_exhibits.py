@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palmira.evidence import MIME
+from palmira.record.evidence import MIME
 from palmira.show import exhibits
 from palmira.show.exhibits import Picture, Table, show, svg
 from palmira.show.style import canvas

@@ -9,18 +9,18 @@ from lifelines import KaplanMeierFitter
 from lifelines.utils import restricted_mean_survival_time
 from scipy.stats import norm
 
-from palmira.contrasts import CODINGS, lung_under
-from palmira.design import detectable_hazard_ratio, schoenfeld_power
-from palmira.estimates import critical
-from palmira.evidence_synthesis import choose, trial_effects
-from palmira.explorers.panel import Control, Explorer, Shown
-from palmira.explorers.scale import MAIN
-from palmira.pooling import pool
-from palmira.readings import p_text, reading
+from palmira.readings.evidence_synthesis import choose, trial_effects
+from palmira.readings.subgroups import subgroups
+from palmira.readings.three_readings import p_text, reading
 from palmira.record import DATA, comparators
-from palmira.schedule import DAYS_PER_MONTH
-from palmira.subgroups import subgroups
-from palmira.twin.spread import spreads
+from palmira.simulation import detectable_hazard_ratio, schoenfeld_power
+from palmira.statistics.contrasts import CODINGS, lung_under
+from palmira.statistics.estimates import critical
+from palmira.statistics.pooling import pool
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.teaching.explorers.panel import Control, Explorer, Shown
+from palmira.teaching.explorers.scale_explorer import MAIN
+from palmira.twin.ensemble.spread import spreads
 
 PAGE = "notebooks/explorers.html"
 NAMES = ("power", "scale", "pool", "curve")

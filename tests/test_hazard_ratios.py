@@ -7,8 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lifelines import datasets
 
-from palmira.estimates import log_se, ratio
-from palmira.hazard_ratios import (
+from palmira.readings.three_readings import p_text, reading
+from palmira.record import published
+from palmira.record.printed import Printed
+from palmira.statistics.estimates import log_se, ratio
+from palmira.statistics.hazard_ratios import (
     events_needed,
     full_scale,
     interaction,
@@ -18,11 +21,8 @@ from palmira.hazard_ratios import (
     three_ways,
     wald_p,
 )
-from palmira.printed import Printed
-from palmira.readings import p_text, reading
-from palmira.record import published
-from palmira.standard_errors import simulate, two_arm_errors
-from palmira.survival import cox
+from palmira.statistics.standard_errors import simulate, two_arm_errors
+from palmira.statistics.survival import cox
 
 EVENTS = st.integers(1, 5000)
 RATIOS = st.floats(0.05, 20)

@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palmira.adjustment import adjusted_ratios, levels, responders
 from palmira.audit.scale import SLIPS, common_factor, rows_of
-from palmira.contrasts import CODINGS, lung_under, rescaled
-from palmira.estimates import Estimate, log_se, two_sided_p
-from palmira.explanations import (
+from palmira.readings.adjustment import adjusted_ratios, levels, responders
+from palmira.readings.explanations import (
     CBR,
     EXPLANATIONS,
     HALF,
@@ -25,11 +23,13 @@ from palmira.explanations import (
     p_span,
     se_box,
 )
-from palmira.hazard_ratios import wald_p
-from palmira.judgements import EVIDENCE, FITS, judge
+from palmira.readings.judgements import EVIDENCE, FITS, judge
+from palmira.readings.response import comparison
 from palmira.record import Record, published
-from palmira.response import comparison
-from palmira.standard_errors import simulate
+from palmira.statistics.contrasts import CODINGS, lung_under, rescaled
+from palmira.statistics.estimates import Estimate, log_se, two_sided_p
+from palmira.statistics.hazard_ratios import wald_p
+from palmira.statistics.standard_errors import simulate
 
 STRATA = ("Endocrine therapy", "Visceral involvement")
 ARMS = ("et", "palbociclib")

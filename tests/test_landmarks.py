@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter, datasets
 
-from palmira.estimates import critical
-from palmira.landmarks import difference, from_interval, log_log_p
+from palmira.statistics.estimates import critical
+from palmira.statistics.landmarks import difference, from_interval, log_log_p
 
 SURVIVAL = st.floats(0.05, 0.95)
 SPREAD = st.floats(0.05, 0.8)

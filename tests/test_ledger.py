@@ -8,10 +8,10 @@ import pytest
 
 from palmira.audit.check import compare
 from palmira.cli import main
-from palmira.ledger import MEANINGS, ledger
+from palmira.readings.ledger import MEANINGS, ledger
 from palmira.record import comparators
-from palmira.twin.store import committed
-from palmira.twin.verify import verify
+from palmira.twin.adam.store import committed
+from palmira.twin.verify.recompute import verify
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from palmira import measured
-from palmira.schema import RecordError
+from palmira.record.schema import RecordError
+from palmira.site import measured
 
 COLUMNS, ROWS = ["What", "Seconds"], [["Cold", 123.4], ["Warm", 2.346], ["Trials", 10_000]]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from palmira.evidence import MIME
-from palmira.execution import Runs
+from palmira.record.evidence import MIME
+from palmira.site.execution import Runs
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))

@@ -10,7 +10,7 @@ from unicodedata import normalize
 import pytest
 from pypdf import PdfReader
 
-from palmira import bundle, pdf
+from palmira.site import bundle, pdf
 
 ROOT = Path(__file__).parents[1]
 PAGE = """<html><head><title>t</title><link rel="stylesheet" href="../_static/print.css"></head>

@@ -5,9 +5,7 @@ from math import exp, log
 import pytest
 import yaml
 
-from palmira.bayesian import posterior
-from palmira.estimates import Estimate, log_se
-from palmira.evidence_synthesis import (
+from palmira.readings.evidence_synthesis import (
     CONTINUED,
     PFS,
     READINGS,
@@ -27,9 +25,11 @@ from palmira.evidence_synthesis import (
     version_checks,
     with_limits,
 )
-from palmira.ledger import ledger
-from palmira.readings import printed_estimate
+from palmira.readings.ledger import ledger
+from palmira.readings.three_readings import printed_estimate
 from palmira.record import DATA, Record, load, published
+from palmira.statistics.bayesian import posterior
+from palmira.statistics.estimates import Estimate, log_se
 
 NAMES = ("palmira", "pace", "maintain", "postmonarch")
 SCALES = (0.25, 0.5, 1.0)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.meta_analysis import combine_effects
 
-from palmira.estimates import critical
-from palmira.pooling import (
+from palmira.statistics.estimates import critical
+from palmira.statistics.pooling import (
     ESTIMATORS,
     cochran_q,
     contrast,

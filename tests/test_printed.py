@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palmira.printed import Printed
+from palmira.record.printed import Printed
 
 values = st.decimals(-500, 500, allow_nan=False, allow_infinity=False, places=6)
 decimals = st.integers(0, 4)

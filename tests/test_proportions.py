@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from palmira.proportions import odds_ratio, risk_difference, risk_ratio
+from palmira.statistics.proportions import odds_ratio, risk_difference, risk_ratio
 
 arm = st.integers(2, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 

@@ -7,12 +7,12 @@ import pytest
 import yaml
 from test_chapters import typed_numbers
 
-from palmira.ledger import ledger
-from palmira.quiz import BLANK, QUIZ, questions
-from palmira.readings import reading
+from palmira.readings.ledger import ledger
+from palmira.readings.three_readings import reading
 from palmira.record import comparators
-from palmira.schema import RecordError
-from palmira.twin.store import committed
+from palmira.record.schema import RecordError
+from palmira.teaching.quiz import BLANK, QUIZ, questions
+from palmira.twin.adam.store import committed
 
 PAGE = "notebooks/quiz.html"
 # Asks for the verdict on a question with no answer, then with each, and reads what a reader sees.

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from palmira.record import DATA, comparators, load, published
-from palmira.schema import RecordError
+from palmira.record.schema import RecordError
 
 PALMIRA = DATA / "published" / "palmira.yaml"
 

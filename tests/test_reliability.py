@@ -3,7 +3,7 @@
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from palmira.selftest.study import load_result
+from palmira.audit.selftest.study import load_result
 
 pytestmark = pytest.mark.site
 

@@ -7,11 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.api import GLM, families
 
-from palmira.proportions import odds_ratio, risk_ratio
+from palmira.readings.response import ARMS, OUTCOMES, comparison, response_rate
 from palmira.record import DATA
-from palmira.response import ARMS, OUTCOMES, comparison, response_rate
-from palmira.twin.store import read
-from palmira.twin.verify import verify
+from palmira.statistics.proportions import odds_ratio, risk_ratio
+from palmira.twin.adam.store import read
+from palmira.twin.verify.recompute import verify
 
 TWINS = ("neutral", "full")
 COUNTS = {"orr": (6, 1), "orr_measurable": (6, 1), "cbr": (57, 17)}

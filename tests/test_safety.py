@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from shown import defined
 
-from palmira.proportions import risk_difference, risk_ratio
 from palmira.record import DATA
+from palmira.statistics.proportions import risk_difference, risk_ratio
 
 pytestmark = pytest.mark.site
 (compare,) = defined("safety", "compare")

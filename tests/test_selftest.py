@@ -12,15 +12,15 @@ from lifelines import KaplanMeierFitter
 from lifelines.utils import median_survival_times
 from statsmodels.duration.survfunc import survdiff
 
-from palmira import proportions, survival
+from palmira.audit.selftest.errors import ERRORS, plant
+from palmira.audit.selftest.papers import draw_paper
+from palmira.audit.selftest.printing import STYLES, printed
+from palmira.audit.selftest.relations import box
+from palmira.audit.selftest.simulated_trial import draw_trial
+from palmira.audit.selftest.small_trials import Curve, cox, log_rank_p, logistic
+from palmira.audit.selftest.study import OUTPUT, examine, outcomes, save, share, summary
 from palmira.record import load
-from palmira.selftest.errors import ERRORS, plant
-from palmira.selftest.estimators import Curve, cox, log_rank_p, logistic
-from palmira.selftest.papers import draw_paper
-from palmira.selftest.printing import STYLES, printed
-from palmira.selftest.relations import box
-from palmira.selftest.study import OUTPUT, examine, outcomes, save, share, summary
-from palmira.selftest.trial import draw_trial
+from palmira.statistics import proportions, survival
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from palmira import browser
-from palmira.execution import ONE_THREAD
+from palmira.site import browser
+from palmira.site.execution import ONE_THREAD
 
 ROOT = Path(__file__).parents[1]
 TASKS = Path("/proc/self/task")
@@ -151,8 +151,8 @@ def made_by(*targets, **environment):
 @pytest.mark.parametrize("target", ["test", "pdf", "bundle"])
 def test_the_browser_is_there_before_the_long_work_and_not_for_the_book(target):
     told = made_by("--always-make", "--dry-run", target)
-    assert told.index("palmira.browser") < told.index("jupyter-book build")
-    assert "palmira.browser" not in made_by("--always-make", "--dry-run", "book")
+    assert told.index("palmira.site.browser") < told.index("jupyter-book build")
+    assert "palmira.site.browser" not in made_by("--always-make", "--dry-run", "book")
 
 
 def test_a_home_that_cannot_be_written_is_replaced(tmp_path):
@@ -205,8 +205,12 @@ def test_a_wheel_carries_its_data_and_audits_without_a_checkout(tmp_path):
 @pytest.mark.skipif(not TASKS.exists(), reason="only Linux lists threads there")
 def test_chapters_are_forked_from_a_process_of_one_thread():
     """Else Python 3.12 and later warn, for a fork could wait forever for what a thread held."""
-    count = "import os; from palmira.execution import *; load(LIBRARIES); print(os.listdir(TASKS))"
-    count = count.replace("TASKS", repr(str(TASKS)))
+    count = f"""
+import os
+from palmira.site.execution import *
+load(LIBRARIES)
+print(os.listdir({str(TASKS)!r}))
+"""
     run = subprocess.run([sys.executable, "-c", count], env=os.environ | ONE_THREAD, text=True,
                          capture_output=True, check=True)  # fmt: skip
     assert len(run.stdout.split(",")) == 1, run.stdout

@@ -12,18 +12,19 @@ from scipy.stats import multivariate_normal, norm
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from palmira.design import kernels, schoenfeld_power
-from palmira.design.draw import Observed, at_once, at_scans, draw, sort_keys
-from palmira.design.scenario import (
+from palmira.record import published
+from palmira.simulation import schoenfeld_power
+from palmira.simulation import two_arm_analyses as kernels
+from palmira.simulation.draw import Observed, at_once, at_scans, draw, sort_keys
+from palmira.simulation.operating_characteristics import operating_characteristics, simulate
+from palmira.simulation.scenario import (
     Scenario,
     expected_events,
     of_record,
     with_hazard_ratio,
     with_survival,
 )
-from palmira.design.simulate import operating_characteristics, simulate
-from palmira.design.studies import best_subgroup, looks
-from palmira.record import published
+from palmira.simulation.studies import best_subgroup, looks
 
 BASE = Scenario("no effect", 200, 2.0, (0.2,), (0.2,), 30.0, 6.0, tuple(range(56, 1120, 56)))
 ROUGH = replace(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from test_chapters import typed_numbers
 
-from palmira import slides
+from palmira.site import slides
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"

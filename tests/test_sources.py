@@ -3,7 +3,7 @@
 import pytest
 
 from palmira.record import published
-from palmira.sources import listed, mark, numbering
+from palmira.record.sources import listed, mark, numbering
 
 
 @pytest.fixture(scope="module")

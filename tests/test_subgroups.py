@@ -9,13 +9,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palmira.estimates import two_sided_p
-from palmira.hazard_ratios import smallest_se
+from palmira.readings.subgroups import subgroups
 from palmira.record import DATA, load, published
-from palmira.schema import RecordError
-from palmira.subgroups import subgroups
-from palmira.twin.store import read
-from palmira.twin.verify import verify
+from palmira.record.schema import RecordError
+from palmira.statistics.estimates import two_sided_p
+from palmira.statistics.hazard_ratios import smallest_se
+from palmira.twin.adam.store import read
+from palmira.twin.verify.recompute import verify
 
 PALMIRA = published("palmira")
 LINES = subgroups(PALMIRA)

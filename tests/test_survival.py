@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from lifelines import datasets
 
-from palmira.survival import cox
+from palmira.statistics.survival import cox
 
 # Therneau and Grambsch's first test data set.
 TEST1 = pd.DataFrame({"time": [9, 1, 1, 6, 6, 8], "status": [1, 1, 0, 1, 1, 0],

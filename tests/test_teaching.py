@@ -10,14 +10,14 @@ import pytest
 import yaml
 from test_chapters import CHAPTERS, prose, typed_numbers
 
-from palmira.appraisal import APPRAISAL, ITEMS, MEANINGS, appraisal
 from palmira.audit import QUICK, audit
-from palmira.findings import BACKGROUND
-from palmira.ledger import ledger
-from palmira.readings import reading
+from palmira.readings.findings import BACKGROUND
+from palmira.readings.ledger import ledger
+from palmira.readings.three_readings import reading
 from palmira.record import comparators
-from palmira.schema import RecordError
-from palmira.teaching import (
+from palmira.record.schema import RecordError
+from palmira.teaching.appraisal import APPRAISAL, ITEMS, MEANINGS, appraisal
+from palmira.teaching.club import (
     DAGGER,
     QUESTIONS,
     SCRIPTS,

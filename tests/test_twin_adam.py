@@ -13,14 +13,15 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from palmira.record import DATA
-from palmira.schedule import DAYS_PER_MONTH
-from palmira.schema import RecordError
-from palmira.twin import adam, dictionary, store, xpt
-from palmira.twin.adam_responses import visits
-from palmira.twin.dictionary import datasets, plain, table, treatments
-from palmira.twin.invariants import checks, violations
-from palmira.twin.schema import validate
-from palmira.twin.study_days import planned_visits, timeline
+from palmira.record.schema import RecordError
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.twin.adam import datasets as adam
+from palmira.twin.adam import dictionary, store, xpt
+from palmira.twin.adam.adrs import visits
+from palmira.twin.adam.conformance import validate
+from palmira.twin.adam.dictionary import datasets, plain, table, treatments
+from palmira.twin.adam.invariants import checks, violations
+from palmira.twin.adam.study_days import planned_visits, timeline
 
 NAMES = ["adsl", "adtte", "adrs", "adae"]
 SMALL = {"palbociclib": 14, "et": 8}
@@ -709,7 +710,7 @@ def test_reading_a_twin_needs_no_tools_of_the_developer():
     """Readers of the book have neither pandera nor pyreadstat."""
     code = (
         "import sys; sys.modules['pandera'] = sys.modules['pyreadstat'] = None\n"
-        "import palmira.twin.store, palmira.twin.adam, palmira.twin.invariants"
+        "import palmira.twin.adam.store, palmira.twin.adam.datasets, palmira.twin.adam.invariants"
     )
     path = str(Path(dictionary.__file__).parents[2])
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": path})

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from palmira.record import DATA
-from palmira.schedule import DAYS_PER_MONTH
-from palmira.twin import curves
-from palmira.twin.analysis_set import AnalysisSet
-from palmira.twin.dictionary import table
-from palmira.twin.spread import PARTS, spreads
-from palmira.twin.store import read
-from palmira.twin.verify import checks, verify
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.twin.adam.analysis_set import AnalysisSet
+from palmira.twin.adam.dictionary import table
+from palmira.twin.adam.store import read
+from palmira.twin.ensemble import twin_curves as curves
+from palmira.twin.ensemble.spread import PARTS, spreads
+from palmira.twin.verify.recompute import checks, verify
 
 ROOT = Path(__file__).parents[1]
 ARMS = ("palbociclib", "et")

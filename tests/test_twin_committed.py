@@ -5,11 +5,11 @@ from math import log
 
 import pytest
 
-from palmira.hazard_ratios import smallest_se
 from palmira.record import DATA
-from palmira.twin import invariants, store
-from palmira.twin.spread import ENSEMBLE, PROVENANCE, spreads
-from palmira.twin.verify import checks, verify
+from palmira.statistics.hazard_ratios import smallest_se
+from palmira.twin.adam import invariants, store
+from palmira.twin.ensemble.spread import ENSEMBLE, PROVENANCE, spreads
+from palmira.twin.verify.recompute import checks, verify
 
 pytestmark = pytest.mark.slow
 

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from palmira.estimates import critical, two_sided_p
-from palmira.schedule import DAYS_PER_MONTH
-from palmira.survival import cox
-from palmira.twin import curves
-from palmira.twin.dealt import dealt
-from palmira.twin.members import RATE, drive, member, setting
-from palmira.twin.orderings import rate_at
-from palmira.twin.timing import envelope
+from palmira.statistics.estimates import critical, two_sided_p
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival import cox
+from palmira.twin.ensemble import twin_curves as curves
+from palmira.twin.ensemble.dealt import dealt
+from palmira.twin.ensemble.members import RATE, drive, member, setting
+from palmira.twin.search.orderings import rate_at
+from palmira.twin.search.timing import envelope
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,11 @@ import pytest
 
 from palmira.cli import main
 from palmira.record import DATA, load
-from palmira.twin import store
-from palmira.twin.make import Stages
-from palmira.twin.problem import pfs_problem
-from palmira.twin.schema import validate
-from palmira.twin.verify import verify
+from palmira.twin.adam import store
+from palmira.twin.adam.conformance import validate
+from palmira.twin.search.make import Stages
+from palmira.twin.search.problem import pfs_problem
+from palmira.twin.verify.recompute import verify
 
 pytestmark = pytest.mark.slow
 

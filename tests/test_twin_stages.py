@@ -7,18 +7,18 @@ import statsmodels.api as sm
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
-from palmira.printed import parse_date
-from palmira.proportions import count_from_percent
 from palmira.record import Record, published
-from palmira.safety import adverse_events as printed_events
-from palmira.schema import RecordError
-from palmira.twin.adverse_events import adverse_events
-from palmira.twin.benefit import benefit_tables, best_benefit, frame
-from palmira.twin.characteristics import characteristics
-from palmira.twin.exposure import exposure
-from palmira.twin.margins import bounds, chosen
-from palmira.twin.medians import values_on_medians
-from palmira.twin.responses import responses, visits
+from palmira.record.adverse_event_table import adverse_events as printed_events
+from palmira.record.printed import parse_date
+from palmira.record.schema import RecordError
+from palmira.statistics.proportions import count_from_percent
+from palmira.twin.facts import bounds, chosen
+from palmira.twin.search.adverse_events import adverse_events
+from palmira.twin.search.benefit import benefit_tables, best_benefit, frame
+from palmira.twin.search.characteristics import characteristics
+from palmira.twin.search.exposure import exposure
+from palmira.twin.search.medians import values_on_medians
+from palmira.twin.search.responses import responses, visits
 
 FACTORS = (
     "Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",

@@ -9,17 +9,17 @@ import pytest
 from adam_frames import START, frames_of
 
 from palmira.record import Record, published
-from palmira.schema import RecordError
-from palmira.twin import enrollment, overall_survival
-from palmira.twin.enrollment import enroll
-from palmira.twin.goals import parts
-from palmira.twin.make import earliest_censoring
-from palmira.twin.overall_survival import survive
-from palmira.twin.pfs import patients_frame
-from palmira.twin.problem import empty_goal, pfs_problem
-from palmira.twin.study_days import timeline
-from palmira.twin.tables import improve, start
-from palmira.twin.verify import verify
+from palmira.record.schema import RecordError
+from palmira.twin.adam.study_days import timeline
+from palmira.twin.search import enrollment, overall_survival
+from palmira.twin.search.enrollment import enroll
+from palmira.twin.search.goals import parts
+from palmira.twin.search.make import earliest_censoring
+from palmira.twin.search.overall_survival import survive
+from palmira.twin.search.patient_table import improve, start
+from palmira.twin.search.pfs import patients_frame
+from palmira.twin.search.problem import empty_goal, pfs_problem
+from palmira.twin.verify.recompute import verify
 
 pytestmark = pytest.mark.slow
 

@@ -14,16 +14,16 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import binomtest
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from palmira.estimates import critical, two_sided_p
-from palmira.printed import Printed
 from palmira.record import published
-from palmira.schedule import DAYS_PER_MONTH
-from palmira.survival import PRECISE
-from palmira.twin.analysis_set import AnalysisSet, at_level
-from palmira.twin.targets import targets
-from palmira.twin.verify import CHECKS, beyond, checks, shown, verify
-from palmira.twin.verify_response import logistic
-from palmira.twin.verify_survival import kaplan_meier
+from palmira.record.printed import Printed
+from palmira.statistics.estimates import critical, two_sided_p
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival import PRECISE
+from palmira.twin.adam.analysis_set import AnalysisSet, at_level
+from palmira.twin.targets.target import targets
+from palmira.twin.verify.recompute import CHECKS, beyond, checks, shown, verify
+from palmira.twin.verify.verify_response import logistic
+from palmira.twin.verify.verify_survival import kaplan_meier
 
 RECORD = published("palmira")
 HAZARD_RATIO = "contrasts.pfs.hazard_ratio"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from palmira.watch import STAMP, changed, state
+from palmira.site.watch import STAMP, changed, state
 
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
 STRICT = ["build", ".", "-q", "-W", "--keep-going"]
@@ -17,7 +17,7 @@ MAKEFILE = f"""\
 book:
 \t{JUPYTER_BOOK} {" ".join(STRICT)}
 watch:
-\t{sys.executable} -m palmira.watch {" ".join(STRICT)}
+\t{sys.executable} -m palmira.site.watch {" ".join(STRICT)}
 """
 PAGE = "notebooks/pace.md"
 PATIENCE = 180  # seconds

@@ -16,10 +16,10 @@ from rich.table import Table
 
 from palmira.audit import MEANINGS as AUDIT_MEANINGS
 from palmira.audit import NAMES, WEIGHT, Check, Verdict, audit
-from palmira.ledger import MEANINGS, LedgerEntry, ledger
+from palmira.readings.ledger import MEANINGS, LedgerEntry, ledger
 from palmira.record import comparators, load, published
-from palmira.schema import RecordError
-from palmira.twin.store import committed
+from palmira.record.schema import RecordError
+from palmira.twin.adam.store import committed
 
 BAD_INPUT = 2
 STOPPED = 130
@@ -104,7 +104,7 @@ def _print_audit(trial: str, checks: list[Check], shown: list[Check]) -> None:
 
 def _twin(options: argparse.Namespace) -> int:
     try:
-        from palmira.twin.make import make, notes
+        from palmira.twin.search.make import make, notes
     except ImportError as error:
         raise RecordError(
             f"{error.name} is not installed. Mend: pip install 'palmira[twin]'."

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from palmira.audit import counts, curves, events, odds, patients, quotes, ratios, scale, subgroups
+from palmira.audit import counts, curves, events, odds, patients, quotes, ratios, scale
+from palmira.audit import interactions as subgroups
 from palmira.audit.check import MEANINGS, WEIGHT, Check, Verdict
 from palmira.record import Record
 

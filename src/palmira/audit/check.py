@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from palmira.entries import Entry
-from palmira.printed import Printed
+from palmira.record.entries import Entry
+from palmira.record.printed import Printed
 
 Verdict = Literal[
     "consistent", "rounding", "information", "not checkable", "inconsistent", "impossible"

@@ -8,10 +8,10 @@ from math import isnan
 from typing import cast
 
 from palmira.audit.check import Check, Verdict, boxes_meet, compare
-from palmira.entries import Entry
-from palmira.printed import Printed
-from palmira.proportions import count_from_percent
 from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.record.printed import Printed
+from palmira.statistics.proportions import count_from_percent
 
 
 def chosen(record: Record) -> list[Entry]:

@@ -9,12 +9,12 @@ from math import log, sqrt
 from palmira.audit.check import Check, Verdict, boxes_meet
 from palmira.audit.counts import chosen
 from palmira.audit.ratios import interval_text, prints
-from palmira.entries import Entry
-from palmira.estimates import critical
-from palmira.landmarks import Landmark, difference, from_interval, log_log_p
-from palmira.printed import parse_date
 from palmira.record import Record
-from palmira.schedule import DAYS_PER_MONTH
+from palmira.record.entries import Entry
+from palmira.record.printed import parse_date
+from palmira.statistics.estimates import critical
+from palmira.statistics.landmarks import Landmark, difference, from_interval, log_log_p
+from palmira.statistics.schedule import DAYS_PER_MONTH
 
 # A pooled median can leave the subgroups' hull where these are censored differently.
 HULL_SLACK = 0.1

@@ -11,9 +11,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from palmira.audit.check import WEIGHT, Check, Verdict, compare
 from palmira.audit.counts import chosen, counts_behind
-from palmira.entries import Entry
-from palmira.estimates import critical
 from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.statistics.estimates import critical
 
 GRADES = ("3", "4", "5")
 SPANS = {"3-5": GRADES, "3-4": ("3", "4"), "4-5": ("4", "5")}

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from palmira.entries import Entry
-from palmira.printed import Printed
 from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.record.printed import Printed
 
 # A kind with what it is of: ("level", factor, category), ("event", endpoint, analysis), ("term",
 # term, analysis, lowest grade, highest grade), ("row", row, "", "1", "5"), ("out", analysis set).

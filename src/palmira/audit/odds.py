@@ -9,10 +9,10 @@ from math import log
 from palmira.audit.check import Check, Verdict
 from palmira.audit.counts import chosen, counts_behind
 from palmira.audit.ratios import interval_text, level_of, prints, ratio_rows, stem
-from palmira.entries import Entry
-from palmira.estimates import Estimate, log_se
-from palmira.proportions import odds_ratio
 from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.statistics.estimates import Estimate, log_se
+from palmira.statistics.proportions import odds_ratio
 
 # Within this of no effect, on the log scale, covariates may turn an odds ratio round.
 SAME_SIDE = 0.2

@@ -9,11 +9,11 @@ from scipy.stats import norm
 
 from palmira.audit.check import Check, Verdict, boxes_meet
 from palmira.audit.counts import chosen
-from palmira.entries import Entry
-from palmira.estimates import log_se
-from palmira.hazard_ratios import neutral, smallest_se, smallest_se_of_total, wald_p
-from palmira.printed import Printed
 from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.record.printed import Printed
+from palmira.statistics.estimates import log_se
+from palmira.statistics.hazard_ratios import neutral, smallest_se, smallest_se_of_total, wald_p
 
 RATIOS = ("hazard ratio", "odds ratio", "risk ratio")
 # Differences of z that a log-rank P may show against the interval of a Cox model: in thousands of

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from palmira.audit.check import Check, Verdict
 from palmira.audit.ratios import events_of, level_of, prints, ratio_rows, stem
-from palmira.entries import Entry
-from palmira.estimates import critical, log_se
-from palmira.hazard_ratios import smallest_se
 from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.statistics.estimates import critical, log_se
+from palmira.statistics.hazard_ratios import smallest_se
 
 Array = NDArray[np.float64]
 SEED = 20251122

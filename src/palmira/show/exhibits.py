@@ -18,7 +18,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from palmira.evidence import MIME, Evidence
+from palmira.record.evidence import MIME, Evidence
 
 SMALLEST = 9  # points, of a figure's text
 # (0.66 to 1.07), (n = 135), (± 0.4)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import isfinite, isnan
 
-from palmira.estimates import p_text
-from palmira.printed import tidy
+from palmira.record.printed import tidy
+from palmira.statistics.estimates import p_text
 
 __all__ = ["ci", "count_percent", "p_text", "percent", "signed", "spell", "tidy"]
 

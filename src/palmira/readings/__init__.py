@@ -1,0 +1,1 @@
+"""What the records say together: ratios, subgroups, responses, explanations, and the ledger."""

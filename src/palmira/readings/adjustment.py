@@ -1,0 +1,116 @@
+"""What adjusting for baseline factors could do to a ratio of two arms' response rates.
+
+How response and the factors go together is not published, so it is drawn: trials with the printed
+arms, counts of responders and levels of each factor, in which each factor has an effect of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from palmira.record import Record
+from palmira.statistics.proportions import count_from_percent
+
+Array = NDArray[np.float64]
+# Standard deviation of the log odds ratio of a factor's level among responders.
+EFFECT = 0.7
+STEPS = 8
+
+
+def responders(record: Record, outcome: str, arms: tuple[str, str]) -> list[tuple[int, int]]:
+    """Responders and patients of two arms, from the printed rates of ``outcome``.
+
+    Raises ``ValueError`` where a rate allows no count, or more than one.
+    """
+    found = []
+    for arm in arms:
+        rate = record[f"results.{outcome}.{arm}.estimate"]
+        n = int(record.size(str(rate.population), arm).value)
+        counts = count_from_percent(rate.value, rate.printed.half_unit, n) if rate.printed else []
+        if len(counts) != 1:
+            raise ValueError(f"{rate.id}: {counts or 'no count'} of {n} prints as {rate.text}%")
+        found.append((counts[0], n))
+    return found
+
+
+def levels(record: Record, factors: tuple[str, ...], arms: tuple[str, str]) -> list[list[int]]:
+    """Patients at the first level of each factor of the subgroup figure, by arm."""
+    found = []
+    for factor in factors:
+        rows = [
+            e for e in record.entries.values()
+            if e.block == "figure3" and e.factor == factor and e.part == "n" and not e.version
+        ]  # fmt: skip
+        first = next(e.category for e in rows)
+        by_arm = {e.arm: int(e.value) for e in rows if e.category == first}
+        found.append([by_arm[arm] for arm in arms])
+    return found
+
+
+def adjusted_ratios(
+    record: Record,
+    outcome: str,
+    arms: tuple[str, str],
+    factors: tuple[str, ...],
+    trials: int,
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    """Ratios of the first of ``arms`` to the second, adjusted for ``factors``, in drawn trials.
+
+    ``logistic``: odds ratio by maximum likelihood, ``se`` model-based; ``risk``: risk ratio by
+    Poisson regression, ``se`` robust (Zou, Am J Epidemiol 2004;159:702). ``robust`` is the sandwich
+    standard error of either. One line a trial, the same trials under both models.
+    """
+    counts = responders(record, outcome, arms)
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([np.arange(n) < k for k, n in counts]).astype(int)
+    arm = np.repeat([1, 0], [n for _, n in counts])
+    code = np.tile(y + 2 * arm, (trials, 1))  # one bit each: response, arm, level of each factor
+    for bit, sizes in enumerate(levels(record, factors, arms), start=2):
+        effect = rng.normal(0, EFFECT, (trials, 1))
+        taste = effect * y + rng.gumbel(size=(trials, len(y)))
+        for value, size in zip((1, 0), sizes, strict=True):
+            if size:  # those of the arm with the strongest taste for the first level
+                who = np.flatnonzero(arm == value)
+                last = np.partition(taste[:, who], len(who) - size, axis=1)[:, [len(who) - size]]
+                code[:, who] += (taste[:, who] >= last) << bit
+    return {model: _fit(code, 2 + len(factors), model) for model in ("logistic", "risk")}
+
+
+def _fit(code: NDArray[np.int_], bits: int, model: str) -> pd.DataFrame:
+    """Fit all trials at once; ``code`` (trials, patients) holds a patient's values as bits.
+
+    Patients with the same code are alike, so a trial is the number of patients of each code.
+    """
+    trials, kinds = len(code), 2**bits
+    place = code + kinds * np.arange(trials)[:, None]
+    counts = np.bincount(place.ravel(), minlength=trials * kinds).reshape(trials, kinds)
+    values = (np.arange(kinds)[:, None] >> np.arange(bits)) & 1
+    y, x = values[:, 0], np.column_stack([np.ones(kinds), values[:, 1:]])
+    squares = (x[:, :, None] * x[:, None, :]).reshape(kinds, -1)
+
+    def crossed(weight: Array) -> Array:
+        return ((counts * weight) @ squares).reshape(trials, bits, bits)
+
+    beta = np.zeros((trials, bits))
+    beta[:, 0] = np.log((counts @ y) / counts.sum(axis=1))
+    for _ in range(STEPS):
+        mean, weight = _mean(beta @ x.T, model)
+        score = (counts * (y - mean)) @ x
+        beta = beta + np.linalg.solve(crossed(weight), score[..., None])[..., 0]
+    mean, weight = _mean(beta @ x.T, model)
+    bread = np.linalg.inv(crossed(weight))
+    robust = np.sqrt((bread @ crossed((y - mean) ** 2) @ bread)[:, 1, 1])
+    se = np.sqrt(bread[:, 1, 1]) if model == "logistic" else robust
+    return pd.DataFrame({"ratio": np.exp(beta[:, 1]), "se": se, "robust": robust})
+
+
+def _mean(linear: Array, model: str) -> tuple[Array, Array]:
+    """Expected response and the weight of a patient in the information."""
+    if model == "logistic":
+        mean = 1 / (1 + np.exp(-linear))
+        return mean, mean * (1 - mean)
+    mean = np.exp(linear)
+    return mean, mean

@@ -1,0 +1,192 @@
+"""The trials of a CDK4/6 inhibitor after a CDK4/6 inhibitor: their hazard ratios on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from math import exp, log, sqrt
+
+import numpy as np
+import pandas as pd
+
+from palmira.audit.ratios import events_of
+from palmira.readings.three_readings import printed_estimate, reading, widest_se
+from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.statistics.estimates import Estimate, critical, log_se, ratio
+from palmira.statistics.hazard_ratios import interaction, wald_p
+from palmira.statistics.pooling import Contrast, Pool, contrast, contrast_power, pool
+
+PFS = "contrasts.pfs.hazard_ratio"
+READINGS = ("neutral", "printed", "conditional")
+
+CONTINUED, SWITCHED = "Same agent continued", "Agent switched"
+# By design of the experimental arm; a minority of the patients does not fit (see the chapter).
+STRATEGY = {
+    "palmira": CONTINUED, "pace": CONTINUED, "maintain": SWITCHED, "postmonarch": SWITCHED,
+}  # fmt: skip
+
+
+def on_level(estimate: Estimate, level: float = 95.0) -> Estimate:
+    """The same estimate with its Wald interval at another level; unchanged at its own."""
+    if estimate.level == level:
+        return estimate
+    return ratio(estimate.value, log_se(estimate.lower, estimate.upper, estimate.level), level)
+
+
+def se_bound(record: Record, row: str = PFS) -> float | None:
+    """Least standard error that the printed events allow; None where none are printed."""
+    events, own = events_of(record, record[f"{row}.estimate"])
+    return reading(record, row).ways.smallest_se if events and own else None
+
+
+def trial_readings(record: Record, row: str = PFS) -> dict[str, Estimate]:
+    """A trial's hazard ratio with 95% limits: in three readings where the printed events rule out
+    the printed standard error, with its rounding; else as printed alone."""
+    bound = se_bound(record, row)
+    if bound and widest_se(record, row) < bound:
+        return {name: on_level(e) for name, e in reading(record, row).estimates.items()}
+    return {"printed": on_level(printed_estimate(record, row))}
+
+
+def trial_effects(records: Mapping[str, Record]) -> pd.DataFrame:
+    """One line a trial and reading: hazard ratio, 95% limits, log hazard ratio and its SE."""
+    lines = []
+    for key, record in records.items():
+        for name, e in trial_readings(record).items():
+            lines.append(
+                {"trial": record.trial, "strategy": STRATEGY[key], "reading": name,
+                 "hazard_ratio": e.value, "lower": e.lower, "upper": e.upper,
+                 "log_hazard_ratio": log(e.value), "se": log_se(e.lower, e.upper)}
+            )  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def choose(effects: pd.DataFrame, reading: str) -> pd.DataFrame:
+    """One line a trial: the wanted reading where a trial has it, else the printed one.
+
+    Raises ``ValueError`` for an unknown reading.
+    """
+    if reading not in READINGS:
+        raise ValueError(f"unknown reading {reading!r}: use one of {READINGS}")
+    readings, trials = effects["reading"].to_numpy(), effects["trial"].to_numpy()
+    wanted = readings == reading
+    wanted |= (readings == "printed") & ~np.isin(trials, trials[wanted])
+    return effects[wanted].reset_index(drop=True)
+
+
+def pooled(
+    effects: pd.DataFrame, reading: str, method: str = "REML", knapp_hartung: bool = False
+) -> Pool:
+    """The trials pooled under one reading."""
+    lines = choose(effects, reading)
+    return pool(lines["log_hazard_ratio"], lines["se"], method, knapp_hartung)
+
+
+def with_limits(
+    effects: pd.DataFrame, trial: str, lower: float, upper: float, level: float = 95.0
+) -> pd.DataFrame:
+    """The same trials with other printed limits for one of them, its estimate kept."""
+    changed = effects.copy()
+    rows = changed["trial"] == trial
+    changed.loc[rows, ["lower", "upper", "se"]] = lower, upper, log_se(lower, upper, level)
+    return changed
+
+
+def by_strategy(effects: pd.DataFrame, reading: str = "neutral") -> dict[str, Pool]:
+    """REML pools of the two strategies, each with a between-trial variance of its own."""
+    return {
+        name: pooled(effects[effects["strategy"] == name], reading)
+        for name in (CONTINUED, SWITCHED)
+    }
+
+
+def strategy_ratio(
+    effects: pd.DataFrame, reading: str = "neutral", power: float = 0.8
+) -> tuple[Estimate, float, float]:
+    """Ratio of the strategies' pooled hazard ratios (switched to continued) with its P value, and
+    the ratio that the same standard errors would detect with ``power`` (two-sided 5%)."""
+    pools = by_strategy(effects, reading)
+    one, other = pools[SWITCHED], pools[CONTINUED]
+    estimate, p = interaction(exp(one.effect), one.se, exp(other.effect), other.se)
+    reach = critical(95) + critical(100 * (2 * power - 1))
+    return estimate, p, exp(-reach * sqrt(one.se**2 + other.se**2))
+
+
+def strategy_contrast(effects: pd.DataFrame, reading: str = "neutral") -> Contrast:
+    """Log ratio of the strategies' hazard ratios (switched to continued) by the subgroup test with
+    one between-trial variance for both."""
+    lines = choose(effects, reading)
+    return contrast(lines["log_hazard_ratio"], lines["se"], lines["strategy"] == SWITCHED)
+
+
+def strategy_power(
+    effects: pd.DataFrame, true_ratio: float, tau: float, estimated: bool = True, sets: int = 1
+) -> float:
+    """Power of the subgroup test for a true ratio of the strategies' hazard ratios (two-sided 5%).
+
+    ``sets`` repeats the trials at hand, neutral standard errors and all: 2 is eight trials.
+    """
+    lines = choose(effects, "neutral")
+    groups = lines["strategy"] == SWITCHED
+    return contrast_power(
+        log(true_ratio), list(lines["se"]) * sets, list(groups) * sets, tau**2, estimated
+    )
+
+
+def sets_needed(
+    effects: pd.DataFrame, true_ratio: float, tau: float, power: float = 0.8, most: int = 1000
+) -> int:
+    """How many times the trials at hand would be needed for the test to have ``power``.
+
+    Raises ``ValueError`` where ``most`` times are not enough.
+    """
+    for sets in range(1, most + 1):
+        if strategy_power(effects, true_ratio, tau, sets=sets) >= power:
+            return sets
+    raise ValueError(f"{most} times the trials do not reach the power")
+
+
+def version_checks(record: Record, row: str = PFS) -> pd.DataFrame:
+    """Every printed version of a ratio: whether its limits lie evenly about its estimate on the
+    log scale, and which two-sided Wald P they imply, all with rounding.
+
+    The first line is the chosen version; ``printed_p`` is the version's own P, else the chosen.
+    """
+    return pd.DataFrame([_version(*v) for v in _versions(record, row)])
+
+
+def _versions(record: Record, row: str) -> Iterator[tuple[dict[str, Entry], Entry | None]]:
+    number, chosen = 0, record.entries.get(f"{row}.p")
+    while f"{row}{f'@{number}' if number else ''}.estimate" in record.entries:
+        cell = record.cell(record[f"{row}{f'@{number}' if number else ''}.estimate"])
+        yield cell, cell.get("p", chosen)
+        number += 1
+
+
+def _version(cell: dict[str, Entry], p: Entry | None) -> dict[str, object]:
+    estimate, lower, upper = (cell[x] for x in ("estimate", "lower", "upper"))
+    low, high, value = lower.printed, upper.printed, estimate.printed
+    assert low and high and value
+    level = float(estimate.interval_level or 95)
+    middle = [sqrt(a * b) for a, b in ((low.low, high.low), (low.high, high.high))]
+    values = [
+        wald_p(x, log_se(a, b, level))
+        for x, (a, b) in product(
+            (value.low, value.high), ((low.low, high.high), (low.high, high.low))
+        )
+    ]
+    spans_null = value.low < 1 < value.high
+    box = (min(values), 1.0 if spans_null else max(values))
+    own = p.printed if p else None
+    return {
+        "version": estimate.version, "printed": f"{estimate} ({lower} to {upper})",
+        "level": level, "source": estimate.source, "confidence": estimate.confidence,
+        "se": log_se(low.value, high.value, level), "middle": sqrt(low.value * high.value),
+        "middle_low": middle[0], "middle_high": middle[1],
+        "middle_meets": middle[0] <= value.high and value.low <= middle[1],
+        "printed_p": p.text if p else "", "own_p": bool(p and p.version == estimate.version),
+        "p": wald_p(value.value, log_se(low.value, high.value, level)),
+        "p_low": box[0], "p_high": box[1],
+        "p_meets": bool(own and own.low <= box[1] and box[0] <= own.high),
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""How the site is made: chapters run, pages, notebooks, slides, PDFs, the bundle."""

@@ -1,0 +1,1 @@
+"""What lifelines and statsmodels lack: methods on printed estimates and on survival times."""

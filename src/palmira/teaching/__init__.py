@@ -1,0 +1,1 @@
+"""The journal-club kit: questions, quiz, appraisal, explorers."""

@@ -1,0 +1,143 @@
+"""Explorer of a twin's curve: pick a time and read what stands there, with both uncertainties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from palmira.record import Record
+from palmira.statistics.estimates import critical
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.teaching.explorers.panel import Control, Explorer, Shown
+from palmira.twin.ensemble.spread import Spread
+from palmira.twin.ensemble.twin_curves import arms_of, below, of_arm, restricted_mean, survival_at
+from palmira.twin.verify.verify_survival import Curve
+
+TWINS = {"full": "Conditional twin", "neutral": "Neutral twin"}
+Z = critical(95)
+
+
+@dataclass(frozen=True)
+class _Twin:
+    curves: dict[str, Curve]
+    counts: dict[tuple[str, float], int]
+    spread: Spread
+
+
+def explorer(
+    patients: Mapping[str, pd.DataFrame], record: Record, ensemble: Mapping[str, Spread]
+) -> Explorer:
+    """The explorer of both twins at each half month of the ensemble's grid.
+
+    ``patients`` (columns arm, time in days, event) and ``ensemble`` are by scale.
+    """
+    arms = list(arms_of(record).values())
+    months = [float(m) for m in next(iter(ensemble.values())).bands[arms[0]].months if m > 0]
+    twins = {scale: _twin(patients[scale], ensemble[scale], arms, months) for scale in TWINS}
+    settings = [_shown(twins[s], TWINS[s], arms, m) for s, m in product(TWINS, months)]
+    labels = [record.sheet.arms[arm].label for arm in arms]
+    a, b = arms
+    return Explorer(
+        name="curve",
+        controls=(
+            Control("Twin", tuple(TWINS.values())),
+            Control("Months from random assignment", tuple(f"{m:g}" for m in months),
+                    months.index(6.0), "slider"),
+        ),
+        settings=settings,
+        columns=("", *labels, "Difference"),
+        readout=(
+            ("Free of progression and alive", f"s_{a}", f"s_{b}", "s_difference"),
+            ("95% sampling interval", f"ci_{a}", f"ci_{b}", "ci_difference"),
+            ("Range over twins, an inner bound", f"band_{a}", f"band_{b}", ""),
+            ("The same with directed search", f"pushed_{a}", f"pushed_{b}", ""),
+            ("Restricted mean to then, months", f"mean_{a}", f"mean_{b}", "mean_difference"),
+            ("Its 95% sampling interval", f"mean_ci_{a}", f"mean_ci_{b}", "mean_ci_difference"),
+            ("Its range over twins", f"mean_band_{a}", f"mean_band_{b}", "mean_band_difference"),
+            ("At risk", f"risk_{a}", f"risk_{b}", ""),
+        ),
+        sentence=f"{{twin}}, invented patients: at {{month}} months {{s_{a}}} ({labels[0]}) and "
+        f"{{s_{b}}} ({labels[1]}) are free of progression and alive, a difference of "
+        "{s_difference} (95% sampling interval {ci_difference}). At risk: "
+        f"{{risk_{a}}} and {{risk_{b}}}.",
+        examples=tuple(k * len(months) + months.index(m) for m in (6.0, 12.0) for k in range(2)),
+        drawing={"arms": labels, "twins": [_drawn(t, arms) for t in twins.values()]},
+    )  # fmt: skip
+
+
+def _twin(patients: pd.DataFrame, spread: Spread, arms: list[str], months: list[float]) -> _Twin:
+    rows = below(patients, months)
+    counts = {(r.arm, r.month): int(r.at_risk) for r in rows.itertuples()}
+    return _Twin({arm: of_arm(patients, arm) for arm in arms}, counts, spread)
+
+
+def _shown(twin: _Twin, name: str, arms: list[str], month: float) -> Shown:
+    """Everything at one month of one twin."""
+    texts = {"twin": name, "month": f"{month:g}"}
+    heights, means, variances = [], [], []
+    for arm in arms:
+        curve, band = twin.curves[arm], twin.spread.bands[arm].at(month)
+        height, (mean, se) = survival_at(curve, month), restricted_mean(curve, month)
+        heights.append(height.value)
+        means.append(mean)
+        variances.append((curve.se(month * DAYS_PER_MONTH) ** 2, se**2))
+        texts |= {
+            f"s_{arm}": _percent(height.value), f"ci_{arm}": _percents(height.lower, height.upper),
+            f"band_{arm}": _percents(band["low"], band["high"]),
+            f"pushed_{arm}": _percents(band["pushed_low"], band["pushed_high"]),
+            f"mean_{arm}": f"{mean:.2f}", f"mean_ci_{arm}": _around(mean, se),
+            f"mean_band_{arm}": _searched(twin.spread, f"rmst_{month:g}_{arm}"),
+            f"risk_{arm}": str(twin.counts[arm, month]),
+        }  # fmt: skip
+    (v, w), (x, y) = variances
+    gap, se = heights[0] - heights[1], float(np.sqrt(v + x))
+    texts |= {
+        "s_difference": f"{100 * gap:z.1f} points",
+        "ci_difference": f"{100 * (gap - Z * se):z.1f} to {100 * (gap + Z * se):z.1f}",
+        "mean_difference": f"{means[0] - means[1]:z.2f}",
+        "mean_ci_difference": _around(means[0] - means[1], float(np.sqrt(w + y))),
+        "mean_band_difference": _searched(twin.spread, f"rmst_{month:g}_difference"),
+    }
+    return Shown(texts, {"month": month, "heights": heights})
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def _percents(low: float, high: float) -> str:
+    """Limits in percent; where nobody is left, or nothing was searched, there are none."""
+    if np.isnan(low) or np.isnan(high):
+        return "none"
+    return f"{100 * low:.1f} to {100 * high:.1f}%"
+
+
+def _around(value: float, se: float) -> str:
+    return f"{value - Z * se:z.2f} to {value + Z * se:z.2f}"
+
+
+def _searched(spread: Spread, name: str) -> str:
+    """The range of a quantity over the ensemble, where it is one of those that were kept."""
+    found = spread.ranges.get(name)
+    return f"{found.low:z.2f} to {found.high:z.2f}" if found else "not searched"
+
+
+def _drawn(twin: _Twin, arms: list[str]) -> list[dict[str, Any]]:
+    """Steps of each arm's curve with its sampling limits, and the ensemble's band, in percent."""
+    return [
+        {"months": _rounded(twin.curves[arm].days / DAYS_PER_MONTH)}
+        | {k: _rounded(100 * getattr(twin.curves[arm], k)) for k in ("survival", "lower", "upper")}
+        | {"at": _rounded(twin.spread.bands[arm].months)}
+        | {k: _rounded(100 * getattr(twin.spread.bands[arm], k)) for k in
+           ("low", "high", "pushed_low", "pushed_high")}
+        for arm in arms
+    ]  # fmt: skip
+
+
+def _rounded(values: Any) -> list[float | None]:
+    return [None if np.isnan(v) else round(float(v), 2) for v in values]

@@ -1,0 +1,1 @@
+"""The synthetic patients as CDISC ADaM data sets."""

@@ -1,0 +1,146 @@
+"""ADRS: best overall response, clinical benefit, and the response at every visit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from palmira.record import Record
+from palmira.twin.adam.adsl import require, yes
+from palmira.twin.adam.adtte import progressed
+from palmira.twin.adam.dictionary import datasets
+from palmira.twin.adam.study_days import (
+    CONFIRMATION,
+    VISIT_WINDOW,
+    benefit_days,
+    date_of,
+    day_of,
+    planned_visits,
+)
+from palmira.twin.facts import printed
+
+COLUMNS = ("pfs", "pfs_event", "response", "response_day", "benefit")
+CODES = {"CR": 1, "PR": 2, "SD": 3, "PD": 5, "NE": 6, "Y": 1, "N": 0}
+SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "ITTFL", "SAFFL", "MEASFL", "RANDDT"]
+
+
+class Visit(NamedTuple):
+    """A tumor assessment: its day, the week of the planned one it belongs to, what it showed."""
+
+    day: int
+    week: int | None
+    result: str
+
+
+def visits(
+    plan: dict[int, int], pfs: int, event: bool, progression: bool, response: str,
+    response_day: float,
+) -> list[Visit]:  # fmt: skip
+    """The assessments of a patient, by day.
+
+    ``plan`` holds the planned day of each week. There is one on every planned day before the end
+    of PFS, one on the day of progression, of response, and of censoring (the last assessment), and
+    one that confirms the response. A planned one within the window of such a day is that one,
+    unless nothing else would show the stable disease before it.
+    """
+    responder = response in ("CR", "PR")
+    fixed = {int(response_day)} if responder else set()
+    if progression or (not event and response != "NE" and pfs > 1):
+        fixed.add(pfs)
+    days = _attended(plan, pfs, fixed)
+    if responder:
+        confirming = int(response_day) + CONFIRMATION
+        if not any(confirming <= d < pfs + (not event) for d in days):
+            days = _attended(plan, pfs, fixed | {confirming})
+    elif response == "SD" and progression and days == [pfs]:
+        days = sorted({d for d in plan.values() if d < pfs} | fixed)
+    weeks: dict[int, int] = {}
+    for week, planned in plan.items():
+        near = [d for d in days if abs(d - planned) <= VISIT_WINDOW]
+        if near:
+            weeks[min(near, key=lambda d: (abs(d - planned), d))] = week
+    return [
+        Visit(d, weeks.get(d), _result(d, pfs, progression, response, response_day)) for d in days
+    ]
+
+
+def _attended(plan: dict[int, int], pfs: int, fixed: set[int]) -> list[int]:
+    """Fixed days, and the planned ones before the end of PFS that are not within their window."""
+    free = {d for d in plan.values() if d < pfs and all(abs(d - f) > VISIT_WINDOW for f in fixed)}
+    return sorted(free | fixed)
+
+
+def _result(day: int, pfs: int, progression: bool, response: str, response_day: float) -> str:
+    if progression and day == pfs:
+        return "PD"
+    if response in ("PD", "NE"):
+        return "NE"
+    return response if response != "SD" and day >= response_day else "SD"
+
+
+def adrs(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """One line a patient, parameter and visit; ``patients`` and ``adsl`` line up row by row.
+
+    No lines where the record prints nothing of response. Raises ``ValueError`` for a column that is
+    missing.
+    """
+    if "response" not in printed(record):
+        return datasets()["adrs"].typed(pd.DataFrame(columns=datasets()["adrs"].columns))
+    require(patients, COLUMNS)
+    patients = patients.reset_index(drop=True)
+    seen = _overall(patients, adsl, record)
+    made = {
+        "BOR": _best(patients, adsl, seen), "CB": _benefit(patients, adsl, record),
+        "OVRLRESP": seen,
+    }  # fmt: skip
+    dataset = datasets()["adrs"]
+    frame = pd.concat(
+        made[code].assign(PARAMCD=code, PARAM=p.label, PARAMN=p.number)
+        for code, p in dataset.parameters.items()
+    ).sort_values(["USUBJID", "PARAMCD", "ADT"], kind="stable", ignore_index=True)
+    frame["TRTP"], frame["TRTPN"] = frame["TRT01P"], frame["TRT01PN"]
+    frame["ASEQ"] = frame.groupby("USUBJID").cumcount() + 1
+    frame["ADY"] = day_of(frame["ADT"], frame["RANDDT"])
+    frame["AVAL"] = frame["AVALC"].map(CODES)
+    return dataset.typed(frame)
+
+
+def _overall(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """One line a visit."""
+    plan = planned_visits(record, int(patients["pfs"].max()))
+    of = patients.assign(progression=progressed(patients), event=yes(patients["pfs_event"]))
+
+    def lines() -> Iterator[dict[str, Any]]:
+        for i, pfs, event, progression, response, day in of[
+            ["pfs", "event", "progression", "response", "response_day"]
+        ].itertuples():
+            for visit in visits(plan, int(pfs), event, progression, response, day):
+                name = "Unscheduled" if visit.week is None else f"Week {visit.week}"
+                yield {
+                    "patient": i, "day": visit.day, "AVISIT": name,
+                    "AVISITN": np.nan if visit.week is None else visit.week, "AVALC": visit.result,
+                }  # fmt: skip
+
+    columns = ["patient", "day", "AVISIT", "AVISITN", "AVALC"]
+    frame = pd.DataFrame(list(lines()), columns=columns).join(adsl[SHARED], on="patient")
+    return frame.assign(ADT=date_of(frame["RANDDT"], frame["day"]))
+
+
+def _best(patients: pd.DataFrame, adsl: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """One line a patient, dated by the first visit that shows the best response."""
+    first = seen.groupby(["patient", "AVALC"])["ADT"].min()
+    shown = [(i, r) for i, r in patients["response"].items()]
+    dates = first.reindex(shown).to_numpy()
+    frame = adsl[SHARED].assign(AVALC=patients["response"], ADT=dates)
+    return frame.assign(ADT=frame["ADT"].where(frame["AVALC"] != "NE"), AVISIT="", AVISITN=np.nan)
+
+
+def _benefit(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """One line a patient: response, or stable disease for at least the record's time."""
+    day = patients["response_day"].fillna(benefit_days(record) + 1)
+    frame = adsl[SHARED].assign(AVALC=yes(patients["benefit"]).map({True: "Y", False: "N"}))
+    date = date_of(adsl["RANDDT"], day.where(frame["AVALC"] == "Y"))
+    return frame.assign(ADT=date, AVISIT="", AVISITN=np.nan)

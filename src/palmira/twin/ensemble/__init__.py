@@ -1,0 +1,1 @@
+"""Many twins: what publication leaves open."""

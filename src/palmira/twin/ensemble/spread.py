@@ -1,0 +1,124 @@
+"""What many twins have in common and where they differ: the committed summary of the ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from palmira.record import DATA
+from palmira.record.files import read_json
+
+Array = NDArray[np.float64]
+ENSEMBLE, PROVENANCE = DATA / "twin" / "ensemble.json", DATA / "twin" / "provenance.json"
+
+
+@dataclass(frozen=True)
+class Band:
+    """Least and greatest height of an arm's curve over the twins by month, found at random and by
+    directed search (NaN where nothing was searched)."""
+
+    months: Array
+    low: Array
+    high: Array
+    pushed_low: Array
+    pushed_high: Array
+
+    def at(self, month: float) -> dict[str, float]:
+        """The four heights at a month of the grid. Raises ``ValueError`` between its months."""
+        found = np.flatnonzero(np.isclose(self.months, month))
+        if not len(found):
+            raise ValueError(f"the grid of the ensemble has no month {month:g}")
+        return {k: float(getattr(self, k)[found[0]]) for k in PARTS}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and greatest value of a quantity over the twins, at random and by directed search."""
+
+    label: str
+    unit: str
+    low: float
+    high: float
+    pushed_low: float
+    pushed_high: float
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Bands of a factor's levels by category and arm, and of how many members they are."""
+
+    members: int
+    bands: dict[str, dict[str, Band]]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """An ensemble of one scale: its members, how many orders of events and censorings they have in
+    each arm, each arm's band, those of each factor's levels, the range of each free quantity."""
+
+    members: int
+    orderings: dict[str, int]
+    bands: dict[str, Band]
+    levels: dict[str, Levels]
+    ranges: dict[str, Range]
+
+    def band(self, names: Mapping[str, str]) -> pd.DataFrame:
+        """The bands as a tidy frame: arm (by its name in ``names``), month, low, high, pushed_low,
+        pushed_high (shares free of the event)."""
+        parts = [
+            pd.DataFrame(
+                {"arm": names[arm], "month": b.months, **{k: getattr(b, k) for k in PARTS}}
+            )
+            for arm, b in self.bands.items()
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+
+PARTS = ("low", "high", "pushed_low", "pushed_high")
+
+
+def spreads(path: Path = ENSEMBLE) -> dict[str, Spread]:
+    """The ensemble of each scale ("full", "neutral")."""
+    sheets = read_json(path, "make the ensemble again (make ensemble).")
+    return {scale: _spread(sheet) for scale, sheet in sheets.items()}
+
+
+def provenance(path: Path = PROVENANCE) -> dict[str, dict[str, Any]]:
+    """Seed, scale and minutes of each committed twin, by scale."""
+    return read_json(path, "make the twins again (make twin).")
+
+
+def _spread(sheet: dict[str, Any]) -> Spread:
+    months = np.array(sheet["months"], dtype=float)
+    bands = _bands(sheet["arms"], months)
+    levels = {
+        factor: Levels(found["members"], {c: _bands(a, months) for c, a in found["bands"].items()})
+        for factor, found in sheet["levels"].items()
+    }
+    ranges = {
+        name: Range(q["label"], q["unit"], *(_number(q.get(k)) for k in PARTS))
+        for name, q in sheet["quantities"].items()
+    }
+    return Spread(sheet["members"], sheet["orderings"], bands, levels, ranges)
+
+
+def _bands(arms: dict[str, Any], months: Array) -> dict[str, Band]:
+    return {
+        arm: Band(months, *(_heights(heights.get(k), len(months)) for k in PARTS))
+        for arm, heights in arms.items()
+    }
+
+
+def _heights(values: list[float | None] | None, n: int) -> Array:
+    return np.array([_number(v) for v in values or [None] * n])
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else float(value)

@@ -1,0 +1,1 @@
+"""The search for synthetic patients, stage by stage."""

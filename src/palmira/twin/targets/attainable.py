@@ -1,0 +1,179 @@
+"""Which printed numbers no patient table can give back, and why: what the audit has shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import exp, inf, log, sqrt
+
+from palmira.audit import audit
+from palmira.audit.counts import chosen, counts_behind
+from palmira.audit.odds import tables_of
+from palmira.audit.ratios import events_of, level_of, prints, ratio_rows
+from palmira.record import Record
+from palmira.record.entries import Entry
+from palmira.statistics.estimates import critical, log_se, two_sided_p
+from palmira.statistics.hazard_ratios import smallest_se, smallest_se_of_total
+from palmira.statistics.proportions import clopper_pearson, odds_ratio
+
+# What multiplies a printed log ratio and its standard error before it is an ordinary one.
+SCALES = {"full": sqrt(2), "neutral": 1.0}
+# Checks whose verdict on an entry says that it contradicts other entries.
+CONTRADICTIONS = ("A3", "A6", "A7", "C8", "C10", "C11", "C12", "C13")
+# A logistic model's standard error may be this much smaller than the raw table's (see check C5).
+SLACK = 0.995
+# Nowhere but here a judgment of ours: scale, entry, the print that was judged, and the reason.
+HALFWAY = (
+    "not by the rule that takes the first time: then only one of the four patients has had an "
+    "event when the lower limit of the whole arm is reached, and in every order of events and "
+    "censorings that the arm's landmarks leave the lower limit on fulvestrant would come as early, "
+    "which is printed later; halfway between two times, as R and SAS take a median where a curve "
+    "stands at one half exactly, it is free"
+)
+JUDGED = {
+    **{
+        (scale, "figure3.endocrine.letrozole.et.median.estimate", "3.1"): HALFWAY
+        for scale in SCALES
+    },
+    ("neutral", "contrasts.cbr.odds_ratio.estimate", "0.62"): (
+        "the counts give a smaller ratio; of all tables of arm, two strata and benefit with the "
+        "printed margins only those in which nearly every patient on letrozole benefits adjust it "
+        "to this, and the printed median PFS on letrozole leaves no room for so many"
+    ),
+}
+
+
+def why_not(record: Record, scale: str) -> dict[str, str]:
+    """Reason by entry id, for the printed numbers that are not attainable on a scale.
+
+    ``scale`` is "full" (printed log ratios are the ordinary ones over sqrt(2)) or "neutral".
+    Raises ``ValueError`` for another scale.
+    """
+    if scale not in SCALES:
+        raise ValueError(f"unknown scale {scale!r}: use {' or '.join(SCALES)}")
+    reasons: dict[str, str] = {}
+    contradictions = list(_contradictions(record))
+    for found in (
+        _judged(record, scale), contradictions,
+        _shares(record, {id for id, _ in contradictions}), _exact_limits(record),
+        _narrow_hazard_ratios(record, scale), _narrow_odds_ratios(record, scale),
+        _differences(record),
+    ):  # fmt: skip
+        for id, reason in found:
+            reasons.setdefault(id, reason)
+    return reasons
+
+
+def _judged(record: Record, scale: str) -> Iterator[tuple[str, str]]:
+    for (on, id, text), reason in JUDGED.items():
+        if on == scale and id in record.entries and record[id].text == text:
+            yield id, reason
+
+
+def _contradictions(record: Record) -> Iterator[tuple[str, str]]:
+    for check in audit(record, only=CONTRADICTIONS):
+        if check.entry in record.entries and check.verdict in ("inconsistent", "impossible"):
+            value = check.recomputed.removesuffix(".0")
+            would = f"; would be {value}" if check.id in ("A3", "A6", "A7") else ""
+            yield check.entry, f"contradicts other numbers in print: {check.detail}{would}"
+
+
+def _shares(record: Record, wrong: set[str]) -> Iterator[tuple[str, str]]:
+    """Percents that their count does not print as; where the count itself contradicts others (is
+    ``wrong``) the percent may well be right."""
+    for check in audit(record, only=("A1", "A2")):
+        cell = record.cell(record[check.entry])
+        counts = {cell[p].id for p in ("count", "events", "n") if p in cell}
+        if check.verdict in ("rounding", "inconsistent") and not counts & wrong:
+            yield check.entry, f"not the percent of its count: {check.detail}"
+
+
+def _exact_limits(record: Record) -> Iterator[tuple[str, str]]:
+    """Limits of a response rate that are not Clopper and Pearson's of any count that fits it."""
+    for e in chosen(record):
+        cell = record.cell(e)
+        if e.measure != "response rate" or e.part != "estimate" or "lower" not in cell:
+            continue
+        if e.printed is None or not e.population or not e.arm:
+            continue
+        n = int(record.size(e.population, e.arm).value)
+        counts = [k for found in counts_behind(e.printed, n) for k in found]
+        exact = [clopper_pearson(k, n, level_of(cell)) for k in counts]
+        if not counts:
+            yield e.id, f"no whole number of {n} prints so"
+        for part in ("lower", "upper"):
+            printed = cell[part].printed
+            limits = [100 * getattr(x, part) for x in exact]
+            if printed and limits and not any(printed.rounds_from(x) for x in limits):
+                counted = " or ".join(map(str, counts))
+                yield cell[part].id, f"not the exact limit of {counted} of {n}"
+
+
+def _narrow_hazard_ratios(record: Record, scale: str) -> Iterator[tuple[str, str]]:
+    """Limits and P values that the least standard error of a Cox model rules out (check C3)."""
+    for cell in ratio_rows(record, "hazard ratio"):
+        events, own = events_of(record, cell["estimate"])
+        d = [e.value for e in events]
+        if not d or min(d) <= 0 or cell["estimate"].quotes:
+            continue
+        least = smallest_se(*d) if len(d) == 2 else smallest_se_of_total(sum(d))
+        words = f"{'' if own else 'at most '}{' and '.join(e.text for e in events)} events"
+        yield from _narrow(cell, least, words, scale)
+
+
+def _narrow_odds_ratios(record: Record, scale: str) -> Iterator[tuple[str, str]]:
+    """The same of odds ratios: no model-based standard error is below the raw table's (C5)."""
+    for cell in ratio_rows(record, "odds ratio"):
+        table = tables_of(record, cell["estimate"])
+        if not {"experimental", "control"} <= set(table):
+            continue
+        (ks, n), (cs, m) = table["experimental"], table["control"]
+        errors = [odds_ratio(k, n, c, m)[1] for k in ks for c in cs if 0 < k < n and 0 < c < m]
+        if errors:
+            yield from _narrow(cell, min(errors), "the arms' counts", scale, SLACK)
+
+
+def _narrow(
+    cell: dict[str, Entry], least: float, words: str, scale: str, slack: float = 1.0
+) -> Iterator[tuple[str, str]]:
+    factor = SCALES[scale]
+    estimate, lower, upper = prints(cell)
+    widest = factor * log_se(max(lower.low, 1e-9), upper.high, level_of(cell))
+    if widest < slack * least - 1e-9:
+        reason = (
+            f"narrower than {words} allow: a standard error of {least:.3f} at least, "
+            f"{widest:.3f} at most in print"
+        )
+        half = critical(level_of(cell)) * least / factor
+        if estimate.high * exp(-half) < lower.low:
+            yield cell["lower"].id, reason
+        if estimate.low * exp(half) > upper.high:
+            yield cell["upper"].id, reason
+    p = cell.get("p")
+    if p is not None and p.printed is not None and p.printed.exact is not None:
+        far = max(abs(log(max(x, 1e-9))) for x in (estimate.low, estimate.high))
+        smallest = two_sided_p(factor * far / least) * (0.5 if p.sided == "one" else 1)
+        if smallest > p.printed.high:
+            yield p.id, f"{words} allow no P value below {smallest:.3f} at this ratio"
+
+
+def _differences(record: Record) -> Iterator[tuple[str, str]]:
+    """P values of a difference of rates that its own Wald interval does not give."""
+    for e in chosen(record):
+        cell = record.cell(e)
+        p = cell.get("p")
+        if e.measure != "difference" or e.part != "estimate" or p is None or p.printed is None:
+            continue
+        estimate, lower, upper = prints(cell)
+        ses = [
+            (a - b) / (2 * critical(level_of(cell)))
+            for a, b in ((upper.low, lower.high), (upper.high, lower.low))
+        ]
+        if ses[0] <= 0:
+            continue
+        far = max(abs(estimate.low), abs(estimate.high))
+        near = min(abs(estimate.low), abs(estimate.high))
+        near = 0.0 if estimate.low <= 0 <= estimate.high else near
+        low, high = two_sided_p(far / ses[0]), two_sided_p(near / ses[1])
+        high = inf if p.printed.bound in (">", "≥") else high
+        if not low <= p.printed.high or not p.printed.low <= high:
+            yield p.id, f"the difference and its limits give {low:.3f} to {high:.3f} (Wald)"

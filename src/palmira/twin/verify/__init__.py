@@ -1,0 +1,1 @@
+"""Every target recomputed from the data sets alone."""
