@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from palmira.show.exhibits import Picture
-from palmira.show.style import MUTED, NARROW, WIDTH, canvas, look
+from palmira.show.exhibits import Picture, needs
+from palmira.show.style import MUTED, NARROW, SMALL, WIDTH, Look, canvas, look
 
 
 def band(
@@ -36,65 +37,39 @@ def band(
 
     Drawn wide and narrow. Raises ``ValueError`` for an empty frame or one that lacks a column.
     """
-    if frame.empty:
-        raise ValueError("a band needs at least one row")
-    if lost := [c for c in ("x", "lower", "upper") if c not in frame]:
-        raise ValueError(f"the frame of a band lacks {lost}")
-    draw = partial(
-        _draw,
-        frame,
-        (x, y),
-        dict(series or {}),
-        (xlim, ylim, xticks, yticks, log),
-        dict(across or {}),
-    )
+    needs(frame, "a band", "x", "lower", "upper")
+    axis: dict[str, Any] = {"yscale": "log"} if log else {}
+    if yticks is not None:
+        axis |= {"yticks": list(yticks), "yticklabels": [f"{t:g}" for t in yticks]}
+    axis |= {"xticks": xticks, "xlabel": x, "ylabel": y, "xlim": xlim, "ylim": ylim}
+    axis = {key: value for key, value in axis.items() if value is not None}
+    draw = partial(_draw, frame, series or {}, across or {}, axis)
     return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
 
 
 def _draw(
     frame: pd.DataFrame,
-    words: tuple[str, str],
-    series: dict[str, str],
-    limits: tuple,
-    across: dict[float, str],
+    series: Mapping[str, str],
+    across: Mapping[float, str],
+    axis: dict[str, Any],
     width: float,
 ) -> Figure:
-    xlim, ylim, xticks, yticks, log = limits
+    """``axis`` holds properties of the axes by their names in Matplotlib."""
     names = frame["series"] if "series" in frame else pd.Series("", index=frame.index)
     with canvas(3.8 if width == WIDTH else 3.2, width=width) as (figure, ax):
-        for name, mine in frame.groupby(names, sort=False):
-            style = look(str(name))
-            ax.fill_between(
-                mine["x"], mine["lower"], mine["upper"], color=style["color"], alpha=0.15, lw=0
-            )
+        for key, mine in frame.groupby(names, sort=False):
+            style, name = look(str(key)), series.get(str(key))
+            shade = {"color": style["color"], "alpha": 0.15, "lw": 0}
+            ax.fill_between(mine["x"], mine["lower"], mine["upper"], **shade)
             if "estimate" in mine:
-                ax.plot(
-                    mine["x"], mine["estimate"], lw=1.8, ms=5, label=series.get(str(name)), **style
-                )
+                ax.plot(mine["x"], mine["estimate"], lw=1.8, ms=5, label=name, **style)
+        beside: Look = {"transform": ax.get_yaxis_transform(), "ha": "right"}
         for value, name in across.items():
             ax.axhline(value, color=MUTED, lw=1, zorder=0)
-            ax.text(
-                0.99,
-                value,
-                name,
-                transform=ax.get_yaxis_transform(),
-                ha="right",
-                va="bottom",
-                color=MUTED,
-                fontsize=9,
-            )
-        if log:
-            ax.set_yscale("log")
+            ax.text(0.99, value, name, va="bottom", color=MUTED, fontsize=SMALL, **beside)
+        ax.set(**axis)
+        if "yscale" in axis:
             ax.minorticks_off()
-        if yticks is not None:
-            ax.set_yticks(list(yticks), [f"{y:g}" for y in yticks])
-        if xticks is not None:
-            ax.set_xticks(list(xticks))
-        ax.set(xlabel=words[0], ylabel=words[1])
-        if xlim:
-            ax.set_xlim(*xlim)
-        if ylim:
-            ax.set_ylim(*ylim)
         if series:
             ax.legend(frameon=False)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -10,12 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from palmira.show.exhibits import Picture
-from palmira.show.style import GRADE_COLORS, INK, MUTED, NARROW, WIDTH, canvas, text_width
+from palmira.show.exhibits import Picture, needs
+from palmira.show.style import (
+    GRADE_COLORS,
+    INK,
+    MUTED,
+    NARROW,
+    SMALL,
+    TYPE,
+    WIDTH,
+    Look,
+    canvas,
+    margins,
+    named_rows,
+    text_width,
+)
 
-TYPE, SMALL = 9.5, 9  # points
 LABEL = 1.9  # inches that the terms may take on a page; longer ones are broken
-COLUMNS = ("term", "side", "grade", "count", "percent")
 
 
 def butterfly(
@@ -40,95 +52,67 @@ def butterfly(
     Drawn wide and narrow. Raises ``ValueError`` for an empty frame, one that lacks a column, and a
     side or grade that is not known.
     """
-    if frame.empty:
-        raise ValueError("a butterfly plot needs at least one row")
-    if lost := [c for c in COLUMNS if c not in frame]:
-        raise ValueError(f"the frame of a butterfly plot lacks {lost}")
+    needs(frame, "a butterfly plot", "term", "side", "grade", "count", "percent")
     if unknown := set(frame["side"]) - set(sides) or set(frame["grade"]) - set(GRADE_COLORS):
         raise ValueError(f"a butterfly plot knows no side or grade {sorted(map(str, unknown))}")
     names = dict(grades or {g: f"grade {g}" for g in frame["grade"].unique()})
-    draw = partial(_draw, frame, sides, x, names, bold)
+    weights = {term: "bold" if term in bold else "normal" for term in frame["term"].unique()}
+    draw = partial(_draw, frame, weights, _Words(x, sides, names))
     return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
 
 
-def _draw(
-    frame: pd.DataFrame,
-    sides: tuple[str, str],
-    x: str,
-    names: dict[str, str],
-    bold: tuple[str, ...],
-    width: float,
-) -> Figure:
+@dataclass(frozen=True)
+class _Words:
+    """What stands around the bars: name of the axis, heads of the sides, names of the grades."""
+
+    x: str
+    sides: tuple[str, str]
+    grades: dict[str, str]
+
+
+def _draw(frame: pd.DataFrame, weights: dict[str, str], words: _Words, width: float) -> Figure:
+    """``weights`` are the terms, from top to bottom, with the weight of their type."""
     narrow = width < WIDTH
-    terms = list(frame["term"].unique())
-    labels = terms if narrow else [_broken(t, t in bold) for t in terms]
-    weights = ["bold" if t in bold else "normal" for t in terms]
+    labels = list(weights) if narrow else [_broken(t, w) for t, w in weights.items()]
     left = 0.08
     if not narrow:
-        left += 0.1 + max(text_width(t, TYPE, w) for t, w in zip(labels, weights, strict=True))
+        pairs = zip(labels, weights.values(), strict=True)
+        left += 0.1 + max(text_width(t, TYPE, w) for t, w in pairs)
     totals = _totals(frame)
     room = 0.12 + max(text_width(t, SMALL) for t in totals["text"])  # inches beside a bar
     half = (width - left - 0.06) / 2
     reach = 100 * half / (half - room)
     tall, above = (0.45, 0.82) if narrow else (0.34, 0.62)
-    height = above + tall * len(terms) + 0.78
-    with canvas(height, width=width, tight=False) as (figure, ax):
-        figure.subplots_adjust(
-            left=left / width,
-            right=1 - 0.06 / width,
-            top=1 - above / height,
-            bottom=0.78 / height,
-        )
-        ax.set(xlim=(-reach, reach), ylim=(len(terms) * tall, 0))
-        middles = []
-        for number, term in enumerate(terms):
-            y = number * tall + (0.31 if narrow else 0.5 * tall)
-            middles.append(y)
+    below, within = 0.78, 0.31 if narrow else 0.5 * tall
+    with canvas(above + tall * len(labels) + below, width=width, tight=False) as (figure, ax):
+        margins(figure, left, 0.06, below, above)
+        ax.set(xlim=(-reach, reach), ylim=(len(labels) * tall, 0))
+        middles = {term: number * tall + within for number, term in enumerate(weights)}
+        clear = {"fc": "white", "ec": "none", "pad": 1}  # of the line in the middle
+        style: Look = {"va": "center", "fontsize": SMALL}
+        for term, y in middles.items():
             if narrow:
-                clear = {"fc": "white", "ec": "none", "pad": 1}  # of the line in the middle
-                weight = weights[number]
-                ax.text(-reach, y - 0.19, term, va="center", fontsize=9, weight=weight, bbox=clear)
-            for sign, side in zip((-1, 1), sides, strict=True):
+                ax.text(-reach, y - 0.19, term, weight=weights[term], bbox=clear, **style)
+            for sign, side, align in zip((-1, 1), words.sides, ("right", "left"), strict=True):
                 mine = frame[(frame["term"] == term) & (frame["side"] == side)]
                 _bar(ax, y, sign, mine, reach / half)
-                total = totals.loc[(term, side)] if (term, side) in totals.index else None
-                if total is not None:
-                    ax.text(
-                        sign * (total["percent"] + 0.06 * reach / half),
-                        y,
-                        total["text"],
-                        va="center",
-                        ha="left" if sign > 0 else "right",
-                        fontsize=SMALL,
-                    )
+                if len(mine):
+                    total = totals.loc[(term, side)]
+                    x = sign * (total["percent"] + 0.06 * reach / half)
+                    ax.text(x, y, total["text"], ha=align, **style)
         ax.axvline(0, color=MUTED, lw=0.8, zorder=0)
-        step = 50 if narrow else 25
-        ticks = range(-100, 101, step)
+        ticks = range(-100, 101, 50 if narrow else 25)
         ax.set_xticks(ticks, [f"{abs(t)}" for t in ticks])
-        ax.set_yticks(middles, [""] * len(terms) if narrow else labels, fontsize=TYPE)
-        for tick, weight in zip(ax.get_yticklabels(), weights, strict=True):
-            tick.set_weight(weight)
-        ax.tick_params(axis="y", length=0)
-        ax.spines["left"].set_visible(False)
-        ax.set_xlabel(x)
-        for place, side in zip((0.25, 0.75), sides, strict=True):
-            ax.annotate(
-                side,
-                (place, 1),
-                (0, 9),
-                xycoords="axes fraction",
-                textcoords="offset points",
-                ha="center",
-                weight="bold",
-                fontsize=TYPE,
-            )
-        figure.legend(
-            handles=[Patch(color=GRADE_COLORS[g], label=name) for g, name in names.items()],
-            loc="upper center",
-            ncols=2 if narrow else len(names),
-            frameon=False,
-            borderaxespad=0.2,
-        )
+        beside = [""] * len(labels) if narrow else labels
+        named_rows(ax, list(middles.values()), beside, list(weights.values()))
+        ax.set_xlabel(words.x)
+        head: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        head |= {"ha": "center", "weight": "bold", "fontsize": TYPE}
+        for x, side in zip((0.25, 0.75), words.sides, strict=True):
+            ax.annotate(side, (x, 1), (0, 9), **head)
+        handles = [Patch(color=GRADE_COLORS[g], label=name) for g, name in words.grades.items()]
+        across: Look = {"loc": "upper center", "ncols": 2 if narrow else len(handles)}
+        figure.legend(handles=handles, frameon=False, borderaxespad=0.2, **across)
     return figure
 
 
@@ -149,21 +133,15 @@ def _bar(ax: Axes, y: float, sign: int, rows: pd.DataFrame, per_inch: float) -> 
         color, percent, count = GRADE_COLORS[row["grade"]], row["percent"], f"{row['count']:.0f}"
         ax.barh(y, sign * percent, left=sign * start, height=0.23, color=color, lw=0)
         if (text_width(count, SMALL) + 0.04) * per_inch <= percent:
-            ax.text(
-                sign * (start + percent / 2),
-                y,
-                count,
-                ha="center",
-                va="center",
-                fontsize=SMALL,
-                color="white" if row["grade"] in ("4", "5") else INK,
-            )
+            on = "white" if row["grade"] in ("4", "5") else INK
+            place: Look = {"ha": "center", "va": "center"}
+            ax.text(sign * (start + percent / 2), y, count, fontsize=SMALL, color=on, **place)
         start += percent
 
 
-def _broken(term: str, bold: bool) -> str:
+def _broken(term: str, weight: str) -> str:
     """A term in two lines where one is too long."""
-    if text_width(term, TYPE, "bold" if bold else "normal") <= LABEL or " " not in term:
+    if text_width(term, TYPE, weight) <= LABEL or " " not in term:
         return term
     words = term.split(" ")
     first = 1

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from math import isnan
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from palmira.show.exhibits import Picture
-from palmira.show.style import MUTED, NARROW, WIDTH, canvas, look, text_width, wrapped
+from palmira.show.exhibits import Picture, needs
+from palmira.show.style import (
+    MUTED,
+    NARROW,
+    SMALL,
+    TYPE,
+    WIDTH,
+    Look,
+    canvas,
+    look,
+    margins,
+    named_rows,
+    text_width,
+    true_minus,
+    wrapped,
+)
 
-TYPE = 9.5
 LABEL = 2.9  # inches that labels may take on a page; longer ones are broken
 
 
@@ -40,109 +55,99 @@ def dots(
 
     Drawn wide and narrow. Raises ``ValueError`` for an empty frame or one that lacks a column.
     """
-    if frame.empty:
-        raise ValueError("a dot plot needs at least one row")
-    if lost := [c for c in ("label", "estimate", *([text] if text else [])) if c not in frame]:
-        raise ValueError(f"the frame of a dot plot lacks {lost}")
-    draw = partial(_draw, frame, x, dict(lines or {}), dict(series or {}), text, xlim, ticks)
+    needs(frame, "a dot plot", "label", "estimate", *([text] if text else []))
+    axis = {"xlabel": x, "xlim": xlim, "xticks": ticks}
+    axis = {key: value for key, value in axis.items() if value is not None}
+    draw = partial(_draw, _rows(frame, text), lines or {}, series or {}, axis)
     return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
 
 
-def _rows(frame: pd.DataFrame) -> list[tuple[str, bool, list[dict[str, Any]]]]:
-    """Label, whether it is a heading, and the values of each line."""
-    rows: list[tuple[str, bool, list[dict[str, Any]]]] = []
+@dataclass
+class _Row:
+    """A line of the plot: a heading, or a label with its values and the text at its right."""
+
+    label: str
+    heading: bool = False
+    text: str = ""
+    values: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def weight(self) -> str:
+        return "bold" if self.heading else "normal"
+
+
+def _rows(frame: pd.DataFrame, text: str | None) -> list[_Row]:
+    rows: list[_Row] = []
     heading = known = None
     for row in frame.to_dict("records"):
         group = row.get("group")
         if group is not None and not pd.isna(group) and group != heading:
-            rows.append((str(group), True, []))
+            rows.append(_Row(str(group), heading=True))
             heading = group
         if known != (group, row["label"]):
-            rows.append((str(row["label"]), False, []))
+            rows.append(_Row(str(row["label"]), text=str(row[text]) if text else ""))
             known = (group, row["label"])
-        rows[-1][2].append(row)
+        rows[-1].values.append(row)
     return rows
 
 
 def _draw(
-    frame: pd.DataFrame,
-    x: str,
-    lines: dict[float, str],
-    series: dict[str, str],
-    text: str | None,
-    xlim: tuple[float, float] | None,
-    ticks: Sequence[float] | None,
+    rows: list[_Row],
+    lines: Mapping[float, str],
+    series: Mapping[str, str],
+    axis: dict[str, Any],
     width: float,
 ) -> Figure:
-    rows, narrow = _rows(frame), width < WIDTH
-    room = 1.5 if narrow else LABEL
-    weights = ["bold" if heading else "normal" for _, heading, _ in rows]
-    labels = [wrapped(row[0], room, TYPE, w) for row, w in zip(rows, weights, strict=True)]
+    """``axis`` holds properties of the axes by their names in Matplotlib."""
+    narrow = width < WIDTH
+    labels = [wrapped(row.label, 1.5 if narrow else LABEL, TYPE, row.weight) for row in rows]
+    weights = [row.weight for row in rows]
     left = 0.16 + max(text_width(t, TYPE, w) for t, w in zip(labels, weights, strict=True))
-    texts = [str(values[0][text]) if text and values else "" for *_, values in rows]
-    if narrow:
-        texts = [t.replace(" (", "\n(", 1) for t in texts]
-    right = max(text_width(t, 9) for t in texts) + 0.2 if text else 0.14
-    deep = [
-        0.3 + 0.14 * max(label.count("\n"), t.count("\n"))
-        for label, t in zip(labels, texts, strict=True)
-    ]
-    names = [n for n in lines.values() if n]
-    head = (0.24 if names else 0.06) + (0.26 if series else 0)
+    texts = [row.text.replace(" (", "\n(", 1) if narrow else row.text for row in rows]
+    right = max(text_width(t, SMALL) for t in texts) + 0.2 if any(texts) else 0.14
+    breaks = [max(a.count("\n"), b.count("\n")) for a, b in zip(labels, texts, strict=True)]
+    deep = [0.3 + 0.14 * n for n in breaks]
+    head = (0.24 if any(lines.values()) else 0.06) + (0.26 if series else 0)
     height = sum(deep) + head + 0.95
     with canvas(height, width=width, tight=False) as (figure, ax):
-        figure.subplots_adjust(
-            left=left / width, right=1 - right / width, bottom=0.85 / height, top=1 - head / height
-        )
-        side, top = ax.get_yaxis_transform(), 0.0
-        middles = []
-        for (_, heading, values), words, tall in zip(rows, texts, deep, strict=True):
-            y = top + tall / 2
-            middles.append(y)
-            if not heading:
-                ax.axhline(y, color="#EEEEEE", lw=0.8, zorder=-1)
-            for i, row in enumerate(values):
-                at = y + (i - (len(values) - 1) / 2) * 0.62 * tall / max(len(values), 1)
-                _mark(ax, at, row)
-            if words:
-                ax.text(1.015, y, words, transform=side, va="center", fontsize=9)
+        margins(figure, left, right, 0.85, head)
+        top, middles = 0.0, []
+        for row, text, tall in zip(rows, texts, deep, strict=True):
+            middles.append(top + tall / 2)
+            _line(ax, middles[-1], row, tall)
+            beside: Look = {
+                "transform": ax.get_yaxis_transform(),
+                "va": "center",
+                "fontsize": SMALL,
+            }
+            if text:
+                ax.text(1.015, middles[-1], text, **beside)
             top += tall
         for value, name in lines.items():
             ax.axvline(value, color=MUTED, lw=1, ls="--" if name else "-", zorder=0)
-            ax.text(value, -0.04, name, ha="center", va="bottom", color=MUTED, fontsize=9)
-        ax.set_yticks(middles, labels, fontsize=TYPE)
-        for tick, weight in zip(ax.get_yticklabels(), weights, strict=True):
-            tick.set_weight(weight)
-        ax.tick_params(axis="y", length=0)
-        ax.spines["left"].set_visible(False)
-        ax.set_ylim(top + 0.05, 0)
-        if xlim:
-            ax.set_xlim(*xlim)
-        if ticks is not None:
-            ax.set_xticks(list(ticks))
-        ax.xaxis.set_major_formatter(lambda v, _: f"{v:g}".replace("-", "−"))
-        ax.set_xlabel(wrapped(x, width - left - 0.1))
+            ax.text(value, -0.04, name, ha="center", va="bottom", color=MUTED, fontsize=SMALL)
+        named_rows(ax, middles, labels, weights)
+        ax.set(ylim=(top + 0.05, 0), **axis)
+        ax.xaxis.set_major_formatter(true_minus)
+        ax.set_xlabel(wrapped(axis["xlabel"], width - left - 0.1))
         if series:
-            handles = [
-                Line2D([], [], ls="", label=name, ms=6, **look(key)) for key, name in series.items()
-            ]
-            figure.legend(
-                handles=handles,
-                loc="upper left",
-                ncols=len(handles),
-                frameon=False,
-                borderaxespad=0.1,
-                columnspacing=1.2,
-                handletextpad=0.3,
-            )
+            handles = [Line2D([], [], ls="", label=n, ms=6, **look(k)) for k, n in series.items()]
+            style: Look = {"frameon": False, "borderaxespad": 0.1, "handletextpad": 0.3}
+            style |= {"loc": "upper left", "ncols": len(handles), "columnspacing": 1.2}
+            figure.legend(handles=handles, **style)
     return figure
 
 
-def _mark(ax: Any, y: float, row: dict[str, Any]) -> None:
-    style = look(str(row.get("series", "")))
-    if row.get("hollow", False) is True:
-        style["mfc"] = "white"
-    low, high = row.get("lower", float("nan")), row.get("upper", float("nan"))
-    if not (isnan(low) or isnan(high)):
-        ax.plot([low, high], [y, y], color=style["color"], lw=1.8, solid_capstyle="butt")
-    ax.plot(row["estimate"], y, ms=6, **style)
+def _line(ax: Axes, y: float, row: _Row, tall: float) -> None:
+    """The values of one line, spread over its height."""
+    if not row.heading:
+        ax.axhline(y, color="#EEEEEE", lw=0.8, zorder=-1)
+    for i, value in enumerate(row.values):
+        at = y + (i - (len(row.values) - 1) / 2) * 0.62 * tall / len(row.values)
+        style = look(str(value.get("series", "")))
+        if value.get("hollow", False) is True:
+            style["mfc"] = "white"
+        low, high = value.get("lower", float("nan")), value.get("upper", float("nan"))
+        if not (isnan(low) or isnan(high)):
+            ax.plot([low, high], [at, at], color=style["color"], lw=1.8, solid_capstyle="butt")
+        ax.plot(value["estimate"], at, ms=6, **style)

@@ -14,11 +14,11 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from IPython.display import display
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from palmira.record.evidence import MIME, Evidence
+from palmira.show.style import MUTED, Look
 
 SMALLEST = 9  # points, of a figure's text
 # (0.66 to 1.07), (n = 135), (± 0.4)
@@ -28,10 +28,8 @@ MINUS = re.compile(r"(?:^|(?<=[\s(]))-(?=[\d.])")
 
 def _tie(text: str) -> str:
     """Escaped text of a cell: intervals and P values are not broken, a minus is one."""
-    tied = INTERVAL.sub(lambda m: m.group().replace(" ", "\u00a0"), text).replace(
-        " P .", " P\u00a0."
-    )
-    return escape(MINUS.sub("−", tied))
+    text = INTERVAL.sub(lambda m: m.group().replace(" ", "\u00a0"), text)
+    return escape(MINUS.sub("−", text.replace(" P .", " P\u00a0.")))
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,8 @@ class Table:
         names = self.frame[self.group or frame.columns[0]]
         for row, name in zip(frame.itertuples(index=False, name=None), names, strict=True):
             if self.group and name != previous:
-                span = (
-                    f'<th scope="rowgroup" colspan="{len(frame.columns)}">{escape(str(name))}</th>'
-                )
-                lines.append(f'<tr class="group">{span}</tr>')
+                span = f'scope="rowgroup" colspan="{frame.shape[1]}"'
+                lines.append(f'<tr class="group"><th {span}>{escape(str(name))}</th></tr>')
                 previous = name
             first, *rest = ("" if pd.isna(v) else _tie(str(v)) for v in row)
             cells = "".join(f"{td}{v}</td>" for td, v in zip(opening, rest, strict=True))
@@ -92,6 +88,14 @@ class Panel:
 
     html: str
     table: Table
+
+
+def needs(frame: pd.DataFrame, plot: str, *columns: str) -> None:
+    """Raise ``ValueError`` where the frame of a plot (as "a forest plot") has no row or column."""
+    if frame.empty:
+        raise ValueError(f"{plot} needs at least one row")
+    if lost := [c for c in columns if c not in frame]:
+        raise ValueError(f"the frame of {plot} lacks {lost}")
 
 
 def svg(figure: Figure, name: str) -> str:
@@ -164,9 +168,8 @@ def show(
 def _picture(figure: Figure, name: str, alt: str, data: pd.DataFrame | None) -> Picture:
     """A figure of a chapter's own; pyplot, if it made it, forgets it."""
     if not alt or data is None:
-        raise ValueError(
-            f"{name}: a figure needs its alt text and data. Mend: show(..., alt=, data=)."
-        )
+        need = "a figure needs its alt text and data"
+        raise ValueError(f"{name}: {need}. Mend: show(..., alt=, data=).")
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close(figure)
     return Picture(figure, alt, data)
@@ -174,21 +177,19 @@ def _picture(figure: Figure, name: str, alt: str, data: pd.DataFrame | None) -> 
 
 def _drawn(figure: Figure, name: str, evidence: Evidence) -> str:
     """The figure with its evidence class as SVG. Raises ``ValueError`` for too small a text."""
-    _tag(figure, evidence)
-    if small := [t.get_text() for t in figure.findobj(Text) if _small(t)]:
+    tag: Look = {
+        "ha": "right",
+        "va": "bottom",
+        "fontsize": SMALLEST,
+        "color": MUTED,
+        "style": "italic",
+    }
+    figure.text(0.995, 0.005, f"evidence: {evidence.value}", **tag)
+    if small := [t.get_text() for t in figure.findobj(Text) if _too_small(t)]:
         raise ValueError(f"{name}: text below {SMALLEST} points: {small[:3]}. Mend: enlarge it.")
     return svg(figure, name)
 
 
-def _small(text: Artist) -> bool:
-    return (
-        isinstance(text, Text) and bool(text.get_text().strip()) and text.get_visible()
-        and float(text.get_fontsize()) < SMALLEST
-    )  # fmt: skip
-
-
-def _tag(figure: Figure, evidence: Evidence) -> None:
-    figure.text(
-        0.995, 0.005, f"evidence: {evidence.value}",
-        ha="right", va="bottom", fontsize=9, color="#595959", style="italic",
-    )  # fmt: skip
+def _too_small(text: Any) -> bool:
+    seen = text.get_visible() and text.get_text().strip()
+    return bool(seen) and text.get_fontsize() < SMALLEST

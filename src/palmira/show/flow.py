@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from palmira.show.exhibits import Picture
-from palmira.show.style import INK, MUTED, NARROW, WIDTH, arm_color, canvas, wrapped
+from palmira.show.exhibits import Picture, needs
+from palmira.show.style import INK, MUTED, NARROW, TYPE, WIDTH, Look, arm_color, canvas, wrapped
 
-TYPE, LINE = 9.5, 0.185  # points; inches that a line of text takes
+LINE = 0.185  # inches that a line of text takes
 PAD, ARROW, EDGE, GAP = 0.2, 0.32, 0.06, 0.14  # inches: in a box, between steps, sides, columns
 ASIDE = 0.29  # share of the width for those who leave
 
@@ -32,15 +33,14 @@ def flow(frame: pd.DataFrame, *, alt: str, data: pd.DataFrame | None = None) -> 
     Drawn wide and narrow. Raises ``ValueError`` for an empty frame, one that lacks a column, and
     one that has not two arms. Source of the form: Hopewell et al, BMJ 2025;389:e081123 (CONSORT).
     """
-    if lost := [c for c in ("step", "arm", "text", "patients", "evidence") if c not in frame]:
-        raise ValueError(f"the frame of a flow diagram lacks {lost}")
+    needs(frame, "a flow diagram", "step", "arm", "text", "patients", "evidence")
     arms = [arm for arm in frame["arm"].unique() if arm != "total"]
     if len(arms) != 2:
         raise ValueError(f"a flow diagram is of two arms, not of {arms}. Mend: correct arm.")
     rows = pd.DataFrame({"aside": False} | dict(frame.items()), index=frame.index)
     steps = [step.to_dict("records") for _, step in rows.groupby("step", sort=False)]
-    draw = partial(_draw, steps, arms)
-    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
+    plot = partial(_Flow, steps, arms)
+    return Picture(plot(WIDTH).draw(), alt, frame if data is None else data, plot(NARROW).draw)
 
 
 def _number(row: dict[str, Any]) -> str:
@@ -59,101 +59,116 @@ def _words(row: dict[str, Any], room: float) -> str:
     return wrapped("\n".join(part for part in parts if part), room - 0.14, TYPE)
 
 
-def _draw(steps: list[list[dict[str, Any]]], arms: list[str], width: float) -> Figure:
-    """All is placed in inches from the left edge and from the top."""
-    aside = ASIDE * width
-    side = (width - aside) / 2 - EDGE - GAP
-    x = {arms[0]: EDGE + side / 2, "total": width / 2, arms[1]: width - EDGE - side / 2}
-    rooms = [[aside if row["aside"] else _room(row, side, width) for row in step] for step in steps]
-    words = [
-        [_words(row, room) for row, room in zip(step, rs, strict=True)]
-        for step, rs in zip(steps, rooms, strict=True)
-    ]
-    deep = [_depth(step, texts) for step, texts in zip(steps, words, strict=True)]
-    height = sum(deep) + ARROW * (len(steps) - 1) + 2 * EDGE + 0.3
-    with canvas(height, width=width, tight=False) as (figure, ax):
-        ax.set_position((0, 0, 1, 1))
-        ax.set(xlim=(0, width), ylim=(height, 0))
-        ax.axis("off")
-        top = EDGE
-        ends: dict[str, float] = {}  # where the stream of each arm, or of all, has come to
-        for step, texts, room, tall in zip(steps, words, rooms, deep, strict=True):
-            if step[0]["aside"]:
-                _leave(ax, step, texts, arms, (top, tall), (x, side, aside))
+@dataclass(frozen=True)
+class _Box:
+    """A box of the diagram: its row, what it says, and its size in inches."""
+
+    row: dict[str, Any]
+    text: str
+    wide: float
+
+    @property
+    def arm(self) -> str:
+        return str(self.row["arm"])
+
+    @property
+    def tall(self) -> float:
+        return LINE * (self.text.count("\n") + 1) + PAD
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """A diagram of a width; all is placed in inches from the left edge and from the top."""
+
+    steps: list[list[dict[str, Any]]]
+    arms: list[str]
+    width: float
+
+    @property
+    def side(self) -> float:
+        """Width of a box of an arm."""
+        return (self.width - ASIDE * self.width) / 2 - EDGE - GAP
+
+    @property
+    def x(self) -> dict[str, float]:
+        """Middle of the boxes of each arm, and of all."""
+        left, right = EDGE + self.side / 2, self.width - EDGE - self.side / 2
+        return {self.arms[0]: left, "total": self.width / 2, self.arms[1]: right}
+
+    def draw(self) -> Figure:
+        steps = [[self._made(row) for row in step] for step in self.steps]
+        deep = [_depth(step) for step in steps]
+        height = sum(deep) + ARROW * (len(steps) - 1) + 2 * EDGE + 0.3
+        with canvas(height, width=self.width, tight=False) as (figure, ax):
+            ax.set_position((0, 0, 1, 1))
+            ax.set(xlim=(0, self.width), ylim=(height, 0))
+            ax.axis("off")
+            top = EDGE
+            ends: dict[str, float] = {}  # where the stream of each arm, or of all, has come to
+            for step, tall in zip(steps, deep, strict=True):
+                if step[0].row["aside"]:
+                    self._leave(ax, step, top, tall)
+                else:
+                    for box in step:
+                        self._arrive(ax, box, top, ends)
+                        _draw_box(ax, box, (self.x[box.arm], top), tall)
+                    gone = {box.arm: top + tall for box in step}
+                    if "total" not in gone:
+                        gone = {arm: y for arm, y in ends.items() if arm != "total"} | gone
+                    ends = gone
+                top += tall + ARROW
+        return figure
+
+    def _made(self, row: dict[str, Any]) -> _Box:
+        wide = min(2.7, 0.6 * self.width) if row["arm"] == "total" else self.side
+        wide = ASIDE * self.width if row["aside"] else wide
+        return _Box(row, _words(row, wide), wide)
+
+    def _arrive(self, ax: Axes, box: _Box, top: float, ends: dict[str, float]) -> None:
+        """The arrow into a box, from its own stream or from that of all."""
+        source = box.arm if box.arm in ends else "total"
+        if source in ends:
+            _arrow(ax, (self.x[source], ends[source]), (self.x[box.arm], top))
+
+    def _leave(self, ax: Axes, step: list[_Box], top: float, tall: float) -> None:
+        """Those who leave: a box for both arms with a number at each arrow, or one for each."""
+        middle, common = self.x["total"], next((b for b in step if b.arm == "total"), None)
+        if common:
+            _draw_box(ax, common, (middle, top), tall)
+        for box in step:
+            if box is common:
+                continue
+            own = tall if common else box.tall
+            y, sign = top + own / 2, 1 if box.arm == self.arms[0] else -1
+            begin, end = self.x[box.arm], middle - sign * ASIDE * self.width / 2
+            _arrow(ax, (begin, y), (end, y))
+            if common:
+                number = wrapped(_number(box.row), abs(end - begin) - 0.1, TYPE)
+                place: Look = {"ha": "center", "va": "bottom"}
+                ax.text((begin + end) / 2, y - 0.05, number, fontsize=TYPE, **place)
             else:
-                for row, text, wide in zip(step, texts, room, strict=True):
-                    at = x[row["arm"]]
-                    for begin, y in _above(ends, row["arm"], x):
-                        _arrow(ax, (begin, y), (at, top))
-                    _box(ax, at, top, wide, tall, text, row)
-                gone = {row["arm"]: top + tall for row in step}
-                ends = gone if "total" in gone else {**ends, **gone}
-                ends = {arm: y for arm, y in ends.items() if "total" in gone or arm != "total"}
-            top += tall + ARROW
-    return figure
+                _draw_box(ax, box, (middle, top), own)
+                top += own + 0.1
 
 
-def _room(row: dict[str, Any], side: float, width: float) -> float:
-    return min(2.7, 0.6 * width) if row["arm"] == "total" else side
-
-
-def _depth(step: list[dict[str, Any]], texts: list[str]) -> float:
+def _depth(step: list[_Box]) -> float:
     """Inches that a step takes: its highest box, or its boxes below each other."""
-    boxes = [LINE * (text.count("\n") + 1) + PAD for text in texts]
-    if not step[0]["aside"]:
+    boxes = [box.tall for box in step]
+    if not step[0].row["aside"]:
         return max(boxes)
-    common = [b for b, row in zip(boxes, step, strict=True) if row["arm"] == "total"]
+    common = [box.tall for box in step if box.arm == "total"]
     return common[0] if common else sum(boxes) + 0.1 * (len(boxes) - 1)
 
 
-def _above(ends: dict[str, float], arm: str, x: dict[str, float]) -> list[tuple[float, float]]:
-    """Where the arrows into a box begin."""
-    if arm in ends:
-        return [(x[arm], ends[arm])]
-    return [(x["total"], ends["total"])] if "total" in ends else []
-
-
-def _leave(
-    ax: Axes,
-    step: list[dict[str, Any]],
-    texts: list[str],
-    arms: list[str],
-    place: tuple[float, float],
-    columns: tuple[dict[str, float], float, float],
-) -> None:
-    """Those who leave: a box for both arms with a number at each arrow, or a box for each arm."""
-    (top, tall), (x, _, aside) = place, columns
-    common = next((i for i, row in enumerate(step) if row["arm"] == "total"), None)
-    if common is not None:
-        _box(ax, x["total"], top, aside, tall, texts[common], step[common])
-    for row, text in zip(step, texts, strict=True):
-        if row["arm"] == "total":
-            continue
-        own = tall if common is not None else LINE * (text.count("\n") + 1) + PAD
-        y, sign = top + own / 2, 1 if row["arm"] == arms[0] else -1
-        begin, end = x[row["arm"]], x["total"] - sign * aside / 2
-        _arrow(ax, (begin, y), (end, y))
-        if common is None:
-            _box(ax, x["total"], top, aside, own, text, row)
-            top += own + 0.1
-        else:
-            number = wrapped(_number(row), abs(end - begin) - 0.1, TYPE)
-            ax.text((begin + end) / 2, y - 0.05, number, ha="center", va="bottom", fontsize=TYPE)
-
-
-def _box(
-    ax: Axes, x: float, top: float, wide: float, tall: float, text: str, row: dict[str, Any]
-) -> None:
-    color = INK if row["arm"] == "total" else arm_color(row["arm"])
-    solid = row["evidence"] == "published"
-    line = "-" if solid else (0, (4, 3))
-    edge = color if solid or row["arm"] != "total" else MUTED
-    ax.add_patch(
-        Rectangle((x - wide / 2, top), wide, tall, fc="white", ec=edge, lw=1.4, ls=line, zorder=2)
-    )
-    ax.text(
-        x, top + tall / 2, text, ha="center", va="center", fontsize=TYPE, linespacing=1.3, zorder=3
-    )
+def _draw_box(ax: Axes, box: _Box, place: tuple[float, float], tall: float) -> None:
+    """A box with the middle of its upper edge at a place."""
+    solid = box.row["evidence"] == "published"
+    color = arm_color(box.arm) if box.arm != "total" else INK if solid else MUTED
+    x, top = place
+    line: Look = {"ec": color, "lw": 1.4, "ls": "-" if solid else (0, (4, 3)), "zorder": 2}
+    ax.add_patch(Rectangle((x - box.wide / 2, top), box.wide, tall, fc="white", **line))
+    style: Look = {"ha": "center", "va": "center", "fontsize": TYPE, "linespacing": 1.3}
+    ax.text(x, top + tall / 2, box.text, zorder=3, **style)
 
 
 def _arrow(ax: Axes, begin: tuple[float, float], end: tuple[float, float]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from math import isfinite, isnan, log
+from functools import cached_property, partial
+from itertools import accumulate
+from math import inf, isnan, log, nan
 from typing import Any
 
 import pandas as pd
@@ -14,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.transforms import Transform, blended_transform_factory
 
-from palmira.show.exhibits import Picture
+from palmira.show.exhibits import Picture, needs
 from palmira.show.style import (
     INK,
     MUTED,
@@ -24,18 +25,20 @@ from palmira.show.style import (
     READING_COLORS,
     READING_MARKERS,
     RULE,
+    SMALL,
+    TYPE,
     WIDTH,
+    Look,
     canvas,
+    margins,
     text_width,
 )
 
-TYPE, SMALL = 9.5, 9  # points
 ROW, HEADING = 0.32, 0.27  # inches
 BELOW, EDGE, GAP = 0.95, 0.06, 0.16  # inches: room for axis and sides, margin, between columns
 LEAST_AXIS = 1.8  # inches that the axis gets at least on a page
 DASHES: dict[str, Any] = {"conditional": "--", "synthetic": (0, (1, 1))}
 HOLLOW = ("conditional", "synthetic")
-COLUMNS = ("label", "estimate", "lower", "upper")
 
 
 @dataclass
@@ -47,6 +50,10 @@ class _Line:
     heading: str | None = None
     summary: bool = False
     intervals: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def weight(self) -> str:
+        return "bold" if self.summary else "normal"
 
 
 def forest(
@@ -73,14 +80,11 @@ def forest(
     Drawn wide and narrow. Raises ``ValueError`` for an empty frame, one that lacks a column, and
     for texts that leave the axis no room.
     """
-    if frame.empty:
-        raise ValueError("a forest plot needs at least one row")
-    if lost := [c for c in (*COLUMNS, *(columns or {}).values()) if c not in frame]:
-        raise ValueError(f"the frame of a forest plot lacks {lost}")
-    lines = _lines(frame, tuple((columns or {}).values()))
-    headers = tuple(columns or {})
-    draw = partial(_draw, lines, headers, tuple(ticks), axis, sides, dict(series or {}))
-    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
+    columns = columns or {}
+    needs(frame, "a forest plot", "label", "estimate", "lower", "upper", *columns.values())
+    lines = _lines(frame, tuple(columns.values()))
+    plot = partial(_Forest, lines, tuple(columns), tuple(ticks), axis, sides, series or {})
+    return Picture(plot(WIDTH).draw(), alt, frame if data is None else data, plot(NARROW).draw)
 
 
 def _lines(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[_Line]:
@@ -89,9 +93,7 @@ def _lines(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[_Line]:
     heading: object = None
     most = frame["weight"].max() if "weight" in frame else None
     for row in frame.to_dict("records"):
-        group = row.get("group")
-        if pd.isna(group) or group == "":
-            group = None
+        group = None if pd.isna(row.get("group")) else row["group"] or None
         if known != (group, row["label"]):
             texts = tuple("" if pd.isna(row[c]) else str(row[c]) for c in columns)
             begins = str(group) if group is not None and group != heading else None
@@ -99,247 +101,212 @@ def _lines(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[_Line]:
             known, heading = (group, row["label"]), group
         if not isnan(row["estimate"]):
             size = 5.2 if most is None else 3 + 6 * (row["weight"] / most) ** 0.5
-            lines[-1].intervals.append(row | {"size": size})
+            upper = inf if isnan(row["upper"]) else row["upper"]
+            lines[-1].intervals.append(row | {"upper": upper, "size": size})
     return lines
 
 
-def _draw(
-    lines: list[_Line],
-    headers: tuple[str, ...],
-    ticks: tuple[float, ...],
-    axis: str,
-    sides: tuple[str, str],
-    series: dict[str, str],
-    width: float,
-) -> Figure:
-    """All texts are placed in inches from the left edge, all lines in inches from the top."""
-    narrow = width < WIDTH
-    indent = 0.12 if any(line.heading for line in lines) else 0.0
-    places, left = _columns(lines, headers, indent, width, narrow)
-    head = 0.17 * max((h.count("\n") + 1 for h in headers if h), default=0) + 0.06
-    tall = [_height(line, indent, width) if narrow else ROW for line in lines]
-    above = (0.24 * len(series) + 0.1 if narrow else 0.3) if series else 0.08
-    body = head + sum(tall) + HEADING * sum(x.heading is not None for x in lines) + 0.06
-    low, high = log(min(ticks) / 1.04), log(max(ticks) * 1.04)
-    one = left + (width - 0.12 - left) * -low / (high - low)  # inches from the left edge
-    crowded = any(
-        text_width(f"← {side}", SMALL) + 0.07 > room
-        for side, room in zip(sides, (one - EDGE, width - EDGE - one), strict=True)
-    )
-    below = BELOW + (0.17 if crowded else 0)
-    height = above + body + below
-    with canvas(height, width=width, tight=False) as (figure, ax):
-        figure.subplots_adjust(
-            left=left / width,
-            right=1 - 0.12 / width,
-            bottom=below / height,
-            top=1 - above / height,
-        )
-        _axis(ax, ticks, axis, body, 29 if crowded else 17)
-        place = blended_transform_factory(figure.dpi_scale_trans, ax.transData)
-        _headers(ax, place, places, headers, head, width)
-        top, stripe = head, False
-        for line, t in zip(lines, tall, strict=True):
-            if line.heading:
-                ax.text(
-                    EDGE,
-                    top + HEADING * 0.6,
-                    line.heading,
-                    transform=place,
-                    weight="bold",
-                    va="center",
-                    fontsize=TYPE,
-                )
-                top, stripe = top + HEADING, False
-            if stripe:
-                ax.add_patch(
-                    Rectangle(
-                        (EDGE / 2, top),
-                        width - EDGE,
-                        t,
-                        transform=place,
-                        lw=0,
-                        fc="#F4F4F4",
-                        zorder=-2,
-                        clip_on=False,
-                    )
-                )
-            stripe = not stripe
-            room = 0.2 if narrow else 0.74 * t
-            middle = top + (t - 0.13 if narrow else t / 2)
-            _texts(ax, place, line, places, top + (0.14 if narrow else t / 2), indent, width)
-            ax.plot(
-                [1, 1],
-                [middle - room / 2 - 0.03 if narrow else top, top + t],
-                color=MUTED,
-                lw=1,
-                zorder=0,
-            )
-            for i, row in enumerate(line.intervals):
-                apart = (i - (len(line.intervals) - 1) / 2) * room / len(line.intervals)
-                half = min(0.07, 0.45 * room / len(line.intervals)) if line.summary else 0.0
-                _interval(ax, middle + apart, row, half, min(ticks), max(ticks))
-            top += t
-        _sides(ax, sides, one, width, crowded)
-        if series:
-            handles = [
-                Line2D(
-                    [],
-                    [],
-                    color=READING_COLORS.get(k, INK),
-                    marker=READING_MARKERS.get(k, "s"),
-                    lw=1.4,
-                    ls=DASHES.get(k, "-"),
-                    mfc=_fill(k),
-                    label=v,
-                )
-                for k, v in series.items()
-            ]
-            figure.legend(
-                handles=handles,
-                loc="upper left",
-                ncols=1 if narrow else len(handles),
-                frameon=False,
-                borderaxespad=0.2,
-                columnspacing=1.4,
-            )
-    return figure
+@dataclass(frozen=True)
+class _Forest:
+    """A plot of a width: texts lie in inches from the left edge, lines in inches from the top."""
+
+    lines: list[_Line]
+    headers: tuple[str, ...]
+    ticks: tuple[float, ...]
+    axis: str
+    sides: tuple[str, str]
+    series: Mapping[str, str]
+    width: float
+
+    @property
+    def narrow(self) -> bool:
+        return self.width < WIDTH
+
+    @cached_property
+    def indent(self) -> float:
+        return 0.12 if any(line.heading for line in self.lines) else 0.0
+
+    @cached_property
+    def places(self) -> list[float]:
+        """Where label and text columns begin, and at last where the axis does."""
+        if self.narrow:
+            return [EDGE] * (len(self.headers) + 1) + [0.2]
+        labels = [text_width(x.label, TYPE, x.weight) for x in self.lines]
+        needed = [max(labels) + self.indent]
+        for i, header in enumerate(self.headers):
+            texts = [text_width(x.texts[i], TYPE) for x in self.lines]
+            needed.append(max([text_width(header, TYPE, "bold"), *texts]))
+        places = list(accumulate((wide + GAP for wide in needed), initial=EDGE))
+        if places[-1] > self.width - LEAST_AXIS:
+            taken = f"{places[-1]:.1f} of {self.width} inches"
+            raise ValueError(f"the texts of a forest plot take {taken}. Mend: shorten them.")
+        return places
+
+    @cached_property
+    def one(self) -> float:
+        """Where a ratio of 1 lies, from the left edge."""
+        low, high, left = log(min(self.ticks) / 1.04), log(max(self.ticks) * 1.04), self.places[-1]
+        return left + (self.width - 0.12 - left) * -low / (high - low)
+
+    @cached_property
+    def crowded(self) -> bool:
+        """Whether the names of the sides have no room on one line."""
+        rooms = (self.one - EDGE, self.width - EDGE - self.one)
+        wide = [text_width(f"← {side}", SMALL) + 0.07 for side in self.sides]
+        return wide[0] > rooms[0] or wide[1] > rooms[1]
+
+    def draw(self) -> Figure:
+        head = 0.17 * max((h.count("\n") + 1 for h in self.headers if h), default=0) + 0.06
+        tall = [self._height(line) if self.narrow else ROW for line in self.lines]
+        above = 0.08
+        if self.series:
+            above = 0.24 * len(self.series) + 0.1 if self.narrow else 0.3
+        body = head + sum(tall) + HEADING * sum(x.heading is not None for x in self.lines) + 0.06
+        below = BELOW + (0.17 if self.crowded else 0)
+        with canvas(above + body + below, width=self.width, tight=False) as (figure, ax):
+            margins(figure, self.places[-1], 0.12, below, above)
+            self._axis(ax, body)
+            self._headers(ax, head)
+            top, stripe = head, False
+            across: Look = {"transform": _inches(ax), "lw": 0, "fc": "#F4F4F4", "zorder": -2}
+            for line, t in zip(self.lines, tall, strict=True):
+                if line.heading:
+                    style = {"transform": _inches(ax), "va": "center", "fontsize": TYPE}
+                    ax.text(EDGE, top + HEADING * 0.6, line.heading, weight="bold", **style)
+                    top, stripe = top + HEADING, False
+                if stripe:
+                    size = (self.width - EDGE, t)
+                    ax.add_patch(Rectangle((EDGE / 2, top), *size, clip_on=False, **across))
+                stripe = not stripe
+                self._line(ax, line, top, t)
+                top += t
+            self._sides(ax)
+            if self.series:
+                self._legend(figure)
+        return figure
+
+    def _height(self, line: _Line) -> float:
+        """Of a line on a phone: label, texts beside it or below, interval."""
+        texts = text_width(_joined(line.texts), SMALL)
+        beside = text_width(line.label, TYPE) + self.indent + texts + 0.3 < self.width
+        return 0.46 if beside else 0.63
+
+    def _axis(self, ax: Axes, body: float) -> None:
+        ax.set_xscale("log")
+        ax.set(xlim=(min(self.ticks) / 1.04, max(self.ticks) * 1.04), ylim=(body, 0))
+        ax.xaxis.set_major_locator(FixedLocator(list(self.ticks)))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticklabels([f"{t:g}" for t in self.ticks])
+        ax.set_xlabel(self.axis, labelpad=29 if self.crowded else 17)
+        ax.yaxis.set_visible(False)
+        ax.spines["left"].set_visible(False)
+
+    def _headers(self, ax: Axes, head: float) -> None:
+        style: Look = {"transform": _inches(ax), "weight": "bold", "va": "bottom"}
+        right = self.width - EDGE
+        if self.narrow:
+            text = _joined(self.headers)
+            ax.text(right, head - 0.06, text, ha="right", fontsize=SMALL, **style)
+        else:
+            for x, text in zip(self.places[1:-1], self.headers, strict=True):
+                ax.text(x, head - 0.06, text, fontsize=TYPE, linespacing=1.15, **style)
+        rule: Look = {"transform": _inches(ax), "color": RULE, "lw": 0.8, "clip_on": False}
+        ax.plot([EDGE, right], [head - 0.02] * 2, **rule)
+
+    def _line(self, ax: Axes, line: _Line, top: float, tall: float) -> None:
+        """Label, texts and intervals, which share the height of the line."""
+        self._texts(ax, line, top + (0.14 if self.narrow else tall / 2))
+        room = 0.2 if self.narrow else 0.74 * tall
+        middle = top + (tall - 0.13 if self.narrow else tall / 2)
+        begin = middle - room / 2 - 0.03 if self.narrow else top
+        ax.plot([1, 1], [begin, top + tall], color=MUTED, lw=1, zorder=0)
+        number = len(line.intervals)
+        for i, row in enumerate(line.intervals):
+            y = middle + (i - (number - 1) / 2) * room / number
+            if line.summary:
+                self._diamond(ax, y, min(0.07, 0.45 * room / number), row)
+            else:
+                self._interval(ax, y, row)
+
+    def _texts(self, ax: Axes, line: _Line, y: float) -> None:
+        style: Look = {"transform": _inches(ax), "va": "center"}
+        label: Look = {"fontsize": TYPE, "weight": line.weight}
+        ax.text(EDGE + self.indent, y, line.label, **label, **style)
+        if self.narrow:
+            y += 0.17 if self._height(line) > 0.5 else 0.0
+            right, text = self.width - EDGE, _joined(line.texts)
+            ax.text(right, y, text, ha="right", fontsize=SMALL, **style)
+        else:
+            for x, text in zip(self.places[1:-1], line.texts, strict=True):
+                ax.text(x, y, text, fontsize=TYPE, **style)
+
+    def _within(self, value: float) -> float:
+        """A ratio, or the end of the axis that it lies beyond."""
+        return min(max(value, min(self.ticks)), max(self.ticks))
+
+    def _diamond(self, ax: Axes, y: float, half: float, row: dict[str, Any]) -> None:
+        name = row.get("series", "printed")
+        x = [self._within(row[k]) for k in ("lower", "estimate", "upper", "estimate")]
+        corners = list(zip(x, (y, y - half, y, y + half), strict=True))
+        color = READING_COLORS.get(name, INK)
+        ax.add_patch(Polygon(corners, fc=_fill(name), ec=color, lw=1))
+
+    def _interval(self, ax: Axes, y: float, row: dict[str, Any]) -> None:
+        name = row.get("series", "printed")
+        color, marker = READING_COLORS.get(name, INK), READING_MARKERS.get(name, "s")
+        low, high, limits = min(self.ticks), max(self.ticks), [row["lower"], row["upper"]]
+        inner = [self._within(x) for x in limits]
+        least = [row.get("least_lower", nan), row.get("least_upper", nan)]
+        if continued := not isnan(least[0]):
+            limits += least
+            least = [self._within(x) for x in least]
+            ax.plot(least, [y, y], color=color, lw=0.9, solid_capstyle="butt", zorder=1)
+            for x in least:
+                ax.plot([x, x], [y - 0.05, y + 0.05], color=color, lw=0.9)
+        style = {"lw": 2 if continued else 1.5, "ls": DASHES.get(name, "-")}
+        ax.plot(inner, [y, y], color=color, solid_capstyle="butt", **style)
+        if min(limits) < low:
+            ax.plot([low], [y], marker="<", color=color, ms=5, clip_on=False)
+        if max(limits) > high:
+            ax.plot([high], [y], marker=">", color=color, ms=5, clip_on=False)
+        if low <= row["estimate"] <= high:
+            mark = {"marker": marker, "ms": row["size"], "mfc": _fill(name)}
+            ax.plot([row["estimate"]], [y], color=color, zorder=3, **mark)
+
+    def _sides(self, ax: Axes) -> None:
+        """What lies to either side of 1, below each other where both have no room on one line, and
+        pushed inward where one would leave the figure."""
+        left, right = f"← {self.sides[0]}", f"{self.sides[1]} →"
+        style: Look = {"xycoords": ("data", "axes fraction"), "fontsize": SMALL}
+        style |= {"textcoords": "offset points", "va": "center", "color": INK}
+        push = 0.07 - max(0.0, text_width(left, SMALL) + 0.07 - (self.one - EDGE))
+        ax.annotate(left, (1, 0), (-72 * push, -27), ha="right", **style)
+        push = 0.07 - max(0.0, text_width(right, SMALL) + 0.07 - (self.width - self.one - EDGE))
+        ax.annotate(right, (1, 0), (72 * push, -39 if self.crowded else -27), ha="left", **style)
+
+    def _legend(self, figure: Figure) -> None:
+        handles = []
+        for key, label in self.series.items():
+            color, marker = READING_COLORS.get(key, INK), READING_MARKERS.get(key, "s")
+            line = {"color": color, "ls": DASHES.get(key, "-"), "lw": 1.4, "label": label}
+            handles.append(Line2D([], [], marker=marker, mfc=_fill(key), **line))
+        style: Look = {
+            "loc": "upper left",
+            "frameon": False,
+            "borderaxespad": 0.2,
+            "columnspacing": 1.4,
+        }
+        figure.legend(handles=handles, ncols=1 if self.narrow else len(handles), **style)
 
 
-def _height(line: _Line, indent: float, width: float) -> float:
-    """Of a line on a phone: label, texts beside it or below, interval."""
-    texts = text_width(_joined(line.texts), SMALL)
-    return 0.46 if text_width(line.label, TYPE) + indent + texts + 0.3 < width else 0.63
+def _inches(ax: Axes) -> Transform:
+    """Inches from the left edge of the figure, and the axis' own height."""
+    return blended_transform_factory(ax.figure.dpi_scale_trans, ax.transData)
 
 
 def _joined(texts: tuple[str, ...]) -> str:
     return ",  ".join(x.strip().replace("\n", " ") for x in texts if x.strip())
 
 
-def _headers(
-    ax: Axes, place: Any, places: list[float], headers: tuple[str, ...], head: float, width: float
-) -> None:
-    style: dict[str, Any] = {"transform": place, "weight": "bold", "va": "bottom"}
-    if width < WIDTH:
-        ax.text(width - EDGE, head - 0.06, _joined(headers), ha="right", fontsize=SMALL, **style)
-    else:
-        for x, text in zip(places[1:], headers, strict=True):
-            ax.text(x, head - 0.06, text, fontsize=TYPE, linespacing=1.15, **style)
-    ax.plot(
-        [EDGE, width - EDGE], [head - 0.02] * 2, transform=place, color=RULE, lw=0.8, clip_on=False
-    )
-
-
-def _texts(
-    ax: Axes, place: Any, line: _Line, places: list[float], y: float, indent: float, width: float
-) -> None:
-    style: dict[str, Any] = {"transform": place, "va": "center"}
-    ax.text(
-        EDGE + indent,
-        y,
-        line.label,
-        fontsize=TYPE,
-        weight="bold" if line.summary else "normal",
-        **style,
-    )
-    if width == WIDTH:
-        for x, text in zip(places[1:], line.texts, strict=True):
-            ax.text(x, y, text, fontsize=TYPE, **style)
-        return
-    below = 0.17 if _height(line, indent, width) > 0.5 else 0.0
-    ax.text(width - EDGE, y + below, _joined(line.texts), ha="right", fontsize=SMALL, **style)
-
-
-def _columns(
-    lines: list[_Line], headers: tuple[str, ...], indent: float, width: float, narrow: bool
-) -> tuple[list[float], float]:
-    """Where label and text columns begin, and where the axis does, in inches."""
-    if narrow:
-        return [EDGE] * (len(headers) + 1), 0.2
-    needed = [max(text_width(x.label, TYPE, "bold" if x.summary else "normal") for x in lines)]
-    needed[0] += indent
-    for i, header in enumerate(headers):
-        texts = [text_width(x.texts[i], TYPE) for x in lines]
-        needed.append(max([text_width(header, TYPE, "bold"), *texts]))
-    places, x = [], EDGE
-    for wide in needed:
-        places.append(x)
-        x += wide + GAP
-    if x > width - LEAST_AXIS:
-        raise ValueError(
-            f"the texts of a forest plot take {x:.1f} of {width} inches. Mend: shorten them."
-        )
-    return places, x
-
-
-def _axis(ax: Axes, ticks: tuple[float, ...], axis: str, body: float, below: float) -> None:
-    low, high = min(ticks), max(ticks)
-    ax.set_xscale("log")
-    ax.set_xlim(low / 1.04, high * 1.04)
-    ax.set_ylim(body, 0)
-    ax.xaxis.set_major_locator(FixedLocator(list(ticks)))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels([f"{t:g}" for t in ticks])
-    ax.set_xlabel(axis, labelpad=below)
-    ax.yaxis.set_visible(False)
-    ax.spines["left"].set_visible(False)
-
-
-def _sides(ax: Axes, sides: tuple[str, str], one: float, width: float, crowded: bool) -> None:
-    """What lies to either side of 1, below each other where both have no room on one line, and
-    pushed inward where one would leave the figure."""
-    lines = (-27, -39) if crowded else (-27, -27)
-    places = ((f"← {sides[0]}", -1, "right"), (f"{sides[1]} →", 1, "left"))
-    for (text, sign, align), y in zip(places, lines, strict=True):
-        room = width - one - EDGE if sign > 0 else one - EDGE
-        push = sign * (0.07 - max(0.0, text_width(text, SMALL) + 0.07 - room))
-        ax.annotate(
-            text,
-            (1, 0),
-            (72 * push, y),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha=align,
-            va="center",
-            fontsize=SMALL,
-            color=INK,
-        )
-
-
 def _fill(name: object) -> str:
     return "white" if name in HOLLOW else READING_COLORS.get(str(name), INK)
-
-
-def _interval(
-    ax: Axes, y: float, row: dict[str, Any], diamond: float, low: float, high: float
-) -> None:
-    name = row.get("series", "printed")
-    color, marker = READING_COLORS.get(name, INK), READING_MARKERS.get(name, "s")
-    value, lower = row["estimate"], row["lower"]
-    upper = row["upper"] if isfinite(row["upper"]) else high * 2
-    if diamond:
-        ends = [min(max(x, low), high) for x in (lower, value, upper, value)]
-        heights = [y, y - diamond, y, y + diamond]
-        ax.add_patch(Polygon(list(zip(ends, heights, strict=True)), fc=_fill(name), ec=color, lw=1))
-        return
-    least = row.get("least_lower", float("nan")), row.get("least_upper", float("nan"))
-    if not isnan(least[0]):
-        ends = [min(max(x, low), high) for x in least]
-        ax.plot(ends, [y, y], color=color, lw=0.9, solid_capstyle="butt", zorder=1)
-        for x in ends:
-            ax.plot([x, x], [y - 0.05, y + 0.05], color=color, lw=0.9)
-    a, b = min(max(lower, low), high), max(min(upper, high), low)
-    ax.plot(
-        [a, b],
-        [y, y],
-        color=color,
-        lw=2 if not isnan(least[0]) else 1.5,
-        ls=DASHES.get(name, "-"),
-        solid_capstyle="butt",
-    )
-    if min(lower, least[0] if not isnan(least[0]) else lower) < low:
-        ax.plot([low], [y], marker="<", color=color, ms=5, clip_on=False)
-    if max(upper, least[1] if not isnan(least[1]) else upper) > high:
-        ax.plot([high], [y], marker=">", color=color, ms=5, clip_on=False)
-    if low <= value <= high:
-        ax.plot([value], [y], marker=marker, color=color, ms=row["size"], mfc=_fill(name), zorder=3)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,19 @@ from matplotlib.figure import Figure
 
 from palmira.show.exhibits import Picture
 from palmira.show.formats import spell
-from palmira.show.style import INK, MUTED, NARROW, RULE, WIDTH, arm_color, canvas
+from palmira.show.style import (
+    INK,
+    MUTED,
+    NARROW,
+    RULE,
+    SMALL,
+    TYPE,
+    WIDTH,
+    Look,
+    arm_color,
+    canvas,
+    margins,
+)
 
 DASHES = ("-", (0, (5, 1.2)), (0, (1, 1)))
 ROWS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
@@ -48,16 +62,8 @@ def at_risk(curves: Curves, times: Sequence[float]) -> pd.DataFrame:
         for time in times:
             before = table[table.index < time - 1e-9]
             events, censored = int(before["observed"].sum()), int(before["censored"].sum())
-            rows.append(
-                {
-                    "arm": arm,
-                    "month": time,
-                    "at_risk": n - events - censored,
-                    "events": events,
-                    "censored": censored,
-                }
-            )
-    return pd.DataFrame(rows)
+            rows.append((arm, time, n - events - censored, events, censored))
+    return pd.DataFrame(rows, columns=["arm", "month", *ROWS])
 
 
 def km(
@@ -86,206 +92,132 @@ def km(
     if not curves:
         raise ValueError("a Kaplan-Meier plot needs at least one curve")
     below = at_risk(curves, months)
-    draw = partial(_draw, curves, below, list(months), (x, y), band, note, counts)
-    frame = steps(curves)
-    drawn = frame.assign(
-        what="curve",
-        percent=100 * frame["survival"],
-        lower=100 * frame["lower"],
-        upper=100 * frame["upper"],
-    )
-    parts = [
-        drawn.rename(columns={"time": "month"})[
-            ["arm", "what", "month", "percent", "lower", "upper"]
-        ]
-    ]
+    plot = partial(_Plot, curves, below, list(months), {"xlabel": x, "ylabel": y}, band)
+    drawn = steps(curves).rename(columns={"time": "month"}).assign(what="curve")
+    drawn["percent"] = 100 * drawn["survival"]
+    drawn[["lower", "upper"]] *= 100
+    parts = [drawn[["arm", "what", "month", "percent", "lower", "upper"]]]
     if band is not None:
         for what, low, high in _ranges(band):
-            part = band[["arm", "month"]].assign(
-                what=what, lower=100 * band[low], upper=100 * band[high]
-            )
-            parts.append(part)
-    long = below.melt(["arm", "month"], list(ROWS), var_name="what", value_name="count")
-    data = pd.concat([*parts, long], ignore_index=True)
-    return Picture(
-        draw(WIDTH), _alt(curves, below, landmarks, band, said), data, partial(draw, NARROW)
-    )
+            part = band[["arm", "month"]].assign(what=what)
+            parts.append(part.assign(lower=100 * band[low], upper=100 * band[high]))
+    parts.append(below.melt(["arm", "month"], list(ROWS), var_name="what", value_name="count"))
+    data, words = pd.concat(parts, ignore_index=True), _alt(curves, below, landmarks, band)
+    alt = f"{said}{' ' if said else ''}{words}."
+    wide = plot(note, list(ROWS) if counts else ["at_risk"], WIDTH)
+    return Picture(wide.draw(), alt, data, plot(note, ["at_risk"], NARROW).draw)
 
 
-def _ranges(band: pd.DataFrame) -> list[tuple[str, str, str]]:
+def _ranges(band: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+    """What a band holds: its name and the columns of its limits."""
+    if band is None:
+        return []
     found = [("range over twins", "low", "high")]
     if "pushed_high" in band and np.isfinite(band["pushed_high"]).any():
         found.append(("range by directed search", "pushed_low", "pushed_high"))
     return found
 
 
-def _draw(
-    curves: Curves,
-    below: pd.DataFrame,
-    months: list[float],
-    words: tuple[str, str],
-    band: pd.DataFrame | None,
-    note: str,
-    counts: bool,
-    width: float,
-) -> Figure:
-    narrow = width < WIDTH
-    rows = list(ROWS) if counts and not narrow else ["at_risk"]
-    end, beneath = 1.025 * months[-1], (len(rows) + 1.1) * 0.185 * len(curves) + 0.1
-    upper = 2.9 if narrow else 3.5
-    height = upper + beneath + 0.9
-    if narrow and len(months) > 6:
-        months = months[::2]
-    left = 0.72 if narrow else 0.95
-    with canvas(height, width=width, tight=False) as (figure, ax):
-        figure.subplots_adjust(
-            left=left / width,
-            right=1 - 0.1 / width,
-            top=1 - 0.1 / height,
-            bottom=(beneath + 0.8) / height,
-        )
-        for (arm, curve), dash in zip(curves.items(), DASHES, strict=False):
-            _curve(ax, arm, curve, dash, band)
-        _legend(ax, curves, band, width)
-        ax.set(xlim=(0, end), ylim=(0, 101), xticks=months, yticks=range(0, 101, 25))
-        ax.set_ylabel(words[1])
-        ax.set_xlabel(words[0])
-        ax.text(0.015, 0.025, note, transform=ax.transAxes, color=MUTED, style="italic", fontsize=9)
-        _beneath(figure, ax, below[below["month"].isin(months)], rows, list(curves), left / width)
-    return figure
+@dataclass(frozen=True)
+class _Plot:
+    """A plot of a width; ``axis`` are the names of the axes, ``rows`` the counts below them."""
 
+    curves: Curves
+    below: pd.DataFrame
+    months: list[float]
+    axis: dict[str, str]
+    band: pd.DataFrame | None
+    note: str
+    rows: list[str]
+    width: float
 
-def _curve(
-    ax: Axes, arm: str, curve: KaplanMeierFitter, dash: object, band: pd.DataFrame | None
-) -> None:
-    color, mine = arm_color(arm), steps({arm: curve})
-    if band is not None:
-        open_ = band[band["arm"] == arm]
-        ax.fill_between(
-            open_["month"], 100 * open_["low"], 100 * open_["high"], color=color, alpha=0.4, lw=0
-        )
-        for _, *ends in _ranges(band)[1:]:
-            for name in ends:
-                ax.plot(open_["month"], 100 * open_[name], ":", color=color, lw=1)
-    ax.fill_between(
-        mine["time"],
-        100 * mine["lower"],
-        100 * mine["upper"],
-        step="post",
-        color=color,
-        alpha=0.11,
-        lw=0,
-    )
-    for limit in ("lower", "upper"):
-        ax.plot(
-            mine["time"], 100 * mine[limit], drawstyle="steps-post", color=color, lw=0.6, alpha=0.6
-        )
-    ax.plot(
-        mine["time"],
-        100 * mine["survival"],
-        drawstyle="steps-post",
-        color=color,
-        lw=1.8,
-        ls=dash,
-        zorder=3,
-    )
-    cut = mine[mine["censored"] > 0]
-    ax.plot(cut["time"], 100 * cut["survival"], "|", color=color, ms=6, mew=0.9, zorder=4)
+    def draw(self) -> Figure:
+        narrow, end = self.width < WIDTH, 1.025 * self.months[-1]
+        beneath = (len(self.rows) + 1.1) * 0.185 * len(self.curves) + 0.1
+        height = (2.9 if narrow else 3.5) + beneath + 0.9
+        months = self.months[:: 2 if narrow and len(self.months) > 6 else 1]
+        left = 0.72 if narrow else 0.95
+        with canvas(height, width=self.width, tight=False) as (figure, ax):
+            margins(figure, left, 0.1, beneath + 0.8, 0.1)
+            for (arm, curve), dash in zip(self.curves.items(), DASHES, strict=False):
+                self._curve(ax, arm, curve, dash)
+            self._legend(ax)
+            ax.set(xlim=(0, end), ylim=(0, 101), xticks=months, yticks=range(0, 101, 25))
+            ax.set(**self.axis)
+            style: Look = {"color": MUTED, "style": "italic", "fontsize": SMALL}
+            ax.text(0.015, 0.025, self.note, transform=ax.transAxes, **style)
+            self._beneath(figure, ax, months, left)
+        return figure
 
-
-def _legend(ax: Axes, curves: Curves, band: pd.DataFrame | None, width: float) -> None:
-    """Names beside a line each, and what the shades mean, in the corner that curves leave free."""
-    low = min(
-        float(np.asarray(line.get_ydata())[-1]) for line in ax.lines if line.get_zorder() == 3
-    )
-    x, y, size = (0.47, 0.95, 9.5) if low < 50 else (0.03, 0.37, 9.5)
-    if width < WIDTH:
-        x, size = (0.42 if band is None else 0.22, 9.0) if low < 50 else (0.03, 9.0)
-    for arm, dash in zip(curves, DASHES, strict=False):
-        ax.plot(
-            [x, x + 0.06], [y, y], transform=ax.transAxes, color=arm_color(arm), lw=1.8, ls=dash
-        )
-        ax.text(
-            x + 0.075,
-            y,
-            arm,
-            transform=ax.transAxes,
-            va="center",
-            color=arm_color(arm),
-            weight="bold",
-            fontsize=size,
-        )
-        y -= 0.075
-    level = 100 * (1 - next(iter(curves.values())).alpha)
-    shades = [(0.11, f"{level:g}% sampling interval")]
-    if band is not None:
-        shades.insert(0, (0.4, "range over twins, an inner bound"))
-    for alpha, words in shades:
-        ax.fill_between(
-            [x, x + 0.06],
-            y - 0.025,
-            y + 0.025,
-            transform=ax.transAxes,
-            color=INK,
-            alpha=alpha,
-            lw=0,
-        )
-        ax.text(x + 0.075, y, words, transform=ax.transAxes, va="center", fontsize=size)
-        y -= 0.07
-    if band is not None and len(_ranges(band)) > 1:
-        ax.plot([x, x + 0.06], [y, y], ":", transform=ax.transAxes, color=INK, lw=1)
-        ax.text(
-            x + 0.075,
-            y,
-            "the range with directed search",
-            transform=ax.transAxes,
-            va="center",
-            fontsize=size,
-        )
-
-
-def _beneath(
-    figure: Figure, ax: Axes, counts: pd.DataFrame, rows: list[str], arms: list[str], left: float
-) -> None:
-    """Counts below their months, arm by arm."""
-    height, place = figure.get_figheight(), ax.get_xaxis_transform()
-    box = ax.get_position()
-    unit = 1 / (box.height * height)  # of an inch, in the axis' height
-    y = -0.62 * unit
-    for arm in arms:
-        figure.text(
-            0.06 / figure.get_figwidth(),
-            box.y0 + y * box.height,
-            arm,
-            va="center",
-            color=arm_color(arm),
-            weight="bold",
-            fontsize=9.5,
-        )
-        for name in rows:
-            y -= 0.185 * unit
-            figure.text(
-                left - 0.2 / figure.get_figwidth(),
-                box.y0 + y * box.height,
-                ROWS[name],
-                va="center",
-                ha="right",
-                fontsize=9,
+    def _curve(self, ax: Axes, arm: str, curve: KaplanMeierFitter, dash: Any) -> None:
+        mine = steps({arm: curve})
+        style: Look = {"color": arm_color(arm)}
+        if self.band is not None:
+            of = self.band[self.band["arm"] == arm]
+            ax.fill_between(
+                of["month"], 100 * of["low"], 100 * of["high"], alpha=0.4, lw=0, **style
             )
-            for line in counts[counts["arm"] == arm].to_dict("records"):
-                ax.text(
-                    line["month"],
-                    y,
-                    str(line[name]),
-                    transform=place,
-                    ha="center",
-                    va="center",
-                    fontsize=9.5,
-                )
-        y -= 0.2 * unit
-        ax.plot(
-            [0, 1], [y + 0.09 * unit] * 2, transform=ax.transAxes, color=RULE, lw=0.6, clip_on=False
-        )
+            for _, *ends in _ranges(self.band)[1:]:
+                for name in ends:
+                    ax.plot(of["month"], 100 * of[name], ":", lw=1, **style)
+        percent = 100 * mine[["survival", "lower", "upper"]]
+        shade: Look = style | {"step": "post", "alpha": 0.11, "lw": 0}
+        ax.fill_between(mine["time"], percent["lower"], percent["upper"], **shade)
+        stairs: Look = style | {"drawstyle": "steps-post"}
+        for limit in ("lower", "upper"):
+            ax.plot(mine["time"], percent[limit], lw=0.6, alpha=0.6, **stairs)
+        ax.plot(mine["time"], percent["survival"], lw=1.8, ls=dash, zorder=3, **stairs)
+        cut = mine["censored"] > 0
+        mark: Look = style | {"ms": 6, "mew": 0.9, "zorder": 4}
+        ax.plot(mine["time"][cut], percent["survival"][cut], "|", **mark)
+
+    def _legend(self, ax: Axes) -> None:
+        """Names beside a line each, and what the shades mean, in the corner that curves leave."""
+        curves = [line for line in ax.lines if line.get_zorder() == 3]
+        low = min(float(np.asarray(line.get_ydata())[-1]) for line in curves) < 50
+        x, y = (0.47, 0.95) if low else (0.03, 0.37)
+        if self.width < WIDTH and low:
+            x = 0.42 if self.band is None else 0.22
+        place: Look = {"transform": ax.transAxes}
+        words = place | {"va": "center", "fontsize": TYPE if self.width == WIDTH else SMALL}
+        for arm, dash in zip(self.curves, DASHES, strict=False):
+            ax.plot([x, x + 0.06], [y, y], color=arm_color(arm), lw=1.8, ls=dash, **place)
+            ax.text(x + 0.075, y, arm, color=arm_color(arm), weight="bold", **words)
+            y -= 0.075
+        level = 100 * (1 - next(iter(self.curves.values())).alpha)
+        shades = {f"{level:g}% sampling interval": 0.11}
+        if self.band is not None:
+            shades = {"range over twins, an inner bound": 0.4, **shades}
+        for text, alpha in shades.items():
+            area = ([x, x + 0.06], y - 0.025, y + 0.025)
+            ax.fill_between(*area, color=INK, alpha=alpha, lw=0, **place)
+            ax.text(x + 0.075, y, text, **words)
+            y -= 0.07
+        if len(_ranges(self.band)) > 1:
+            ax.plot([x, x + 0.06], [y, y], ":", color=INK, lw=1, **place)
+            ax.text(x + 0.075, y, "the range with directed search", **words)
+
+    def _beneath(self, figure: Figure, ax: Axes, months: list[float], left: float) -> None:
+        """Counts below their months, arm by arm."""
+        box = ax.get_position()
+        unit = 1 / (box.height * figure.get_figheight())  # of an inch, in the axis' height
+        at: Look = {"va": "center", "fontsize": TYPE}
+        end: Look = {"va": "center", "ha": "right", "fontsize": SMALL}
+        number: Look = at | {"ha": "center", "transform": ax.get_xaxis_transform()}
+        rule: Look = {"transform": ax.transAxes, "color": RULE, "lw": 0.6, "clip_on": False}
+        shown = self.below[self.below["month"].isin(months)].set_index("arm")
+        y = -0.62 * unit
+        for arm in self.curves:
+            place = (0.06 / self.width, box.y0 + y * box.height)
+            figure.text(*place, arm, color=arm_color(arm), weight="bold", **at)
+            for name in self.rows:
+                y -= 0.185 * unit
+                place = (left / self.width - 0.2 / self.width, box.y0 + y * box.height)
+                figure.text(*place, ROWS[name], **end)
+                for month, count in zip(shown.loc[arm, "month"], shown.loc[arm, name], strict=True):
+                    ax.text(month, y, str(count), **number)
+            y -= 0.2 * unit
+            ax.plot([0, 1], [y + 0.09 * unit] * 2, **rule)
 
 
 def _alt(
@@ -293,7 +225,6 @@ def _alt(
     below: pd.DataFrame,
     landmarks: Sequence[float],
     band: pd.DataFrame | None,
-    said: str,
 ) -> str:
     parts = []
     for arm, curve in curves.items():
@@ -310,8 +241,6 @@ def _alt(
         median, last = curve.median_survival_time_, landmarks[-1]
         at_last = below[(below["arm"] == arm) & (below["month"] == last)]
         left = f", {at_last['at_risk'].iloc[0]} at risk at {last:g} months" if len(at_last) else ""
-        parts.append(
-            f"{arm}: median {f'{median:.1f} months' if isfinite(median) else 'not reached'}, "
-            f"{spell(words)}{left}"
-        )
-    return f"{said}{' ' if said else ''}{'; '.join(parts)}."
+        middle = f"{median:.1f} months" if isfinite(median) else "not reached"
+        parts.append(f"{arm}: median {middle}, {spell(words)}{left}")
+    return "; ".join(parts)

@@ -8,11 +8,24 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from palmira.show.exhibits import Picture
+from palmira.show.exhibits import Picture, needs
 from palmira.show.formats import signed
-from palmira.show.style import INK, MUTED, NARROW, WIDTH, canvas, text_width, wrapped
+from palmira.show.style import (
+    INK,
+    MUTED,
+    NARROW,
+    SMALL,
+    TYPE,
+    WIDTH,
+    Look,
+    canvas,
+    margins,
+    named_rows,
+    text_width,
+    true_minus,
+    wrapped,
+)
 
-TYPE = 9.5  # points
 WITHIN, STRATUM = "#D5E1E9", "#EDF2F5"
 LABEL, LABEL_NARROW = 3.0, 1.55  # inches that labels may take; longer ones are broken
 VALUE = 0.62  # inches for the numbers at the right
@@ -38,10 +51,7 @@ def love(
     Drawn wide and narrow. Raises ``ValueError`` for an empty frame or one that lacks a column.
     Source of the plot: Austin, Stat Med 2009;28:3083; the bars are an addition of this book.
     """
-    if frame.empty:
-        raise ValueError("a love plot needs at least one row")
-    if lost := [c for c in ("label", "smd", "low", "high") if c not in frame]:
-        raise ValueError(f"the frame of a love plot lacks {lost}")
+    needs(frame, "a love plot", "label", "smd", "low", "high")
     rows = pd.DataFrame({"stratum": False} | dict(frame.items()), index=frame.index)
     if "outside" not in rows:
         rows["outside"] = (rows["smd"] < rows["low"]) | (rows["smd"] > rows["high"])
@@ -59,15 +69,9 @@ def _draw(rows: pd.DataFrame, sides: tuple[str, str], mark: float | None, width:
     head, below, body = 0.3, 1.05, ends[-1] + 0.1
     height = head + body + below
     with canvas(height, width=width, tight=False) as (figure, ax):
-        figure.subplots_adjust(
-            left=left / width,
-            right=1 - VALUE / width,
-            bottom=below / height,
-            top=1 - head / height,
-        )
+        margins(figure, left, VALUE, below, head)
         ax.set(xlim=(-edge, edge), ylim=(body, 0))
-        beside = ax.get_yaxis_transform()
-        value = {"transform": beside, "ha": "right", "fontsize": TYPE}
+        value = {"transform": ax.get_yaxis_transform(), "ha": "right", "fontsize": TYPE}
         right = 1 + (VALUE - 0.06) / (width - left - VALUE)
         middles = [end - t / 2 + 0.05 for end, t in zip(ends, tall, strict=True)]
         for y, row in zip(middles, rows.itertuples(), strict=True):
@@ -80,12 +84,10 @@ def _draw(rows: pd.DataFrame, sides: tuple[str, str], mark: float | None, width:
         ax.axvline(0, color=MUTED, lw=1, zorder=2)
         for x in (-mark, mark) if mark else ():
             ax.axvline(x, color=MUTED, lw=1, ls=(0, (3, 3)), zorder=2)
-            ax.text(x, -0.06, signed(x, 1), ha="center", va="bottom", fontsize=9, color=MUTED)
-        ax.set_yticks(middles, labels, fontsize=TYPE)
-        ax.tick_params(axis="y", length=0)
+            ax.text(x, -0.06, signed(x, 1), ha="center", va="bottom", fontsize=SMALL, color=MUTED)
+        named_rows(ax, middles, labels, ["normal"] * len(labels))
         ax.locator_params(axis="x", nbins=9 if width == WIDTH else 5)
-        ax.xaxis.set_major_formatter(lambda v, _: f"{v:g}".replace("-", "−"))
-        ax.spines["left"].set_visible(False)
+        ax.xaxis.set_major_formatter(true_minus)
         _sides(ax, sides, left, width)
     return figure
 
@@ -102,18 +104,12 @@ def _sides(ax: Axes, sides: tuple[str, str], left: float, width: float) -> None:
     other."""
     texts = (f"← {sides[0]}", f"{sides[1]} →")
     middle = left + (width - left - VALUE) / 2
-    narrow = (
-        text_width(texts[0], TYPE) > middle - 0.1 or text_width(texts[1], TYPE) > width - middle
+    crowded = any(
+        text_width(text, TYPE) > room
+        for text, room in zip(texts, (middle - 0.1, width - middle), strict=True)
     )
-    for i, (text, align) in enumerate(zip(texts, ("right", "left"), strict=True)):
-        apart = 0 if narrow else (-5, 5)[i]
-        ax.annotate(
-            text,
-            (0, 0),
-            (apart, -31 - 14 * (narrow and i)),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center" if narrow else align,
-            va="center",
-            fontsize=TYPE,
-        )
+    offsets = ((0, -31), (0, -45)) if crowded else ((-5, -31), (5, -31))
+    aligned = ("center", "center") if crowded else ("right", "left")
+    style: Look = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    for text, offset, align in zip(texts, offsets, aligned, strict=True):
+        ax.annotate(text, (0, 0), offset, ha=align, va="center", fontsize=TYPE, **style)

@@ -9,34 +9,36 @@ from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from palmira.show.formats import spell as spell  # until figures are gone
-
 # Okabe and Ito's palette: told apart with the common color-vision deficiencies.
-ARM_COLORS = {"palbociclib": "#0072B2", "et": "#D55E00", "total": "#595959",
-              "experimental": "#0072B2", "control": "#D55E00", "triplet": "#009E73"}  # fmt: skip
-READING_COLORS = {"printed": "#000000", "neutral": "#0072B2", "conditional": "#701A6B",
-                  "synthetic": "#A06000"}  # fmt: skip
+BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "#595959"
+ARM_COLORS = {"palbociclib": BLUE, "et": ORANGE, "total": GRAY}
+ARM_COLORS |= {"experimental": BLUE, "control": ORANGE, "triplet": "#009E73"}
+READING_COLORS = {"printed": "#000000", "neutral": BLUE}
+READING_COLORS |= {"conditional": "#701A6B", "synthetic": "#A06000"}
 READING_MARKERS = {"printed": "s", "neutral": "o", "conditional": "D", "synthetic": "^"}
 GRADE_COLORS = {"1-2": "#C9DCE9", "3": "#6BAED6", "4": "#2171B5", "5": "#08306B"}
 VERDICT_COLORS = {
-    "reproduced": "#0072B2",
+    "reproduced": BLUE,
     "rounding": "#56B4E9",
     "conditional": "#701A6B",
     "unsettled": "#000000",
-    "inconsistent": "#D55E00",
+    "inconsistent": ORANGE,
     "reproduced on the twin": "#E8C33D",
     "stated": "#9FB0A6",
     "not recomputable": "#E4E4E4",
 }
-INK, MUTED, RULE = "#222222", "#595959", "#BFBFBF"
+Look = dict[str, Any]  # how something is drawn, by Matplotlib's names
+INK, MUTED, RULE = "#222222", GRAY, "#BFBFBF"
 
 # Inches; a page's text is about 7.4 inches wide, so the type below is read at its own size.
 WIDTH = 7.4
 NARROW = 3.9  # a phone held upright
+TYPE, SMALL = 9.5, 9.0  # points, of the text in a plot
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -77,8 +79,30 @@ def canvas(
             figure.set_layout_engine(None)  # with one, saving draws everything twice
 
 
+def margins(figure: Figure, left: float, right: float, bottom: float, top: float) -> None:
+    """Room around the axes of a figure, in inches."""
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height
+    )
+
+
+def named_rows(ax: Axes, middles: list[float], labels: list[str], weights: list[str]) -> None:
+    """Labels of lines at the left of an axis that has no other ticks."""
+    ax.set_yticks(middles, labels, fontsize=TYPE)
+    for tick, weight in zip(ax.get_yticklabels(), weights, strict=True):
+        tick.set_fontweight(weight)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+
+
+def true_minus(value: float, place: object = None) -> str:
+    """Label of a tick, with a true minus."""
+    return f"{value:g}".replace("-", "−")
+
+
 @lru_cache(maxsize=4096)
-def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
+def text_width(text: str, size: float = TYPE, weight: str = "normal") -> float:
     """Width in inches of a text's longest line in the book's type; ``size`` in points."""
     font = FontProperties(family=RC["font.family"], weight=weight, size=size)
     widths = [
@@ -89,7 +113,7 @@ def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
     return max(widths, default=0.0) / 72
 
 
-def wrapped(text: str, room: float, size: float = 9.5, weight: str = "normal") -> str:
+def wrapped(text: str, room: float, size: float = TYPE, weight: str = "normal") -> str:
     """A text in as many lines as its room in inches asks for; its own line breaks stay."""
     lines = []
     space = text_width("n n", size) - text_width("nn", size)
@@ -114,7 +138,7 @@ def arm_color(arm: str) -> str:
     return ARM_COLORS["palbociclib" if "palbociclib" in arm.lower() else "et"]
 
 
-def look(series: str) -> dict[str, Any]:
+def look(series: str) -> Look:
     """Color, marker and filling of a series: a reading, a twin, an arm or anything else."""
     reading = {"full": "conditional"}.get(series, series)
     if reading in READING_COLORS:
