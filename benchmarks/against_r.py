@@ -5,10 +5,13 @@ R's numbers to tests/r_reference.csv, which the tests hold the package against w
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +32,13 @@ KEYS = ["data", "what", "part"]
 ROSSI = ["fin", "age", "race", "wexp", "mar", "paro", "prio"]
 # metafor's data set dat.bcg (Colditz et al, JAMA 1994;271:698).
 BCG = pd.DataFrame(
-    [
-        [4, 119, 11, 128], [6, 300, 29, 274], [3, 228, 11, 209], [62, 13536, 248, 12619],
-        [33, 5036, 47, 5761], [180, 1361, 372, 1079], [8, 2537, 10, 619],
-        [505, 87886, 499, 87892], [29, 7470, 45, 7232], [17, 1699, 65, 1600],
-        [186, 50448, 141, 27197], [5, 2493, 3, 2338], [27, 16886, 29, 17825],
-    ],
-    columns=["tpos", "tneg", "cpos", "cneg"],
-)  # fmt: skip
+    {
+        "tpos": [4, 6, 3, 62, 33, 180, 8, 505, 29, 17, 186, 5, 27],
+        "tneg": [119, 300, 228, 13536, 5036, 1361, 2537, 87886, 7470, 1699, 50448, 2493, 16886],
+        "cpos": [11, 29, 11, 248, 47, 372, 10, 499, 45, 65, 141, 3, 29],
+        "cneg": [128, 274, 209, 12619, 5761, 1079, 619, 87892, 7232, 1600, 27197, 2338, 17825],
+    }
+)
 Line = tuple[str, str, str, float]
 
 
@@ -54,76 +56,84 @@ def allowed(part: str, value: float) -> float:
     return 1e-4 if part.startswith(("tau2", "I2")) else 1e-6
 
 
+@dataclass(frozen=True)
+class Survival:
+    """A data set of times: its name, its patients, and the columns of time and event."""
+
+    name: str
+    frame: pd.DataFrame
+    time: str
+    event: str
+
+
 def in_python() -> Iterator[Line]:
     """Every number that ``against_r.R`` prints, by this package."""
     sets = data_sets()
-    lung, rossi = sets["lung"], sets["rossi"]
-    for name, frame, time, event, columns, ties in (
-        ("lung", lung, "time", "status", ["sex"], "efron"),
-        ("rossi", rossi, "week", "arrest", ROSSI, "efron"),
-        ("rossi", rossi, "week", "arrest", ROSSI, "breslow"),
-    ):
-        fit = cox(frame, time, event, columns, ties)
-        for x in columns:
-            what = f"Cox, {ties.capitalize()}"
-            yield name, what, f"{x} coefficient", float(fit.log_hazard_ratio[x])
-            yield name, what, f"{x} SE", float(fit.se[x])
-    for name, frame, time, event, arm, stratum in (
-        ("lung", lung, "time", "status", "sex", "old"),
-        ("rossi", rossi, "week", "arrest", "fin", "race"),
-    ):
-        yield from _tests(name, frame, time, event, arm, stratum)
-    for sex, mine in lung.groupby("sex"):
-        curve = kaplan_meier(mine["time"], mine["status"])
-        what = f"Kaplan-Meier, sex {sex}"
-        for part, words in (("estimate", ""), ("lower", ", lower"), ("upper", ", upper")):
-            yield "lung", what, f"median{words}", curve.median(part)
-            for day in (90, 180, 365):
-                yield "lung", what, f"day {day}{words}", curve.at(day, part)
-        for months in (6, 12):
-            mean, se = restricted_mean(curve, months)
-            unit = 365.25 / 12
-            yield "lung", f"restricted mean, sex {sex}", f"{months} months", mean * unit
-            yield "lung", f"restricted mean, sex {sex}", f"{months} months, SE", se * unit
+    lung = Survival("lung", sets["lung"], "time", "status")
+    rossi = Survival("rossi", sets["rossi"], "week", "arrest")
+    yield from _models(lung, ["sex"], "efron")
+    yield from _models(rossi, ROSSI, "efron")
+    yield from _models(rossi, ROSSI, "breslow")
+    yield from _tests(lung, "sex", "old")
+    yield from _tests(rossi, "fin", "race")
+    for sex, mine in lung.frame.groupby("sex"):
+        yield from _curves(mine, f"sex {sex}")
     yield from _pools(BCG)
 
 
-def _tests(
-    name: str, frame: pd.DataFrame, time: str, event: str, arm: str, stratum: str
-) -> Iterator[Line]:
+def _models(data: Survival, columns: list[str], ties: str) -> Iterator[Line]:
+    fit = cox(data.frame, data.time, data.event, columns, ties)
+    for x in columns:
+        yield data.name, f"Cox, {ties.capitalize()}", f"{x} coefficient", fit.log_hazard_ratio[x]
+        yield data.name, f"Cox, {ties.capitalize()}", f"{x} SE", fit.se[x]
+
+
+def _tests(data: Survival, arm: str, stratum: str) -> Iterator[Line]:
     """Log-rank tests, which the compiled ones have to repeat, and stratified Cox."""
-    columns = [frame[c].to_numpy(dtype=np.int64)[None] for c in (time, event, arm, stratum)]
-    days, events, arms, strata = columns
+    wanted = [data.time, data.event, arm, stratum]
+    days, events, arms, strata = data.frame[wanted].to_numpy(dtype=np.int64).T[:, None]
     everyone = np.ones_like(events, dtype=bool)
     observed = Observed(days, events == 1, everyone, np.zeros_like(days))
     arms = (arms == arms.max()).astype(np.int64)
     for what, by in (("log-rank", None), ("log-rank, stratified", strata)):
         out = kernels.two_arms(sort_keys(observed, arms, by))[0]
-        chi_square, _ = log_rank(frame, time, event, arm, None if by is None else stratum)
-        assert abs(out[2] ** 2 / out[3] / chi_square - 1) < 1e-10, (name, what)
-        yield name, what, "chi-square", chi_square
+        strata_of = None if by is None else stratum
+        chi_square, _ = log_rank(data.frame, data.time, data.event, arm, strata_of)
+        assert abs(out[2] ** 2 / out[3] / chi_square - 1) < 1e-10, (data.name, what)
+        yield data.name, what, "chi-square", chi_square
         if by is not None:
-            yield name, "Cox, stratified", f"{arm} coefficient", float(out[4])
-            yield name, "Cox, stratified", f"{arm} SE", float(out[5])
+            yield data.name, "Cox, stratified", f"{arm} coefficient", float(out[4])
+            yield data.name, "Cox, stratified", f"{arm} SE", float(out[5])
+
+
+def _curves(patients: pd.DataFrame, who: str) -> Iterator[Line]:
+    """Kaplan-Meier with its limits, and restricted means in days."""
+    curve = kaplan_meier(patients["time"], patients["status"])
+    for part, words in (("estimate", ""), ("lower", ", lower"), ("upper", ", upper")):
+        yield "lung", f"Kaplan-Meier, {who}", f"median{words}", curve.median(part)
+        for day in (90, 180, 365):
+            yield "lung", f"Kaplan-Meier, {who}", f"day {day}{words}", curve.at(day, part)
+    for months in (6, 12):
+        for part, value in zip(("", ", SE"), restricted_mean(curve, months), strict=True):
+            yield "lung", f"restricted mean, {who}", f"{months} months{part}", value * 365.25 / 12
 
 
 def _pools(bcg: pd.DataFrame) -> Iterator[Line]:
     n, m = bcg["tpos"] + bcg["tneg"], bcg["cpos"] + bcg["cneg"]
     effects = np.log((bcg["tpos"] / n) / (bcg["cpos"] / m))
     errors = np.sqrt(1 / bcg["tpos"] - 1 / n + 1 / bcg["cpos"] - 1 / m)
-    for method in ("FE", "DL", "PM", "REML"):
-        for knapp_hartung in (False, True)[: 1 if method == "FE" else 2]:
-            found = pool(effects, errors, method, knapp_hartung)
-            parts = {"effect": found.effect, "SE": found.se, "lower": found.interval.lower,
-                     "upper": found.interval.upper, "Q": found.q, "I2": found.i2}  # fmt: skip
-            if found.prediction is not None:
-                parts |= {"tau2": found.tau2, "prediction, lower": found.prediction.lower,
-                          "prediction, upper": found.prediction.upper}  # fmt: skip
-            if method == "REML" and not knapp_hartung:
-                parts |= {"tau2, lower": found.tau2_interval[0],
-                          "tau2, upper": found.tau2_interval[1]}  # fmt: skip
-            for part, value in parts.items():
-                yield "bcg", f"pooling, {found.method}", part, value
+    for method, knapp_hartung in (("FE", False), *product(("DL", "PM", "REML"), (False, True))):
+        found = pool(effects, errors, method, knapp_hartung)
+        parts = {"effect": found.effect, "SE": found.se, "Q": found.q, "I2": found.i2}
+        parts |= {"lower": found.interval.lower, "upper": found.interval.upper}
+        if new := found.prediction:
+            parts |= {"tau2": found.tau2}
+            parts |= {"prediction, lower": new.lower, "prediction, upper": new.upper}
+        if method == "REML" and not knapp_hartung:
+            low, high = found.tau2_interval
+            parts |= {"tau2, lower": low, "tau2, upper": high}
+        for part, value in parts.items():
+            yield "bcg", f"pooling, {found.method}", part, value
 
 
 def in_r() -> tuple[pd.Series, str]:
@@ -135,10 +145,9 @@ def in_r() -> tuple[pd.Series, str]:
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     *lines, versions = text.splitlines()
     # A comma within a name is told from a separator by the space after it.
-    rows = [line.replace(", ", "\0").split(",") for line in lines]
-    frame = pd.DataFrame([[x.replace("\0", ", ") for x in r] for r in rows])
-    frame.columns = [*KEYS, "value"]
-    return frame.astype({"value": float}).set_index(KEYS)["value"], versions.strip("# ")
+    rows = [re.split(",(?! )", line) for line in lines]
+    frame = pd.DataFrame(rows, columns=[*KEYS, "value"]).astype({"value": float})
+    return frame.set_index(KEYS)["value"], versions.strip("# ")
 
 
 def main() -> None:
@@ -157,8 +166,8 @@ def main() -> None:
     for key, value in ours.items():
         gap, limit = abs(value - theirs[key]), allowed(key[2], theirs[key])
         beyond += gap > limit
-        table.add_row(*key, f"{value:.10g}", f"{theirs[key]:.10g}", f"{gap:.1e}", f"{limit:.1e}",
-                      "yes" if gap <= limit else "NO")  # fmt: skip
+        both, holds = (f"{value:.10g}", f"{theirs[key]:.10g}"), "yes" if gap <= limit else "NO"
+        table.add_row(*key, *both, f"{gap:.1e}", f"{limit:.1e}", holds)
     Console(width=130).print(table)
     print(f"{versions}: {len(ours)} numbers, {beyond} beyond what is allowed")
     if freeze:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import copy
 import csv
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -27,38 +29,51 @@ from palmira.twin.verify.recompute import beyond, verify
 MUTATIONS, SEED = 500, 20261127
 SECOND = Path(__file__).parents[1] / "tests" / "second_entry.csv"
 WAYS = ("reading the record", "the second entry", "the audit", "the twin")
-Place = tuple[int, int, str, int, int]
 
 
-def places(data: dict[str, Any]) -> list[Place]:
-    """Each digit of each printed value: block, row, key, which value, which character."""
-    return [
-        (b, r, key, k, c)
-        for b, block in enumerate(data["blocks"])
-        for r, row in enumerate(block["rows"])
-        for key in ("values", "p")
-        for k, text in enumerate(row[key] if key == "values" else [row.get(key)] if row.get(key)
-                                 else [])
-        for c, character in enumerate(str(text or ""))
-        if character.isdigit()
-    ]  # fmt: skip
+class Place(NamedTuple):
+    """A digit of a printed value: its block, row, key of the row, value and character."""
+
+    block: int
+    row: int
+    key: str
+    value: int
+    character: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a changed record is held against."""
+
+    second: dict[str, str]
+    verdicts: Counter[tuple[str, ...]]
+    twin: dict[str, Any]
+
+
+def places(data: dict[str, Any]) -> Iterator[Place]:
+    """Each digit of each printed value."""
+    for b, block in enumerate(data["blocks"]):
+        for r, row in enumerate(block["rows"]):
+            for key, texts in (("values", row["values"]), ("p", [row.get("p")])):
+                for k, text in enumerate(texts):
+                    digits = (c for c, x in enumerate(str(text or "")) if x.isdigit())
+                    yield from (Place(b, r, key, k, c) for c in digits)
+
+
+def value(data: dict[str, Any], place: Place) -> str:
+    """The printed value that a place is in."""
+    row = data["blocks"][place.block]["rows"][place.row]
+    return row["p"] if place.key == "p" else row["values"][place.value]
 
 
 def changed(data: dict[str, Any], place: Place, digit: str) -> dict[str, Any]:
     """The record's data with one digit changed."""
-    b, r, key, k, c = place
-    blocks = list(data["blocks"])
-    rows = list(blocks[b]["rows"])
-    row = copy.deepcopy(rows[r])
-    old = row[key][k] if key == "values" else row[key]
-    new = f"{old[:c]}{digit}{old[c + 1 :]}"
-    if key == "values":
-        row[key][k] = new
-    else:
-        row[key] = new
-    rows[r] = row
-    blocks[b] = blocks[b] | {"rows": rows}
-    return data | {"blocks": blocks}
+    old, c = value(data, place), place.character
+    data = copy.deepcopy(data)
+    row = data["blocks"][place.block]["rows"][place.row]
+    of, key = (row, "p") if place.key == "p" else (row["values"], place.value)
+    of[key] = f"{old[:c]}{digit}{old[c + 1 :]}"
+    return data
 
 
 def verdicts(record: Record) -> Counter[tuple[str, ...]]:
@@ -67,22 +82,22 @@ def verdicts(record: Record) -> Counter[tuple[str, ...]]:
     return Counter((c.id, c.entry, c.verdict) for c in found if c.verdict != "consistent")
 
 
-def caught(data: dict[str, Any], base: dict[str, Any], place: Place, digit: str) -> set[str]:
+def caught(data: dict[str, Any], known: Known, place: Place, digit: str) -> set[str]:
     """The ways in which one slip is caught."""
     try:
         record = checked(Sheet.model_validate(changed(data, place, digit)))
     except (ValidationError, RecordError, ValueError):
         return {WAYS[0]}
     found = set()
-    if any(e.text != base["second"].get(id, e.text) for id, e in record.entries.items()):
+    if any(e.text != known.second.get(id, e.text) for id, e in record.entries.items()):
         found.add(WAYS[1])
     try:
-        if verdicts(record) != base["verdicts"]:
+        if verdicts(record) != known.verdicts:
             found.add(WAYS[2])
     except (RecordError, ValueError, KeyError, ZeroDivisionError):
         found.add(WAYS[2])
-    if any(beyond(record[id], number) > 0 for id, number in base["twin"].items()
-           if record[id].printed is not None):  # fmt: skip
+    held = {id: x for id, x in known.twin.items() if record[id].printed is not None}
+    if any(beyond(record[id], number) > 0 for id, number in held.items()):
         found.add(WAYS[3])
     return found
 
@@ -95,33 +110,31 @@ def main() -> None:
     held = rows[(rows["within"] == "yes") & (rows["group"] != "Dates")].set_index("id")
     with SECOND.open(encoding="utf-8", newline="") as file:
         second = {line["id"]: line["printed"] for line in csv.DictReader(file)}
-    base = {"second": second, "verdicts": verdicts(palmira), "twin": dict(held["recomputed"])}
-    rng, every = np.random.default_rng(SEED), places(data)
-    of_paper = [p for p in every if "jco" in str(data["blocks"][p[0]].get("source"))]
-    chosen = rng.choice(len(of_paper), MUTATIONS, replace=False)
-    jobs = []
-    for k in chosen:
-        b, r, key, i, c = place = of_paper[k]
-        row = data["blocks"][b]["rows"][r]
-        old = (row[key][i] if key == "values" else row[key])[c]
-        jobs.append((place, str(rng.choice([d for d in "0123456789" if d != old]))))
-    found = Parallel(-1)(delayed(caught)(data, base, *job) for job in jobs)
-    rows: list[list[str | int | None]] = [
+    known = Known(second, verdicts(palmira), dict(held["recomputed"]))
+    rng = np.random.default_rng(SEED)
+    papers = [b for b, block in enumerate(data["blocks"]) if "jco" in str(block.get("source"))]
+    of_paper = [place for place in places(data) if place.block in papers]
+    slips = []
+    for k in rng.choice(len(of_paper), MUTATIONS, replace=False):
+        old = value(data, of_paper[k])[of_paper[k].character]
+        slips.append((of_paper[k], str(rng.choice([d for d in "0123456789" if d != old]))))
+    found = Parallel(-1)(delayed(caught)(data, known, *slip) for slip in slips)
+    lines: list[list[str | int | None]] = [
         [f"By {way}", sum(way in ways for ways in found), sum(ways == {way} for ways in found)]
         for way in WAYS
     ]
     without = sum(bool(ways - {WAYS[1]}) for ways in found)
-    rows += [
+    lines += [
         ["By any", sum(bool(ways) for ways in found), None],
         ["By any but the second entry", without, None],
         [f"Changed, of {len(of_paper):,} printed digits", MUTATIONS, None],
     ]
-    keep("mutations", ["One digit changed at random: caught", "Slips", "By nothing else"], rows)
-    for job, ways in zip(jobs, found, strict=True):
+    keep("mutations", ["One digit changed at random: caught", "Slips", "By nothing else"], lines)
+    for (place, digit), ways in zip(slips, found, strict=True):
         if not ways:
-            b, r, *_ = job[0]
-            row = data["blocks"][b]["rows"][r]
-            print("  not caught:", data["blocks"][b]["id"], row["id"], row["values"], job)
+            block = data["blocks"][place.block]
+            row = block["rows"][place.row]
+            print("  not caught:", block["id"], row["id"], row["values"], place, digit)
 
 
 if __name__ == "__main__":

@@ -53,17 +53,15 @@ def in_r(observed, arm):
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     lines = [line.split() for line in text.splitlines()]
     parts = {name: [x[1:] for x in lines if x[0] == name] for name in ("high", "low", "version")}
-    found = {
-        k: (float(v[0][0]), np.array(v[1:], float)) for k, v in parts.items() if k != "version"
-    }
-    return found, " ".join(parts["version"][0])
+    version = " ".join(parts.pop("version")[0])
+    return {k: (float(v[0][0]), np.array(v[1:], float)) for k, v in parts.items()}, version
 
 
 def by_lifelines(observed, arm):
     """The same by lifelines, to its full precision, on the first trials."""
     rows = []
-    frames = [pd.DataFrame({"time": t, "event": e, "arm": a}) for t, e, a in
-              zip(observed.time[:LIFELINES], observed.event, arm, strict=False)]  # fmt: skip
+    trials = zip(observed.time[:LIFELINES], observed.event, arm, strict=False)
+    frames = [pd.DataFrame({"time": t, "event": e, "arm": a}) for t, e, a in trials]
     times = []
     for part in range(ROUNDS):
         mine = frames[part::ROUNDS]
@@ -109,32 +107,24 @@ def main() -> None:
     version = "not installed, not timed"
     if shutil.which("Rscript"):
         found, version = in_r(observed, arm)
-        for name, key, columns in (("R survdiff + coxph", "high", slice(0, 3)),
-                                   ("R coxph.fit (Cox only)", "low", slice(1, 3))):  # fmt: skip
-            peers[name] = (*found[key], mine[:, columns])
+        peers["R survdiff + coxph"] = (*found["high"], mine)
+        peers["R coxph.fit (Cox only)"] = (*found["low"], mine[:, 1:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         peers["lifelines"] = (*by_lifelines(observed, arm), mine)
     load = "/".join(f"{x:.1f}" for x in os.getloadavg())
-    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, "
-          f"load {load}; R {version}")  # fmt: skip
-    distinct = np.mean(
-        [len(np.unique(t[e])) for t, e in zip(observed.time[:200], observed.event, strict=False)]
-    )
-    print(
-        f"{TRIALS:,} trials of {scenario.arms[0]}:{scenario.arms[1]} patients, "
-        f"{observed.event.sum(axis=1).mean():.0f} events on {distinct:.0f} different days"
-    )
-    print(
-        f"This package: {own:.3f} CPU s for all (first call, with compilation or its cache: "
-        f"{first:.1f} s)"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {load}"
+    print(f"Python {platform.python_version()}, {machine}; R {version}")
+    pairs = zip(observed.time[:200], observed.event, strict=False)
+    distinct = np.mean([len(np.unique(time[event])) for time, event in pairs])
+    size, events = "{}:{}".format(*scenario.arms), observed.event.sum(axis=1).mean()
+    print(f"{TRIALS:,} trials of {size} patients, {events:.0f} events on {distinct:.0f} days")
+    print(f"This package: {own:.3f} CPU s for all; first call, perhaps compiling: {first:.1f} s")
     rows: list[list[str | float | int | None]] = []
     for name, (seconds, values, same) in peers.items():
         gap = np.abs(values - same[: len(values)]).max()
-        verdict = "within" if gap <= AGREE else "beyond"
-        ratio = seconds / (own / TRIALS)
-        rows.append([name, 1000 * seconds, ratio, WANTED[name], f"{gap:.1e} ({verdict} {AGREE:g})"])
+        verdict = f"{gap:.1e} ({'within' if gap <= AGREE else 'beyond'} {AGREE:g})"
+        rows.append([name, 1000 * seconds, seconds / (own / TRIALS), WANTED[name], verdict])
     one, two = scaling(scenario, 1), scaling(scenario, 2)
     pd.testing.assert_frame_equal(one[1], two[1])
     alone = 1000 * one[0] / (3 * TRIALS)
@@ -143,9 +133,8 @@ def main() -> None:
         ["this package, drawn and analyzed in three ways, 1 worker", alone, None, None, ""],
         ["  2 workers: times as fast", None, one[0] / two[0], None, "the same numbers"],
     ]
-    keep(
-        "simulation", ["What", "ms a trial", "Times as long", "Wanted", "Largest difference"], rows
-    )
+    columns = ["What", "ms a trial", "Times as long", "Wanted", "Largest difference"]
+    keep("simulation", columns, rows)
 
 
 if __name__ == "__main__":

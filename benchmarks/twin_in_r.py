@@ -3,6 +3,7 @@
 It needs Rscript with the package survival, which come with R; neither the book nor the tests do.
 """
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from palmira.record import DATA, Record, published
-from palmira.statistics.estimates import critical
+from palmira.statistics.estimates import ratio
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import cox
 from palmira.twin.adam.store import read
@@ -23,6 +24,7 @@ from palmira.twin.targets.target import targets
 from palmira.twin.verify.verify_survival import CODING, kaplan_meier, wald_p
 
 KEYS = ["endpoint", "arm", "what", "part"]
+Line = tuple[str, str, str, str, float]
 PARTS = {"quantile": "estimate", "lower": "lower", "upper": "upper"}
 
 
@@ -37,55 +39,55 @@ def in_r(folder: Path, days: list[int]) -> pd.Series:
     script = Path(__file__).with_suffix(".R")
     command = ["Rscript", str(script), str(folder), *map(str, days)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    lines = [line.split(",") for line in text.splitlines()]
-    # A comma in the name of a model is one column more.
-    rows = [[*x[:2], ",".join(x[2:-2]), *x[-2:]] for x in lines]
+    # A comma within a name is told from a separator by the space after it.
+    rows = [re.split(",(?! )", line) for line in text.splitlines()]
     frame = pd.DataFrame(rows, columns=[*KEYS, "value"]).set_index(KEYS)["value"]
     return frame.replace("NA", "nan").astype(float)
 
 
-def in_python(folder: Path, days: list[int]) -> Iterator[tuple[str, str, str, str, float]]:
+def in_python(folder: Path, days: list[int]) -> Iterator[Line]:
     """The same numbers by lifelines, as the book computes them."""
     frames = read(folder)
     people = frames["adsl"].set_index("USUBJID")
     for endpoint in ("PFS", "OS"):
         d = frames["adtte"].query("PARAMCD == @endpoint").set_index("USUBJID")
-        d = pd.DataFrame({"time": d["AVAL"].astype(float), "event": d["CNSR"] == 0})
-        mine = people["TRT01PN"].reindex(d.index)
-        for arm in (1, 2):
-            curve = kaplan_meier(d["time"][mine == arm], d["event"][mine == arm])
-            for part, name in PARTS.items():
-                yield endpoint, str(arm), "median", part, curve.median(name)
+        times = {"time": d["AVAL"].astype(float), "event": d["CNSR"] == 0}
+        d = pd.DataFrame(times).join(people[["TRT01PN", "ETDRUG", "VISCFL"]])
+        for line in (*_curves(d, days), *_models(d)):
+            yield endpoint, *line
+
+
+def _curves(d: pd.DataFrame, days: list[int]) -> Iterator[tuple[str, str, str, float]]:
+    for arm, mine in d.groupby("TRT01PN"):
+        curve = kaplan_meier(mine["time"], mine["event"])
+        for part, name in PARTS.items():
+            yield str(arm), "median", part, curve.median(name)
             for day in days:
-                for part, name in PARTS.items():
-                    # R gives no limits before the first event, lifelines gives 1.
-                    none = part != "quantile" and curve.at(day) == 1
-                    value = nan if none else curve.at(day, name)
-                    yield endpoint, str(arm), f"day {day}", part, value
-        groups = [d[mine == arm] for arm in (1, 2)]
-        test = logrank_test(
-            *(g["time"] for g in groups), *(g["event"] for g in groups)
-        )  # fmt: skip
-        yield endpoint, "both", "log-rank", "chi-square", test.test_statistic
-        yield endpoint, "both", "log-rank", "P", test.p_value
-        for name, scale, factors in (
-            ("plain", "neutral", []), ("adjusted", "neutral", ["ETDRUG", "VISCFL"]),
-            ("adjusted, orthonormal", "full", ["ETDRUG", "VISCFL"]),
-        ):  # fmt: skip
-            high, low = CODING[scale]
-            x = d.assign(arm=mine.map({1: high, 2: low}))
-            for factor in factors:
-                values = people[factor].reindex(d.index)
-                x[factor] = (values == values.max()).astype(float)
-            fit = cox(x.astype(float), "time", "event", ["arm", *factors], "efron")
-            beta, se = fit.log_hazard_ratio["arm"], fit.se["arm"]
-            for part, z in (
-                ("hazard ratio", 0.0),
-                ("lower", -critical(95)),
-                ("upper", critical(95)),
-            ):
-                yield endpoint, "both", name, part, exp(beta + z * se)
-            yield endpoint, "both", name, "P", wald_p(beta, se)
+                # R gives no limits before the first event, lifelines gives 1.
+                none = part != "quantile" and curve.at(day) == 1
+                yield str(arm), f"day {day}", part, nan if none else curve.at(day, name)
+
+
+def _models(d: pd.DataFrame) -> Iterator[tuple[str, str, str, float]]:
+    one, other = (d[d["TRT01PN"] == arm] for arm in (1, 2))
+    test = logrank_test(one["time"], other["time"], one["event"], other["event"])
+    yield "both", "log-rank", "chi-square", test.test_statistic
+    yield "both", "log-rank", "P", test.p_value
+    strata = {x: (d[x] == d[x].max()).astype(float) for x in ("ETDRUG", "VISCFL")}
+    for name, scale, adjusted in (
+        ("plain", "neutral", {}),
+        ("adjusted", "neutral", strata),
+        ("adjusted, orthonormal", "full", strata),
+    ):
+        high, low = CODING[scale]
+        x = pd.DataFrame({"arm": d["TRT01PN"].map({1: high, 2: low}), **adjusted})
+        fit = cox(d[["time", "event"]].join(x).astype(float), "time", "event", list(x), "efron")
+        beta, se = fit.log_hazard_ratio["arm"], fit.se["arm"]
+        found = ratio(exp(beta), se)
+        yield "both", name, "hazard ratio", found.value
+        yield "both", name, "lower", found.lower
+        yield "both", name, "upper", found.upper
+        yield "both", name, "P", wald_p(beta, se)
 
 
 def main() -> None:
@@ -94,14 +96,12 @@ def main() -> None:
         return
     days = landmarks(published("palmira"))
     for folder in sorted(p.parent for p in (DATA / "twin").glob("*/adtte.csv")):
-        ours = pd.DataFrame(in_python(folder, days), columns=[*KEYS, "value"]).set_index(KEYS)[
-            "value"
-        ]
+        lines = pd.DataFrame(in_python(folder, days), columns=[*KEYS, "value"])
+        ours = lines.set_index(KEYS)["value"]
         theirs = in_r(folder, days)
         assert set(ours.index) == set(theirs.index)
-        table, largest = Table(title=f"Twin {folder.name}"), 0.0
-        for column in (*KEYS, "Python", "R", "relative difference"):
-            table.add_column(column)
+        columns, largest = (*KEYS, "Python", "R", "relative difference"), 0.0
+        table = Table(*columns, title=f"Twin {folder.name}")
         for key, value in ours.items():
             other = theirs[key]
             both = isfinite(value) and isfinite(other)

@@ -16,12 +16,13 @@ def main() -> None:
         weights = {page: first_visit(browser, SITE, address, page) / 1000 for page in pages}
     rest = {p: w for p, w in weights.items() if p not in (HOME, EXPLORERS)}
     heaviest = max(rest, key=lambda p: rest[p])
-    keep("weight", ["Page", "KB, first visit", "Limit, KB"], [
+    rows = [
         ["Home page", weights[HOME], 500],
         ["Chapter, median", median(rest.values()), 900],
         [f"Chapter, heaviest ({Path(heaviest).stem})", rest[heaviest], 900],
         ["Explorers", weights[EXPLORERS], None],
-    ])  # fmt: skip
+    ]
+    keep("weight", ["Page", "KB, first visit", "Limit, KB"], rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time the audit of the four records, without C16 and with it: python benchmarks/audit.py."""
+"""Time the audit of the four records, without C16 and with it: python benchmarks/audit_time.py."""
 
 import platform
 import time

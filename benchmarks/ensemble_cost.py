@@ -1,4 +1,4 @@
-"""Cost of the ensemble on one worker and on two: python benchmarks/ensemble.py."""
+"""Cost of the ensemble on one worker and on two: python benchmarks/ensemble_cost.py."""
 
 import time
 
@@ -30,10 +30,11 @@ def main() -> None:
     made = setting(published("palmira"), "full", SEED)
     print(f"orders of the smaller arm, with compiling: {time.perf_counter() - start:.1f} s")
     (one, one_driven), (two, two_driven) = (wall(made, workers) for workers in (1, 2))
-    keep("ensemble", ["What", "Seconds, 1 worker", "Seconds, 2 workers", "Times as fast"], [
+    rows = [
         ["One member", one / MEMBERS, two / MEMBERS, one / two],
         ["One driven member", one_driven / PUSHES, two_driven / PUSHES, one_driven / two_driven],
-    ])  # fmt: skip
+    ]
+    keep("ensemble", ["What", "Seconds, 1 worker", "Seconds, 2 workers", "Times as fast"], rows)
 
 
 if __name__ == "__main__":
