@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from palmira.audit.selftest.printing import Draft
-from palmira.audit.selftest.simulated_trial import CLASSES, TERMS, Trial
+from palmira.audit.selftest.printing import COUNTS, PATIENTS, RANGE, About, Draft
+from palmira.audit.selftest.simulated_trial import CLASSES, Trial
+from palmira.audit.selftest.small_trials import Mask
 from palmira.statistics.schedule import DAYS_PER_MONTH
 
 ARMS = ("experimental", "control")
 FIRST_DAY = date(2015, 3, 2)
-Mask = NDArray[np.bool_]
 
 
 def masks(trial: Trial) -> dict[str, Mask]:
@@ -44,39 +42,30 @@ def flow(draft: Draft, trial: Trial, rng: np.random.Generator) -> None:
     draft.block("results", "Results", by_arm(*ARMS, "total"), measure="count", unit="patients")
     draft.row("randomized", "Randomly assigned", *(style.count(g.sum()) for g in groups), cell="n")
     treated = [style.share((g & trial.treated).sum(), g.sum()) for g in groups]
-    draft.row("treated", "Treated", *treated, cell="n (%)", population="randomized")
+    draft.row("treated", "Treated", *treated, **PATIENTS)
     lost = [style.share((g & ~trial.treated).sum(), g.sum()) for g in groups]
-    by_reason = rng.random() < 0.5
-    draft.row(
-        "not_treated", "Not treated", *lost, cell="n (%)", population="randomized",
-        between=["results.randomized", "results.treated"], exhaustive=bool(by_reason),
-    )  # fmt: skip
+    by_reason = bool(rng.random() < 0.5)
+    between = ["results.randomized", "results.treated"]
+    about: About = {**PATIENTS, "between": between, "exhaustive": by_reason}
+    draft.row("not_treated", "Not treated", *lost, **about)
     if by_reason:
         reason = rng.integers(0, 2, len(trial.arm))
         for k, name in enumerate(("choice", "violation")):
             cells = [style.count((g & ~trial.treated & (reason == k)).sum()) for g in groups]
-            draft.row(
-                f"not_treated.{name}", f"Reason: {name}", *cells, cell="n", within="not_treated"
-            )
-    draft.row(
-        "follow_up", "Median follow-up (range)", None, None,
-        style.median(trial.os / DAYS_PER_MONTH, 1), cell="median (min to max)", measure="median",
-        unit="months", analysis="final",
-    )  # fmt: skip
+            about = {"cell": "n", "within": "not_treated"}
+            draft.row(f"not_treated.{name}", f"Reason: {name}", *cells, **about)
+    follow_up = style.median(trial.os.time / DAYS_PER_MONTH, 1)
+    about = {**RANGE, "unit": "months", "analysis": "final"}
+    draft.row("follow_up", "Median follow-up (range)", None, None, follow_up, **about)
 
 
 def table_1(draft: Draft, trial: Trial) -> None:
     """Baseline characteristics by arm and in total."""
     style, groups = draft.style, list(masks(trial).values())
-    draft.block(
-        "table1", "Table 1", by_arm(*ARMS, "total"), cell="n (%)", measure="count",
-        unit="patients", population="randomized",
-    )  # fmt: skip
+    columns = by_arm(*ARMS, "total")
+    draft.block("table1", "Table 1", columns, **COUNTS, population="randomized")
     ages = [style.median(trial.age[g], 0) for g in groups]
-    draft.row(
-        "age", "Median age (range)", *ages, cell="median (min to max)", measure="median",
-        unit="years", factor="Age",
-    )  # fmt: skip
+    draft.row("age", "Median age (range)", *ages, **RANGE, unit="years", factor="Age")
     for f in trial.factors:
         for k, level in enumerate(f.levels):
             cells = [style.share((g & (f.codes == k)).sum(), g.sum()) for g in groups]
@@ -87,39 +76,29 @@ def adverse_events(draft: Draft, trial: Trial) -> None:
     """Adverse events by maximum grade (any, 3, 4, 5), and their sums in the text."""
     style = draft.style
     groups = [m & trial.treated for name, m in masks(trial).items() if name in ARMS]
-    draft.block(
-        "safety", "Results, Safety", by_arm(*ARMS), cell="n (%)", measure="count",
-        unit="patients", population="safety",
-    )  # fmt: skip
+    draft.block("safety", "Results, Safety", by_arm(*ARMS), **COUNTS, population="safety")
     worst = trial.grades["any"]
-    for id, label, least, grade, twin in (
-        ("teae.any", "Adverse event of any grade", 1, "any", "table2.any"),
-        ("teae.grade3", "Adverse event of grade 3 or higher", 3, "3-5", None),
-    ):
-        cells = [style.share((g & (worst >= least)).sum(), g.sum()) for g in groups]
-        same: dict[str, Any] = {"same_as": twin} if twin else {}
-        draft.row(id, label, *cells, term="Any", grade=grade, **same)
+    cells = [style.share((g & (worst >= 1)).sum(), g.sum()) for g in groups]
+    about: About = {"term": "Any", "grade": "any", "same_as": "table2.any"}
+    draft.row("teae.any", "Adverse event of any grade", *cells, **about)
+    cells = [style.share((g & (worst >= 3)).sum(), g.sum()) for g in groups]
+    label = "Adverse event of grade 3 or higher"
+    draft.row("teae.grade3", label, *cells, term="Any", grade="3-5")
     columns = {
         f"{arm}.{'any' if grade == 'any' else f'grade{grade}'}": {"arm": arm, "grade": grade}
         for arm in ARMS
         for grade in ("any", "3", "4", "5")
     }
-    draft.block(
-        "table2", "Table 2", columns, cell="n (%)", measure="count", unit="patients",
-        population="safety",
-    )  # fmt: skip
-    rows: list[tuple[str, str, str | None]] = [("any", "Any", None)]
-    for name, label in CLASSES.items():
-        rows += [(name, label, "any"), *((id, t, c) for id, t, c in TERMS if c == name)]
-    for id, label, within in rows:
+    draft.block("table2", "Table 2", columns, **COUNTS, population="safety")
+    within = {"any": ""}
+    for name, terms in CLASSES.items():
+        within |= {name: "any"} | dict.fromkeys(terms, name)
+    for id, whole in within.items():
         grades = trial.grades[id]
-        cells = [
-            style.share((g & which).sum(), g.sum())
-            for g in groups
-            for which in (grades > 0, grades == 3, grades == 4, grades == 5)
-        ]
-        extra: dict[str, Any] = {"within": within} if within else {"exhaustive": True}
-        draft.row(id, label, *cells, term=label, **extra)
+        seen = (grades > 0, grades == 3, grades == 4, grades == 5)
+        cells = [style.share((g & which).sum(), g.sum()) for g in groups for which in seen]
+        place: About = {"within": whole} if whole else {"exhaustive": True}
+        draft.row(id, id.capitalize(), *cells, term=id.capitalize(), **place)
 
 
 def dates(draft: Draft, trial: Trial) -> None:

@@ -52,18 +52,18 @@ def plant(error: str, paper: Paper, rng: np.random.Generator) -> Planted | None:
     """Plant an error of ``ERRORS``; None where the paper has no place for it."""
     change = ERRORS[error](paper, rng)
     clean = paper.record.entries
-    cells = {i: text for i, text in (change or {}).items() if i not in clean}
-    parts = {i: text for i, text in (change or {}).items() if i in clean and clean[i].text != text}
-    if not cells and not parts:
+    other = {i: s for i, s in (change or {}).items() if i not in clean or clean[i].text != s}
+    if not other:
         return None
     sheet = copy.deepcopy(paper.sheet)
-    for id, text in (cells | parts).items():
+    for id, text in other.items():
         reprint(sheet, id, text)
     record = record_of(sheet)
     touched = tuple(i for i, e in record.entries.items() if e.text != clean[i].text)
     if not touched:
         return None
-    changed = any(_other(paper.truth[i], record[i]) for i in touched if i in paper.truth)
+    truth = paper.draft.truth
+    changed = any(_other(truth[i], record[i]) for i in touched if i in truth)
     tied = [x for x in paper.relations if not set(touched).isdisjoint(x.entries)]
     broken = tuple(dict.fromkeys(x.name for x in tied if not x.holds(record)))
     return Planted(Case(error, touched, changed, bool(tied), bool(broken), broken), record)
@@ -110,8 +110,9 @@ def _transposed(entry: Entry) -> list[str]:
 
 def percent_of_another_row(paper: Paper, rng: np.random.Generator) -> Change | None:
     """A percent of the same column, but of another row of the table."""
-    rows = [e for e in paper.record.entries.values()
-            if e.part == "percent" and e.block in ("table1", "table2", "figure3")]  # fmt: skip
+    tables = ("table1", "table2", "figure3")
+    every = paper.record.entries.values()
+    rows = [e for e in every if e.part == "percent" and e.block in tables]
     entry = _one(rng, rows)
     others = {e.text for e in rows if (e.block, e.column) == (entry.block, entry.column)}
     other = _one(rng, sorted(others - {entry.text}))
@@ -122,23 +123,15 @@ def arms_swapped(paper: Paper, rng: np.random.Generator) -> Change | None:
     """Both arms' cells of one row exchanged (in a table of grades, all of them)."""
     options = []
     for block in paper.sheet["blocks"]:
-        columns = list(block.get("columns", {}))
-        pairs = [
-            (k, columns.index(c.replace(*ARMS)))
-            for k, c in enumerate(columns)
-            if c.split(".")[0] == ARMS[0]
-        ]
+        pairs = [(c, c.replace(*ARMS)) for c in block.get("columns", {}) if c.startswith(ARMS[0])]
         for row in block["rows"]:
+            printed = dict(zip(block.get("columns", {}), row["values"], strict=False))
             cells: Change = {}
             for a, b in pairs:
-                one, other = row["values"][a], row["values"][b]
-                if one and other and one != other:
-                    cells |= {
-                        f"{block['id']}.{row['id']}.{columns[k]}": text
-                        for k, text in ((a, other), (b, one))
-                    }
+                if printed[a] and printed[b] and printed[a] != printed[b]:
+                    cells |= {a: printed[b], b: printed[a]}
             if cells:
-                options.append(cells)
+                options.append({f"{block['id']}.{row['id']}.{c}": x for c, x in cells.items()})
     return _one(rng, options)
 
 
@@ -152,16 +145,15 @@ def limits_swapped(paper: Paper, rng: np.random.Generator) -> Change | None:
 
 def narrow_as_wide(paper: Paper, rng: np.random.Generator) -> Change | None:
     """A 90% interval where 95% is said, wherever the paper prints that interval."""
-    quantity = _one(rng, sorted({_same(paper, s)[0] for s in paper.narrow}))
-    return {s: paper.narrow[s] for s in _same(paper, quantity)} if quantity else None
+    quantity = _one(rng, sorted({_same(paper, s)[0] for s in paper.draft.narrow}))
+    return {s: paper.draft.narrow[s] for s in _same(paper, quantity)} if quantity else None
 
 
 # The rows that print one quantity, by the arm where they have one.
-TWINS = (
-    ("contrasts.pfs.hazard_ratio", "abstract.pfs.hazard_ratio", "figure3.all.hazard_ratio"),
-    *((f"results.pfs.median.{a}", f"abstract.pfs.median.{a}", f"figure3.all.{a}.median")
-      for a in ARMS),
-)  # fmt: skip
+TWINS = [("contrasts.pfs.hazard_ratio", "abstract.pfs.hazard_ratio", "figure3.all.hazard_ratio")]
+for _arm in ARMS:
+    _middle = f"pfs.median.{_arm}"
+    TWINS.append((f"results.{_middle}", f"abstract.{_middle}", f"figure3.all.{_arm}.median"))
 
 
 def _same(paper: Paper, cell: str) -> tuple[str, ...]:
@@ -170,8 +162,8 @@ def _same(paper: Paper, cell: str) -> tuple[str, ...]:
 
 
 def _hazard_ratios(paper: Paper) -> list[str]:
-    return [stem(e) for e in paper.record.entries.values()
-            if (e.measure, e.part) == ("hazard ratio", "estimate")]  # fmt: skip
+    wanted = ("hazard ratio", "estimate")
+    return [stem(e) for e in paper.record.entries.values() if (e.measure, e.part) == wanted]
 
 
 def _rescaled(paper: Paper, cells: list[str], factor: float) -> Change:
@@ -180,7 +172,7 @@ def _rescaled(paper: Paper, cells: list[str], factor: float) -> Change:
     for cell in cells:
         for part in TRIPLE:
             entry = paper.record[f"{cell}.{part}"]
-            value = exp(factor * log(max(paper.truth[entry.id], 1e-9)))
+            value = exp(factor * log(max(paper.draft.truth[entry.id], 1e-9)))
             decimals = 2 if entry.printed is None else entry.printed.decimals
             change[entry.id] = f"{value:.{decimals}f}"
     return change
@@ -217,10 +209,10 @@ def events_of_another_arm(paper: Paper, rng: np.random.Generator) -> Change | No
 
 def p_of_another_model(paper: Paper, rng: np.random.Generator) -> Change | None:
     """P of the log-rank test, or of the model with or without covariates, in place of the right."""
-    row = _one(rng, sorted(paper.other_p))
+    row = _one(rng, sorted(paper.draft.other_p))
     if row is None:
         return None
-    text = paper.style.p(_one(rng, list(paper.other_p[row].values()))).text
+    text = paper.draft.style.p(_one(rng, list(paper.draft.other_p[row].values()))).text
     printed = (f"{s}.p" for s in _same(paper, row))
     return {i: text for i in printed if i in paper.record.entries}
 

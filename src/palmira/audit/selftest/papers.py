@@ -13,10 +13,11 @@ from palmira.audit.selftest import counting_tables as tables
 from palmira.audit.selftest import response_rates as responses
 from palmira.audit.selftest import results
 from palmira.audit.selftest import subgroup_figure as forest
-from palmira.audit.selftest.printing import Draft, Style
+from palmira.audit.selftest.printing import About, Draft, Style
 from palmira.audit.selftest.relations import Relation
 from palmira.audit.selftest.results import Plan
 from palmira.audit.selftest.simulated_trial import Trial, draw_trial
+from palmira.audit.selftest.small_trials import Outcome
 from palmira.audit.selftest.ties import ties
 from palmira.record import Record
 from palmira.record.entries import expand
@@ -32,19 +33,10 @@ ARM_LABELS = {
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper as data: ``sheet`` is the record's file, ``truth`` the true value behind each entry.
-
-    ``narrow`` holds each cell that prints a 95% interval with its 90% interval instead, ``other_p``
-    the P values of other tests by row, ``log_log_tests`` the rows of differences whose P is of
-    that scale.
-    """
+    """A paper as data: ``sheet`` is the record's file, ``draft`` what is known behind its print."""
 
     sheet: dict[str, Any]
-    truth: dict[str, float]
-    narrow: dict[str, str]
-    other_p: dict[str, dict[str, float]]
-    log_log_tests: frozenset[str]
-    style: Style
+    draft: Draft
     plan: Plan
 
     @cached_property
@@ -55,7 +47,7 @@ class Paper:
     @cached_property
     def relations(self) -> list[Relation]:
         """All that ties the printed numbers to each other."""
-        return ties(self.record, self.log_log_tests)
+        return ties(self.record, self.draft.log_log_tests)
 
 
 def record_of(data: dict[str, Any]) -> Record:
@@ -69,8 +61,13 @@ def draw_paper(seed: int, number: int) -> Paper:
     rng = np.random.default_rng([seed, number])
     while True:
         trial = draw_trial(rng)
-        if min(trial.progressed[trial.arm == a].sum() for a in (0, 1)) >= 10:
+        if fewest(trial, trial.pfs) >= 10:
             return print_paper(trial, Plan.draw(rng), Style.draw(rng), rng)
+
+
+def fewest(trial: Trial, outcome: Outcome) -> int:
+    """Events of the arm that has fewer."""
+    return min(outcome.among(trial.arm == a).events for a in (0, 1))
 
 
 def print_paper(trial: Trial, plan: Plan, style: Style, rng: np.random.Generator) -> Paper:
@@ -80,17 +77,10 @@ def print_paper(trial: Trial, plan: Plan, style: Style, rng: np.random.Generator
     landmarks = results.time_to_event(draft, trial, totals_only=bool(rng.random() < 0.3))
     responses.response_rates(draft, trial, counts=bool(rng.random() < 0.4))
     draft.block("contrasts", "Results, Efficacy", cell="estimate (lower to upper)")
-    outcomes = results.outcomes(trial)
-    results.hazard_ratio(
-        draft, "pfs.hazard_ratio", "Hazard ratio for PFS", trial, plan, outcomes["PFS"],
-        endpoint="PFS",
-    )  # fmt: skip
+    results.hazard_ratio(draft, trial, plan, "PFS")
     results.differences(draft, landmarks, rng)
-    if min(trial.died[trial.arm == a].sum() for a in (0, 1)) >= results.LEAST_EVENTS:
-        results.hazard_ratio(
-            draft, "os.hazard_ratio", "Hazard ratio for OS", trial, plan, outcomes["OS"],
-            endpoint="OS",
-        )  # fmt: skip
+    if fewest(trial, trial.os) >= results.LEAST_EVENTS:
+        results.hazard_ratio(draft, trial, plan, "OS")
     responses.odds_ratio(draft, trial, plan)
     tables.dates(draft, trial)
     tables.table_1(draft, trial)
@@ -110,9 +100,7 @@ def print_paper(trial: Trial, plan: Plan, style: Style, rng: np.random.Generator
         "strata": [f.name for f in trial.strata] if plan.adjusted else [],
         "blocks": draft.blocks,
     }
-    return Paper(
-        sheet, draft.truth, draft.narrow, draft.other_p, frozenset(draft.log_log_tests), style, plan
-    )
+    return Paper(sheet, draft, plan)
 
 
 REPEATED = ("results.randomized", "results.pfs.median", "contrasts.pfs.hazard_ratio")
@@ -120,30 +108,29 @@ REPEATED = ("results.randomized", "results.pfs.median", "contrasts.pfs.hazard_ra
 
 def _abstract(draft: Draft) -> None:
     """The abstract: numbers of the text once more, one row an arm."""
-    blocks = {b["id"]: b for b in draft.blocks}
-    repeated = [(b, r) for b in ("results", "contrasts") for r in blocks[b]["rows"]
-                if f"{b}.{r['id']}" in REPEATED]  # fmt: skip
+    blocks = [b for b in draft.blocks if b["id"] in ("results", "contrasts")]
     draft.block("abstract", "Abstract")
-    for block, row in repeated:
-        columns = blocks[block].get("columns", {"": {}})
-        for column, text in zip(columns, row["values"], strict=True):
-            if text is None:
-                continue
-            about: dict[str, Any] = {
-                k: blocks[block][k] for k in ("cell", "measure", "unit") if k in blocks[block]
-            }
-            about |= copy.deepcopy({k: v for k, v in row.items() if k not in ("id", "label")})
-            about |= {"values": [text], "same_as": f"{block}.{row['id']}"}
-            id = f"{row['id']}.{column}" if column else str(row["id"])
-            if column:
-                about["arm"] = column
-            draft.blocks[-1]["rows"].append({"id": id, "label": row["label"], **about})
-            stem = ".".join(x for x in (block, row["id"], column) if x)
-            for part in ("count", "estimate", "lower", "upper", "p"):
-                if f"{stem}.{part}" in draft.truth:
-                    draft.truth[f"abstract.{id}.{part}"] = draft.truth[f"{stem}.{part}"]
-            if stem in draft.narrow:
-                draft.narrow[f"abstract.{id}"] = draft.narrow[stem]
+    for block in blocks:
+        for row in block["rows"]:
+            if f"{block['id']}.{row['id']}" in REPEATED:
+                for column, text in zip(block.get("columns", [""]), row["values"], strict=True):
+                    if text is not None:
+                        _repeat(draft, block, row, column, text)
+
+
+def _repeat(draft: Draft, block: About, row: About, column: str, text: str) -> None:
+    """Print one cell of a row again in the last block, with what is known behind it."""
+    about = {k: block[k] for k in ("cell", "measure", "unit") if k in block} | copy.deepcopy(row)
+    about |= {"values": [text], "same_as": f"{block['id']}.{row['id']}"}
+    if column:
+        about |= {"id": f"{row['id']}.{column}", "arm": column}
+    draft.blocks[-1]["rows"].append(about)
+    cell, again = f"{block['id']}.{about['id']}", f"abstract.{about['id']}"
+    for part in ("count", "estimate", "lower", "upper", "p"):
+        if f"{cell}.{part}" in draft.truth:
+            draft.truth[f"{again}.{part}"] = draft.truth[f"{cell}.{part}"]
+    if cell in draft.narrow:
+        draft.narrow[again] = draft.narrow[cell]
 
 
 def reprint(sheet: dict[str, Any], id: str, text: str, reason: str = "planted") -> None:
@@ -152,13 +139,13 @@ def reprint(sheet: dict[str, Any], id: str, text: str, reason: str = "planted") 
         columns = block.get("columns", {"": {}})
         for row in block["rows"]:
             for k, (name, column) in enumerate(columns.items()):
-                stem = ".".join(x for x in (block["id"], row["id"], name) if x)
-                if id == stem or id.rpartition(".")[0] == stem:
-                    row["as_printed"] = reason
-                    layout = row.get("cell") or column.get("cell") or block.get("cell") or "value"
-                    part = "" if id == stem else id.rpartition(".")[2]
-                    _reprint(row, k, part, layout, text)
-                    return
+                cell = ".".join(x for x in (block["id"], row["id"], name) if x)
+                if cell not in (id, id.rpartition(".")[0]):
+                    continue
+                row["as_printed"] = reason
+                layout = row.get("cell") or column.get("cell") or block.get("cell") or "value"
+                _reprint(row, k, id.removeprefix(cell).removeprefix("."), layout, text)
+                return
     raise KeyError(id)
 
 

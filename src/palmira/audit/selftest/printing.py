@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from palmira.audit.selftest.small_trials import Array
+from palmira.statistics.estimates import Estimate
 
 MODES = {"half up": ROUND_HALF_UP, "half even": ROUND_HALF_EVEN, "cut off": ROUND_DOWN}
 # Share of papers by style: how percents are printed, and how everything else is.
@@ -19,8 +21,7 @@ STYLES = {
     "percents cut off": (0.2, "cut off", "half up"),
     "all cut off": (0.1, "cut off", "cut off"),
 }
-Array = NDArray[np.float64]
-Triple = tuple[float, float, float]
+Limits = Callable[[float], Estimate]  # an estimate with its interval, by the level in percent
 
 
 def printed(value: float, decimals: int, mode: str) -> str:
@@ -86,22 +87,20 @@ class Style:
         """A percent alone."""
         return Cell(self.percent(value), {"percent": value})
 
-    def interval(
-        self, limits: Callable[[float], Triple], level: float, decimals: int, kind: str = "number"
-    ) -> Cell:
+    def interval(self, limits: Limits, level: float, decimals: int, kind: str = "number") -> Cell:
         """``estimate (lower to upper)``; ``limits`` gives the three at a level; ``kind`` is number,
         percent or short (trailing zeros dropped where that is the paper's habit)."""
         mode = self.percents if kind == "percent" else self.numbers
 
-        def text(values: Sequence[float]) -> str:
-            words = [printed(v, decimals, mode) for v in values]
+        def text(e: Estimate) -> str:
+            words = [printed(v, decimals, mode) for v in (e.value, e.lower, e.upper)]
             if kind == "short" and not self.trailing_zeros:
                 words = [w.rstrip("0").rstrip(".") if "." in w else w for w in words]
             return "{} ({} to {})".format(*words)
 
-        values = limits(level)
-        truth = dict(zip(("estimate", "lower", "upper"), values, strict=True))
-        return Cell(text(values), truth, text(limits(90)) if level == 95 else None)
+        e = limits(level)
+        truth = {"estimate": e.value, "lower": e.lower, "upper": e.upper}
+        return Cell(text(e), truth, text(limits(90)) if level == 95 else None)
 
     def p(self, value: float) -> Cell:
         """A P value with three decimals, or the bound beyond which none is printed."""
@@ -114,15 +113,30 @@ class Style:
 
     def median(self, values: Array, decimals: int) -> Cell:
         """``median (min-max)`` of patients' values."""
-        three = (float(np.median(values)), float(np.min(values)), float(np.max(values)))
-        words = [printed(v, decimals, self.numbers) for v in three]
-        truth = dict(zip(("median", "minimum", "maximum"), three, strict=True))
+        least, most = float(np.min(values)), float(np.max(values))
+        truth = {"median": float(np.median(values)), "minimum": least, "maximum": most}
+        words = [printed(v, decimals, self.numbers) for v in truth.values()]
         return Cell("{} ({}-{})".format(*words), truth)
+
+
+# Attributes of columns and rows that many of a paper have.
+About = dict[str, Any]
+Columns = Mapping[str, About]
+FINAL: About = {"analysis": "final", "population": "randomized"}
+PATIENTS: About = {"cell": "n (%)", "population": "randomized"}
+COUNTS: About = {"cell": "n (%)", "measure": "count", "unit": "patients"}
+RANGE: About = {"cell": "median (min to max)", "measure": "median"}
+INTERVAL: About = {"cell": "estimate (lower to upper)", "interval_level": "95"}
 
 
 @dataclass
 class Draft:
-    """A paper in the making: its blocks, and the truth behind its entries by id."""
+    """A paper in the making: its blocks, and the truth behind its entries by id.
+
+    ``narrow`` holds each cell that prints a 95% interval with its 90% interval instead, ``other_p``
+    the P values of other tests by row, ``log_log_tests`` the rows of differences whose P is of
+    that scale.
+    """
 
     style: Style
     blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -131,24 +145,20 @@ class Draft:
     other_p: dict[str, dict[str, float]] = field(default_factory=dict)
     log_log_tests: set[str] = field(default_factory=set)
 
-    def block(
-        self, id: str, title: str, columns: Mapping[str, dict[str, Any]] | None = None,
-        **attributes: Any,
-    ) -> None:  # fmt: skip
+    def block(self, id: str, title: str, columns: Columns | None = None, **about: Any) -> None:
         """Begin a block; rows are added to the last one."""
-        block = {"id": id, "title": title, "place": title, **attributes, "rows": []}
+        block = {"id": id, "title": title, "place": title, **about, "rows": []}
         if columns:
             block["columns"] = dict(columns)
         self.blocks.append(block)
 
     def row(
-        self, id: str, label: str, *cells: Cell | str | None, p: Cell | None = None,
-        **attributes: Any,
-    ) -> None:  # fmt: skip
+        self, id: str, label: str, *cells: Cell | str | None, p: Cell | None = None, **about: Any
+    ) -> None:
         """Add a row of cells (a plain string for text, a date or a ratio) to the last block."""
         block = self.blocks[-1]
         values = [c.text if isinstance(c, Cell) else c for c in cells]
-        row = {"id": id, "label": label, "values": values, **attributes}
+        row = {"id": id, "label": label, "values": values, **about}
         if p:
             row["p"] = p.text
             self.truth[f"{block['id']}.{id}.p"] = p.truth["p"]

@@ -155,19 +155,25 @@ def enough_patients(level: float) -> Test:
 
 def landmark_median(time: float) -> Test:
     """Survival rate at a time and the median: below one half, the median is not later."""
-    return lambda b: not ((b[0][1] < 50 and b[1][0] > time) or (b[0][0] > 50 and b[1][1] < time))
+
+    def test(boxes: list[Box]) -> bool:
+        (low, high), (earliest, latest) = boxes
+        later, earlier = high < 50 and earliest > time, low > 50 and latest < time
+        return not (later or earlier)
+
+    return test
 
 
 def difference(part: str, level: float, double: bool) -> Test:
     """Both arms' rates and limits, then the difference, a limit of it, or its P."""
 
-    def value(s: tuple[float, ...]) -> float:
-        ses = [(double_log(s[k + 1]) - double_log(s[k + 2])) / 2 / critical(level) for k in (0, 3)]
-        rates = [min(max(x / 100, SMALLEST), 1 - SMALLEST) for x in (s[0], s[3])]
+    def value(corner: tuple[float, ...]) -> float:
+        s, lower, upper, s0, lower0, upper0 = corner
+        pairs = ((lower, upper), (lower0, upper0))
+        ses = [(double_log(a) - double_log(b)) / 2 / critical(level) for a, b in pairs]
         if part == "p" and double:
-            return two_sided_p(
-                (double_log(s[0]) - double_log(s[3])) / sqrt(ses[0] ** 2 + ses[1] ** 2)
-            )
+            return two_sided_p((double_log(s) - double_log(s0)) / sqrt(ses[0] ** 2 + ses[1] ** 2))
+        rates = [min(max(x / 100, SMALLEST), 1 - SMALLEST) for x in (s, s0)]
         se = sqrt(sum((r * log(r) * e) ** 2 for r, e in zip(rates, ses, strict=True)))
         gap = rates[0] - rates[1]
         if part == "p":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from palmira.audit.selftest.small_trials import Array
+from palmira.audit.selftest.small_trials import Array, Outcome
 from palmira.statistics.schedule import DAYS_PER_MONTH
 
 SCAN = 56  # days between scans
@@ -23,14 +23,11 @@ FACTORS = (
     ("Sex", "sex", ("Female", "Male")),
     ("Previous surgery", "surgery", ("No", "Yes", "Unknown")),
 )
-TERMS = (
-    ("neutropenia", "Neutropenia", "hematologic"), ("anemia", "Anemia", "hematologic"),
-    ("leukopenia", "Leukopenia", "hematologic"),
-    ("thrombocytopenia", "Thrombocytopenia", "hematologic"),
-    ("fatigue", "Fatigue", "nonhematologic"), ("nausea", "Nausea", "nonhematologic"),
-    ("diarrhea", "Diarrhea", "nonhematologic"), ("infection", "Infection", "nonhematologic"),
-)  # fmt: skip
-CLASSES = {"hematologic": "Hematologic", "nonhematologic": "Nonhematologic"}
+# Classes of adverse events, and the terms of each that a paper lists.
+CLASSES = {
+    "hematologic": ("neutropenia", "anemia", "leukopenia", "thrombocytopenia"),
+    "nonhematologic": ("fatigue", "nausea", "diarrhea", "infection"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,8 @@ class Trial:
     age: Array
     entry: Array
     cutoff: int
-    pfs: Array
-    progressed: Array
-    os: Array
-    died: Array
+    pfs: Outcome
+    os: Outcome
     responded: Array
     benefited: Array
     treated: NDArray[np.bool_]
@@ -88,9 +83,8 @@ def draw_trial(rng: np.random.Generator) -> Trial:
     cutoff = int(entry.max() + least)
     progression = _times(rng, arm, np.asarray(risk, dtype=float))
     fatal = rng.random(n) < 0.1
-    survival = progression + np.where(
-        fatal, 0, rng.exponential(rng.uniform(8, 24) * DAYS_PER_MONTH, n)
-    )
+    after = rng.exponential(rng.uniform(8, 24) * DAYS_PER_MONTH, n)
+    survival = progression + np.where(fatal, 0, after)
     if rng.random() < 0.3:  # progression is seen at a scan, give or take a week
         scan = np.ceil(progression / SCAN) * SCAN + rng.integers(-7, 8, n)
         progression = np.where(fatal, progression, np.minimum(scan, survival))
@@ -98,13 +92,15 @@ def draw_trial(rng: np.random.Generator) -> Trial:
     lost = np.ceil(rng.exponential(rng.uniform(40, 400) * DAYS_PER_MONTH, n))
     end = np.maximum(np.minimum(cutoff - entry, lost), 1)
     treated = rng.random(n) >= rng.choice([0, 0.01, 0.03])
-    response = _responses(rng, arm, factors)
+    responded, benefited = _responses(rng, arm, factors)
+    age, grades = np.clip(np.round(rng.normal(60, 11, n)), 19, 92), _adverse_events(rng, arm)
+    pfs, os = (
+        Outcome(np.minimum(time, end), (time <= end).astype(float))
+        for time in (progression, survival)
+    )
     return Trial(
-        ratio, arm, factors, np.clip(np.round(rng.normal(60, 11, n)), 19, 92), entry, cutoff,
-        np.minimum(progression, end), (progression <= end).astype(float),
-        np.minimum(survival, end), (survival <= end).astype(float),
-        *response, treated, _adverse_events(rng, arm),
-    )  # fmt: skip
+        ratio, arm, factors, age, entry, cutoff, pfs, os, responded, benefited, treated, grades
+    )
 
 
 def _factors(rng: np.random.Generator, n: int) -> tuple[Factor, ...]:
@@ -145,12 +141,12 @@ def _responses(
 def _adverse_events(rng: np.random.Generator, arm: Array) -> dict[str, NDArray[np.int64]]:
     """Maximum grades by term, by class (which holds unlisted terms too) and over all."""
     grades: dict[str, NDArray[np.int64]] = {}
-    terms = [(id, within) for id, _, within in TERMS] + [(f"other {c}", c) for c in CLASSES]
-    for id, _ in terms:
+    listed = [id for terms in CLASSES.values() for id in terms]
+    for id in (*listed, *(f"other {name}" for name in CLASSES)):
         often = np.where(arm == 1, rng.uniform(0.02, 0.6), rng.uniform(0.01, 0.4))
         severity = rng.choice([1, 2, 3, 4, 5], len(arm), p=[0.5, 0.26, 0.18, 0.055, 0.005])
         grades[id] = np.where(rng.random(len(arm)) < often, severity, 0)
-    for name in CLASSES:
-        grades[name] = np.max([grades[id] for id, within in terms if within == name], axis=0)
+    for name, terms in CLASSES.items():
+        grades[name] = np.max([grades[id] for id in (*terms, f"other {name}")], axis=0)
     grades["any"] = np.max([grades[name] for name in CLASSES], axis=0)
     return grades

@@ -6,18 +6,38 @@ a test holds the two against each other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import nan
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from palmira.statistics.estimates import critical, two_sided_p
+from palmira.statistics.estimates import Estimate, critical, two_sided_p
 
 Array = NDArray[np.float64]
-
+Mask = NDArray[np.bool_]
+Score = Callable[[Array], tuple[Array, Array]]  # gradient and information at some coefficients
 STEPS, CONVERGED, TOO_FAR = 25, 1e-9, 8.0
+
+
+class Outcome(NamedTuple):
+    """Times of patients in days, and 1 for those that an event ended."""
+
+    time: Array
+    event: Array
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return int(self.event.sum())
+
+    def among(self, who: Mask) -> Outcome:
+        """That of some of the patients."""
+        return Outcome(self.time[who], self.event[who])
 
 
 @dataclass(frozen=True)
@@ -48,11 +68,11 @@ class Fit:
         return float(chi2.sf(b @ np.linalg.solve(v, b), last))
 
 
-def _newton(score: object, width: int) -> Fit | None:
+def _newton(score: Score, width: int) -> Fit | None:
     """Newton's steps; None where the likelihood has no maximum within reach."""
-    beta = np.zeros(width)
+    beta: Array = np.zeros(width)
     for _ in range(STEPS):
-        gradient, information = score(beta)  # type: ignore[operator]
+        gradient, information = score(beta)
         try:
             step = np.linalg.solve(information, gradient)
         except np.linalg.LinAlgError:
@@ -61,7 +81,7 @@ def _newton(score: object, width: int) -> Fit | None:
         if not np.isfinite(beta).all() or np.abs(beta).max() > TOO_FAR:
             return None
         if np.abs(step).max() < CONVERGED:
-            return Fit(beta, np.linalg.inv(score(beta)[1]))  # type: ignore[operator]
+            return Fit(beta, np.linalg.inv(score(beta)[1]).astype(np.float64))
     return None
 
 
@@ -126,7 +146,15 @@ def log_rank_p(time: Array, event: Array, arm: Array, stratum: NDArray[np.int64]
         gap += float((d & x).sum() - (deaths * n1 / n).sum())
         spread = deaths * (n1 / n) * (1 - n1 / n) * (n - deaths) / np.maximum(n - 1, 1)
         variance += float(spread.sum())
-    return two_sided_p(gap / np.sqrt(variance)) if variance > 0 else float("nan")
+    return two_sided_p(gap / np.sqrt(variance)) if variance > 0 else nan
+
+
+class Mark(NamedTuple):
+    """A curve at one time: S, its Greenwood standard error and that of log(-log S)."""
+
+    survival: float
+    se: float
+    log_log_se: float
 
 
 @dataclass(frozen=True)
@@ -152,25 +180,27 @@ class Curve:
     def log_log_se(self) -> Array:
         """Standard error of log(-log S) at the event times; NaN where S is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(
-                self.survival > 0, np.sqrt(self.greenwood) / -np.log(self.survival), np.nan
-            )
+            se = np.sqrt(self.greenwood) / -np.log(self.survival)
+        return np.where(self.survival > 0, se, np.nan)
 
     def _first_below(self, curve: Array) -> float:
         below = np.flatnonzero(curve <= 0.5 + 1e-12)
-        return float(self.times[below[0]]) if len(below) else float("nan")
+        return float(self.times[below[0]]) if len(below) else nan
 
-    def median(self, level: float) -> tuple[float, float, float]:
+    def median(self, level: float) -> Estimate:
         """First time with S <= 0.5, and the limits where the log-log bands cross 0.5; NaN where
         they do not. Source: Brookmeyer and Crowley, Biometrics 1982;38:29."""
         width = np.exp(critical(level) * self.log_log_se)
         bands = (self.survival, self.survival**width, self.survival ** (1 / width))
-        return tuple(self._first_below(b) for b in bands)  # type: ignore[return-value]
+        middle, low, high = (self._first_below(b) for b in bands)
+        return Estimate(middle, low, high, level)
 
-    def at(self, time: float) -> tuple[float, float, float]:
-        """S at a time, its Greenwood standard error and that of log(-log S)."""
+    def at(self, time: float) -> Mark:
+        """The curve at a time."""
         k = int(np.searchsorted(self.times, time, side="right")) - 1
-        if k < 0 or self.survival[k] <= 0:
-            return (1.0, 0.0, 0.0) if k < 0 else (0.0, float("nan"), float("nan"))
+        if k < 0:
+            return Mark(1.0, 0.0, 0.0)
+        if self.survival[k] <= 0:
+            return Mark(0.0, nan, nan)
         s = float(self.survival[k])
-        return s, s * float(np.sqrt(self.greenwood[k])), float(self.log_log_se[k])
+        return Mark(s, s * float(np.sqrt(self.greenwood[k])), float(self.log_log_se[k]))

@@ -105,10 +105,10 @@ def examine(number: int, seed: int, errors_each: int) -> Outcome:
         planted = plant(error, paper, np.random.default_rng([seed, number, 2, int(k)]))
         if planted is not None:
             known = {(f.check, f.entry, f.verdict) for f in clean}
-            flags = [f for f in flags_of(planted.record, _checks_for(planted))
-                     if (f.check, f.entry, f.verdict) not in known]  # fmt: skip
-            tried.append(Tried(planted.case, tuple(flags)))
-    return Outcome(number, paper.style.name, tuple(clean), tuple(tried))
+            flags = flags_of(planted.record, _checks_for(planted))
+            new = [f for f in flags if (f.check, f.entry, f.verdict) not in known]
+            tried.append(Tried(planted.case, tuple(new)))
+    return Outcome(number, paper.draft.style.name, tuple(clean), tuple(tried))
 
 
 def outcomes(papers: int, seed: int, errors_each: int, workers: int) -> Iterator[Outcome]:

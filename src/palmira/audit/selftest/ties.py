@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from palmira.audit.selftest import relations as r
 from palmira.audit.selftest.counting_tables import ARMS
@@ -13,12 +13,11 @@ from palmira.record.entries import Entry
 GRADES = ("3", "4", "5")
 
 
-def ties(record: Record, log_log_tests: frozenset[str]) -> list[Relation]:
+def ties(record: Record, log_log_tests: Set[str]) -> list[Relation]:
     """Every relation of the paper; ``log_log_tests`` are the rows whose P is of that scale."""
-    finders = (_percents, _sums, _levels, _flow, _adverse_events, _repeats, _intervals, _ratios,
-               _medians, _responses)  # fmt: skip
-    found = [x for finder in finders for x in finder(record)]
-    found += _differences(record, log_log_tests)
+    found = [*_percents(record), *_sums(record), *_levels(record), *_flow(record)]
+    found += [*_adverse_events(record), *_repeats(record), *_intervals(record), *_ratios(record)]
+    found += [*_medians(record), *_responses(record), *_differences(record, log_log_tests)]
     return [x for x in found if set(x.entries) <= record.entries.keys()]
 
 
@@ -54,9 +53,8 @@ def _levels(record: Record) -> Iterator[Relation]:
                 groups.setdefault((f"{e.block}.{part}", e.factor, e.column), []).append(e)
     for (kind, _, column), entries in groups.items():
         block, part = kind.split(".")
-        whole = f"results.randomized.{column}.count" if block == "table1" else ""
-        whole = whole or f"{block}.all.{column}.{part}"
-        every = (whole, *(e.id for e in entries))
+        all_ = "results.randomized" if block == "table1" else f"{block}.all"
+        every = (f"{all_}.{column}.{part}", *(e.id for e in entries))
         yield Relation("sum of the levels", every, r.total)
     for cell, e in _cells(record, "n"):
         twin = f"table1.{e.row}.{e.arm}.count" if e.factor else f"results.randomized.{e.arm}.count"
@@ -84,21 +82,17 @@ def _adverse_events(record: Record) -> Iterator[Relation]:
         severe = f"safety.teae.grade3.{arm}.count"
         yield Relation("sum of grades", (severe, *cells("any", arm, *GRADES)), r.total)
         for row, within in rows.items():
-            yield Relation(
-                "grades", (*cells(row, arm, *GRADES), *cells(row, arm, "any")), r.at_most
-            )
+            every = cells(row, arm, *GRADES, "any")
+            yield Relation("grades", every, r.at_most)
             if within:
                 for k in range(3):
-                    wanted = GRADES[k:]
-                    pair = (*cells(row, arm, *wanted), *cells(within, arm, *wanted))
+                    pair = (*every[k:3], *cells(within, arm, *GRADES[k:]))
                     yield Relation("class", pair, _no_more(3 - k))
-                yield Relation(
-                    "class", (*cells(row, arm, "any"), *cells(within, arm, "any")), r.at_most
-                )
+                yield Relation("class", (every[3], *cells(within, arm, "any")), r.at_most)
         classes = [row for row, within in rows.items() if within == "any"]
         for grade in ("any", *GRADES):
-            every = [cells(row, arm, grade)[0] for row in ("any", *classes)]
-            yield Relation("union", tuple(every), _no_more(1))
+            union = [cells(row, arm, grade)[0] for row in ("any", *classes)]
+            yield Relation("union", tuple(union), _no_more(1))
 
 
 def _no_more(k: int) -> r.Test:
@@ -135,10 +129,10 @@ def _ratios(record: Record) -> Iterator[Relation]:
         if e.test == "Wald":
             yield Relation("Wald P", parts(cell, *TRIPLE, "p"), r.wald_p(level))
         if e.measure == "hazard ratio":
-            row = cell.removesuffix(".hazard_ratio") if e.block == "figure3" else ""
-            events = [f"{row}.{a}.events.events" for a in ARMS]
-            if e.block != "figure3":
-                events = [f"results.{str(e.endpoint).lower()}.events.{a}.count" for a in ARMS]
+            events = [f"results.{str(e.endpoint).lower()}.events.{a}.count" for a in ARMS]
+            if e.block == "figure3":
+                row = cell.removesuffix(".hazard_ratio")
+                events = [f"{row}.{a}.events.events" for a in ARMS]
             limits = parts(cell, "lower", "upper")
             yield Relation("least SE", (*limits, *events), r.least_se(level))
 
@@ -164,16 +158,15 @@ def _responses(record: Record) -> Iterator[Relation]:
             patients = f"results.{str(e.endpoint).lower()}.patients.{e.arm}.count"
             yield Relation("responders", (f"{cell}.estimate", patients, n), r.share)
         elif e.measure == "odds ratio":
-            tables = [x for a in ARMS for x in
-                      (f"results.cbr.{a}.estimate", record.size("randomized", a).id)]  # fmt: skip
-            limits = parts(cell, "lower", "upper")
-            yield Relation("Woolf", (*limits, *tables), r.woolf(level))
+            rates = [f"results.cbr.{a}.estimate" for a in ARMS]
+            sizes = [record.size("randomized", a).id for a in ARMS]
+            tables = (rates[0], sizes[0], rates[1], sizes[1])
+            yield Relation("Woolf", (*parts(cell, "lower", "upper"), *tables), r.woolf(level))
             if e.reference == "control":
-                rates = [f"results.cbr.{a}.estimate" for a in ARMS]
                 yield Relation("direction", (f"{cell}.estimate", *rates), r.direction)
 
 
-def _differences(record: Record, log_log_tests: frozenset[str]) -> Iterator[Relation]:
+def _differences(record: Record, log_log_tests: Set[str]) -> Iterator[Relation]:
     for cell, e in _cells(record, "estimate"):
         if e.measure != "difference":
             continue
