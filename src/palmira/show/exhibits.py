@@ -18,18 +18,18 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from palmira.record.evidence import MIME, Evidence
+from palmira.show.formats import minus
 from palmira.show.style import MUTED, Look
 
 SMALLEST = 9  # points, of a figure's text
 # (0.66 to 1.07), (n = 135), (± 0.4)
 INTERVAL = re.compile(r"\((?:n = |± )?[-−]?[\d.∞][^()]{0,22}\)")
-MINUS = re.compile(r"(?:^|(?<=[\s(]))-(?=[\d.])")
 
 
 def _tie(text: str) -> str:
     """Escaped text of a cell: intervals and P values are not broken, a minus is one."""
     text = INTERVAL.sub(lambda m: m.group().replace(" ", "\u00a0"), text)
-    return escape(MINUS.sub("−", text.replace(" P .", " P\u00a0.")))
+    return escape(minus(text.replace(" P .", " P\u00a0.")))
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def show(
         body = f'<img alt="{escape(content.alt)}" src="data:image/svg+xml;base64,{source}">'
         html = f"<figure>{body}<figcaption>{escape(caption)} {badge}</figcaption></figure>"
     else:
-        told = [MINUS.sub("−", note) for note in content.notes]
+        told = [minus(note) for note in content.notes]
         exhibit |= {"kind": "table", "html": content.html, "notes": told}
         below = "".join(f"<p>{escape(note)}</p>" for note in told)
         html = f"<table><caption>{escape(caption)} {badge}</caption>{content.html}</table>{below}"

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite, isnan
 
 from palmira.record.printed import tidy
 from palmira.statistics.estimates import p_text
 
-__all__ = ["ci", "count_percent", "p_text", "percent", "signed", "spell", "tidy"]
+__all__ = ["ci", "count_percent", "minus", "p_text", "percent", "signed", "span", "spell", "tidy"]
+
+
+MINUS = re.compile(r"(?:^|(?<=[\s(]))-(?=[\d.])")
+
+
+def minus(text: str) -> str:
+    """A text whose minus signs are true ones."""
+    return MINUS.sub("−", text)
 
 
 def ci(value: float, lower: float, upper: float, decimals: int = 2) -> str:
     """An estimate with its interval: ``0.84 (0.60 to 1.17)``; NaN is NA, infinity not reached."""
-    a, b, c = (_number(x, decimals) for x in (value, lower, upper))
-    return f"{a} ({b} to {c})"
+    return f"{_number(value, decimals)} ({span(lower, upper, decimals)})"
+
+
+def span(lower: float, upper: float, decimals: int = 2) -> str:
+    """The limits of an interval: ``0.60 to 1.17``; NaN is NA, infinity not reached."""
+    return f"{_number(lower, decimals)} to {_number(upper, decimals)}"
 
 
 def _number(x: float, decimals: int) -> str:

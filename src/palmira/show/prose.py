@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from IPython.display import Markdown, display
 
 from palmira.record import Record
-from palmira.show.exhibits import MINUS
+from palmira.show.formats import minus
 
 
 def quote(record: Record, *ids: str) -> None:
@@ -38,13 +38,9 @@ def say(text: str) -> None:
 
 def _glue(key: str, text: str) -> None:
     # What myst_nb.glue(key, text, display=False) emits; importing myst_nb costs each kernel 2.6 s.
-    text = MINUS.sub("−", text)
     prefix = "application/papermill.record/"
-    display(
-        {f"{prefix}text/plain": repr(text)},
-        raw=True,
-        metadata={"scrapbook": {"name": key, "mime_prefix": prefix}},
-    )
+    metadata = {"scrapbook": {"name": key, "mime_prefix": prefix}}
+    display({f"{prefix}text/plain": repr(minus(text))}, raw=True, metadata=metadata)
 
 
 def chapter_name(chapter: str) -> str:

@@ -17,8 +17,7 @@ from palmira.record.schema import Strict
 
 APPRAISAL = DATA / "teaching" / "appraisal.yaml"
 # The items of CONSORT 2025, in its order.
-PARTS = {1: "ab", 5: "ab", 12: "ab", 16: "ab", 17: "ab", 20: "ab", 21: "abcd", 22: "ab", 23: "ab",
-         24: "ab"}  # fmt: skip
+PARTS = {**dict.fromkeys((1, 5, 12, 16, 17, 20, 22, 23, 24), "ab"), 21: "abcd"}
 ITEMS = tuple(f"{n}{part}" for n in range(1, 31) for part in (PARTS.get(n) or [""]))
 # What a place in an article begins with.
 PLACES = re.compile(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from palmira.readings.ledger import LedgerEntry
 from palmira.readings.three_readings import reading
 from palmira.record import DATA, Record, parse
 from palmira.record.schema import ID_PATTERN, RecordError, Strict
-from palmira.show.exhibits import MINUS
+from palmira.show.formats import minus
 
 QUIZ = DATA / "teaching" / "quiz.yaml"
 BLANK = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*))?\}")
@@ -87,7 +88,7 @@ class Asked:
         chapters = dict.fromkeys(e.chapter for e in self.entries)
         links = ", ".join(f'<a href="{c}.html">{c.replace("-", " ")}</a>' for c in chapters)
         lines = "".join(
-            f"<li>{escape(e.label)}: {escape(MINUS.sub('−', e.printed))}; {e.verdict} "
+            f"<li>{escape(e.label)}: {escape(minus(e.printed))}; {e.verdict} "
             f'<span class="evidence evidence-{e.evidence}">{e.evidence.capitalize()}</span></li>'
             for e in self.entries
         )
@@ -105,6 +106,7 @@ def questions(record: Record, entries: Sequence[LedgerEntry], path: Path = QUIZ)
     """
     ledger, found = {e.id: e for e in entries}, parse(path, _Sheet).questions
     asked: list[Asked] = []
+    filled = partial(_filled, record=record, ledger=ledger)
     for q in found:
         where = f"{path}: question {q.id}"
         if any(q.id == other.question.id for other in asked):
@@ -115,15 +117,13 @@ def questions(record: Record, entries: Sequence[LedgerEntry], path: Path = QUIZ)
                 "`palmira ledger` shows."
             )
         try:
-            options = [
-                o.model_copy(update={"text": _filled(o.text, record, ledger),
-                                     "why": _filled(o.why, record, ledger)})
-                for o in q.options
-            ]  # fmt: skip
-            text = _filled(q.question, record, ledger)
+            question, options = filled(q.question), []
+            for o in q.options:
+                update = {"text": filled(o.text), "why": filled(o.why)}
+                options.append(o.model_copy(update=update))
         except RecordError as error:
             raise RecordError(f"{where}: {error}") from None
-        whole = q.model_copy(update={"question": text, "options": options})
+        whole = q.model_copy(update={"question": question, "options": options})
         asked.append(Asked(whole, tuple(ledger[id] for id in q.entries)))
     return asked
 
@@ -139,7 +139,7 @@ def _filled(text: str, record: Record, ledger: Mapping[str, LedgerEntry]) -> str
         if kind in (None, *FROM_LEDGER) and id in ledger:
             said = str(getattr(ledger[id], kind or "printed"))
             if said:
-                return _tied(said)
+                return minus(said)
         raise RecordError(
             f"nothing fills {blank[0]}. Mend: name an entry of the ledger, alone or followed by "
             f"|{' or |'.join(FROM_LEDGER)}, or a ratio followed by |{' or |'.join(OF_A_RATIO)}."
@@ -149,11 +149,6 @@ def _filled(text: str, record: Record, ledger: Mapping[str, LedgerEntry]) -> str
     if "{" in done or "}" in done:
         raise RecordError(f"a brace without its partner in {done!r}. Mend: close or remove it.")
     return done
-
-
-def _tied(text: str) -> str:
-    """A number with its own minus sign."""
-    return MINUS.sub("−", text)
 
 
 def ask(asked: Sequence[Asked]) -> None:

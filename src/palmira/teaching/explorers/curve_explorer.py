@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from palmira.record import Record
+from palmira.show.formats import percent, span
 from palmira.statistics.estimates import critical
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.teaching.explorers.panel import Control, Explorer, Shown
@@ -42,12 +43,12 @@ def explorer(
     settings = [_shown(twins[s], TWINS[s], arms, m) for s, m in product(TWINS, months)]
     labels = [record.sheet.arms[arm].label for arm in arms]
     a, b = arms
+    positions = tuple(f"{m:g}" for m in months)
     return Explorer(
         name="curve",
         controls=(
             Control("Twin", tuple(TWINS.values())),
-            Control("Months from random assignment", tuple(f"{m:g}" for m in months),
-                    months.index(6.0), "slider"),
+            Control("Months from random assignment", positions, months.index(6.0), "slider"),
         ),
         settings=settings,
         columns=("", *labels, "Difference"),
@@ -67,7 +68,7 @@ def explorer(
         f"{{risk_{a}}} and {{risk_{b}}}.",
         examples=tuple(k * len(months) + months.index(m) for m in (6.0, 12.0) for k in range(2)),
         drawing={"arms": labels, "twins": [_drawn(t, arms) for t in twins.values()]},
-    )  # fmt: skip
+    )
 
 
 def _twin(patients: pd.DataFrame, spread: Spread, arms: list[str], months: list[float]) -> _Twin:
@@ -86,19 +87,19 @@ def _shown(twin: _Twin, name: str, arms: list[str], month: float) -> Shown:
         heights.append(height.value)
         means.append(mean)
         variances.append((curve.se(month * DAYS_PER_MONTH) ** 2, se**2))
-        texts |= {
-            f"s_{arm}": _percent(height.value), f"ci_{arm}": _percents(height.lower, height.upper),
-            f"band_{arm}": _percents(band["low"], band["high"]),
-            f"pushed_{arm}": _percents(band["pushed_low"], band["pushed_high"]),
-            f"mean_{arm}": f"{mean:.2f}", f"mean_ci_{arm}": _around(mean, se),
-            f"mean_band_{arm}": _searched(twin.spread, f"rmst_{month:g}_{arm}"),
-            f"risk_{arm}": str(twin.counts[arm, month]),
-        }  # fmt: skip
+        pushed, risk = (band["pushed_low"], band["pushed_high"]), twin.counts[arm, month]
+        texts[f"s_{arm}"] = percent(height.value)
+        texts[f"ci_{arm}"] = _percents(height.lower, height.upper)
+        texts[f"band_{arm}"] = _percents(band["low"], band["high"])
+        texts |= {f"pushed_{arm}": _percents(*pushed), f"mean_{arm}": f"{mean:.2f}"}
+        texts[f"mean_ci_{arm}"] = _around(mean, se)
+        texts[f"mean_band_{arm}"] = _searched(twin.spread, f"rmst_{month:g}_{arm}")
+        texts[f"risk_{arm}"] = str(risk)
     (v, w), (x, y) = variances
     gap, se = heights[0] - heights[1], float(np.sqrt(v + x))
     texts |= {
         "s_difference": f"{100 * gap:z.1f} points",
-        "ci_difference": f"{100 * (gap - Z * se):z.1f} to {100 * (gap + Z * se):z.1f}",
+        "ci_difference": span(100 * (gap - Z * se), 100 * (gap + Z * se), 1),
         "mean_difference": f"{means[0] - means[1]:z.2f}",
         "mean_ci_difference": _around(means[0] - means[1], float(np.sqrt(w + y))),
         "mean_band_difference": _searched(twin.spread, f"rmst_{month:g}_difference"),
@@ -106,37 +107,33 @@ def _shown(twin: _Twin, name: str, arms: list[str], month: float) -> Shown:
     return Shown(texts, {"month": month, "heights": heights})
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
-
-
 def _percents(low: float, high: float) -> str:
     """Limits in percent; where nobody is left, or nothing was searched, there are none."""
     if np.isnan(low) or np.isnan(high):
         return "none"
-    return f"{100 * low:.1f} to {100 * high:.1f}%"
+    return f"{span(100 * low, 100 * high, 1)}%"
 
 
 def _around(value: float, se: float) -> str:
-    return f"{value - Z * se:z.2f} to {value + Z * se:z.2f}"
+    return span(value - Z * se, value + Z * se)
 
 
 def _searched(spread: Spread, name: str) -> str:
     """The range of a quantity over the ensemble, where it is one of those that were kept."""
     found = spread.ranges.get(name)
-    return f"{found.low:z.2f} to {found.high:z.2f}" if found else "not searched"
+    return span(found.low, found.high) if found else "not searched"
 
 
 def _drawn(twin: _Twin, arms: list[str]) -> list[dict[str, Any]]:
     """Steps of each arm's curve with its sampling limits, and the ensemble's band, in percent."""
-    return [
-        {"months": _rounded(twin.curves[arm].days / DAYS_PER_MONTH)}
-        | {k: _rounded(100 * getattr(twin.curves[arm], k)) for k in ("survival", "lower", "upper")}
-        | {"at": _rounded(twin.spread.bands[arm].months)}
-        | {k: _rounded(100 * getattr(twin.spread.bands[arm], k)) for k in
-           ("low", "high", "pushed_low", "pushed_high")}
-        for arm in arms
-    ]  # fmt: skip
+    steps, ranges = ("survival", "lower", "upper"), ("low", "high", "pushed_low", "pushed_high")
+    drawn = []
+    for curve, band in ((twin.curves[arm], twin.spread.bands[arm]) for arm in arms):
+        line: dict[str, Any] = {"months": _rounded(curve.days / DAYS_PER_MONTH)}
+        line |= {k: _rounded(100 * getattr(curve, k)) for k in steps}
+        line |= {"at": _rounded(band.months)}
+        drawn.append(line | {k: _rounded(100 * getattr(band, k)) for k in ranges})
+    return drawn
 
 
 def _rounded(values: Any) -> list[float | None]:

@@ -16,9 +16,16 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from palmira.show.exhibits import MINUS, Panel, Table
+from palmira.show.exhibits import Panel, Table
+from palmira.show.formats import minus
 
 Numbers = float | list[float]
+# A ratio's three readings by key, with their evidence.
+READINGS = {
+    "printed": "Printed (published)",
+    "neutral": "Neutral (derived)",
+    "conditional": "Full scale (conditional)",
+}
 
 
 @dataclass(frozen=True)
@@ -118,12 +125,11 @@ class Explorer:
         """The explorer as a page shows it, with the table of its examples."""
         frame, kept = self.frame, [i for i, s in enumerate(self.settings) if s is not None]
         lines = frame.iloc[[kept.index(i) for i in self.examples]]
-        names = {
-            field: label if len(self.columns) == 2 else f"{label}: {column}"
-            for label, *fields in self.readout
-            for column, field in zip(self.columns[1:], fields, strict=True)
-            if field
-        }
+        names = {}
+        for label, *fields in self.readout:
+            for column, name in zip(self.columns[1:], fields, strict=True):
+                names[name] = label if len(self.columns) == 2 else f"{label}: {column}"
+        names.pop("", None)
         shown = lines[[*(c.label for c in self.controls), *names]].rename(columns=names)
         return Panel(self.html, Table(shown.T.reset_index().pipe(_headed), frame))
 
@@ -156,14 +162,12 @@ class Explorer:
     def _json(self) -> str:
         assert self.start
         texts, numbers = list(self.start.texts), list(self.start.numbers)
-        told = {
-            "sizes": [len(c.values) for c in self.controls],
-            "values": [c.values for c in self.controls],
-            "fields": texts, "numbers": numbers, "sentence": self.sentence,
-            "nothing": self.nothing, "drawing": self.drawing,
-            "texts": [s and [MINUS.sub("−", s.texts[k]) for k in texts] for s in self.settings],
-            "drawn": [s and [_short(s.numbers[k]) for k in numbers] for s in self.settings],
-        }  # fmt: skip
+        values = [c.values for c in self.controls]
+        told = {"sizes": [len(v) for v in values], "values": values}
+        told |= {"fields": texts, "numbers": numbers, "sentence": self.sentence}
+        told |= {"nothing": self.nothing, "drawing": self.drawing}
+        told["texts"] = [s and [minus(s.texts[k]) for k in texts] for s in self.settings]
+        told["drawn"] = [s and [_short(s.numbers[k]) for k in numbers] for s in self.settings]
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.replace("</", "<\\/")
 

@@ -10,16 +10,16 @@ import pandas as pd
 
 from palmira.readings.evidence_synthesis import choose, pooled, trial_effects
 from palmira.record import Record
+from palmira.show.formats import span, spell
 from palmira.statistics.pooling import Pool
-from palmira.teaching.explorers.panel import Control, Explorer, Shown
+from palmira.teaching.explorers.panel import READINGS, Control, Explorer, Numbers, Shown
 
 MODELS = {
     "Fixed effect, z": ("FE", False),
     "Random effects (REML), z": ("REML", False),
     "Random effects (REML), Knapp-Hartung": ("REML", True),
 }
-NAMES = {"printed": "As printed (published)", "neutral": "Neutral (derived)",
-         "conditional": "Full scale (conditional)"}  # fmt: skip
+NAMES = READINGS | {"printed": "As printed (published)"}
 NO_SPREAD = "none in this model"
 
 
@@ -29,10 +29,10 @@ def explorer(records: Mapping[str, Record]) -> Explorer:
     trials = [r.trial for r in records.values()]
     options = list(product(product((False, True), repeat=len(trials)), NAMES, MODELS))
     settings = [_shown(effects, trials, inside, name, model) for inside, name, model in options]
-    everyone = (True,) * len(trials)
-    wanted = [(everyone, "neutral", m) for m in MODELS] + [
-        (everyone, "conditional", list(MODELS)[-1]), ((False, *everyone[1:]), "neutral",
-                                                      list(MODELS)[-1])]  # fmt: skip
+    everyone, last = (True,) * len(trials), list(MODELS)[-1]
+    wanted = [(everyone, "neutral", model) for model in MODELS]
+    wanted += [(everyone, "conditional", last), ((False, *everyone[1:]), "neutral", last)]
+    same = f"The same pool, {trials[0]}"
     return Explorer(
         name="pool",
         controls=(
@@ -47,15 +47,14 @@ def explorer(records: Mapping[str, Record]) -> Explorer:
             ("Prediction interval for a new trial", "prediction"),
             ("Spread between trials (tau, log scale)", "tau"),
             ("I², %", "i2"),
-            *((f"The same pool, {trials[0]} {words.lower()}", f"pooled_{name}")
-              for name, words in NAMES.items()),
+            *((f"{same} {words.lower()}", f"pooled_{name}") for name, words in NAMES.items()),
         ),
         sentence="{trials} pooled ({model}; {reading}): hazard ratio {pooled}. Prediction interval "
         "for a new trial: {prediction}.",
         nothing="One trial is no pool: choose at least two.",
         examples=tuple(options.index(w) for w in wanted),
         drawing={"trials": trials},
-    )  # fmt: skip
+    )
 
 
 def _shown(
@@ -69,20 +68,14 @@ def _shown(
     pools = {r: pooled(mine, r, *MODELS[model]) for r in NAMES}
     one, lines = pools[name], choose(effects, name).set_index("trial").loc[trials]
     reading = f"{trials[0]} {NAMES[name].lower()}" if inside[0] else f"{trials[0]} left out"
-    texts = {
-        "trials": " and ".join(", ".join(chosen).rsplit(", ", 1)),
-        "model": model[0].lower() + model[1:], "reading": reading,
-        "pooled": one.ratio.text(), "prediction": _predicted(one),
-        "tau": NO_SPREAD if MODELS[model][0] == "FE" else f"{sqrt(one.tau2):.3f}",
-        "i2": f"{one.i2:.0f}",
-    }  # fmt: skip
-    texts |= {f"pooled_{r}": p.ratio.text() for r, p in pools.items()}
-    r = one.ratio
-    numbers = {
-        "estimate": [exp(x) for x in lines["log_hazard_ratio"]], "lower": lines["lower"].tolist(),
-        "upper": lines["upper"].tolist(), "inside": [float(x) for x in inside],
-        "pooled": [r.lower, r.value, r.upper],
-    }  # fmt: skip
+    tau = NO_SPREAD if MODELS[model][0] == "FE" else f"{sqrt(one.tau2):.3f}"
+    texts = {"trials": spell(chosen), "model": model[0].lower() + model[1:], "reading": reading}
+    texts |= {"pooled": one.ratio.text(), "prediction": _predicted(one), "tau": tau}
+    texts |= {"i2": f"{one.i2:.0f}"} | {f"pooled_{r}": p.ratio.text() for r, p in pools.items()}
+    numbers: dict[str, Numbers] = {"estimate": [exp(x) for x in lines["log_hazard_ratio"]]}
+    numbers |= {"lower": lines["lower"].tolist(), "upper": lines["upper"].tolist()}
+    numbers["inside"] = [float(x) for x in inside]
+    numbers["pooled"] = [one.ratio.lower, one.ratio.value, one.ratio.upper]
     return Shown(texts, numbers)
 
 
@@ -91,4 +84,4 @@ def _predicted(pool: Pool) -> str:
     e = pool.prediction_ratio
     if e is None:
         return NO_SPREAD if pool.method.startswith("FE") else "needs three trials"
-    return f"{e.lower:.2f} to {e.upper:.2f}"
+    return span(e.lower, e.upper)

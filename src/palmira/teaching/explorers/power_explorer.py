@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from palmira.readings.three_readings import reading
 from palmira.record import Record
+from palmira.show.formats import percent, span
 from palmira.simulation import (
     detectable_hazard_ratio,
     observed_range,
@@ -49,17 +50,14 @@ def event_numbers(record: Record) -> dict[int, str]:
 
 def shown(hazard_ratio: float, events: int, ratio: float, power: float) -> Shown:
     """Power and spread at one setting; ``power`` is that of the ratio that is detected."""
-    se, middle = observed_se(events, ratio), observed_range(events, hazard_ratio, 95, ratio)
-    half = observed_range(events, hazard_ratio, 50, ratio)
-    limit = significant_below(events, ALPHA, ratio)
-    texts = {
-        "hr": f"{hazard_ratio:.2f}", "events": str(events), "allocation": f"{ratio:g}:1",
-        "power": f"{100 * schoenfeld_power(events, hazard_ratio, ALPHA, ratio):.1f}%",
-        "middle": f"{middle.lower:.2f} to {middle.upper:.2f}",
-        "half": f"{half.lower:.2f} to {half.upper:.2f}",
-        "below": f"{100 * norm.cdf(-log(hazard_ratio) / se):.1f}%", "limit": f"{limit:.2f}",
-        "detected": f"{detectable_hazard_ratio(events, power, ALPHA, ratio):.2f}",
-    }  # fmt: skip
+    se, limit = observed_se(events, ratio), significant_below(events, ALPHA, ratio)
+    middle, half = (observed_range(events, hazard_ratio, level, ratio) for level in (95, 50))
+    found = detectable_hazard_ratio(events, power, ALPHA, ratio)
+    texts = {"hr": f"{hazard_ratio:.2f}", "events": str(events), "allocation": f"{ratio:g}:1"}
+    texts["power"] = percent(schoenfeld_power(events, hazard_ratio, ALPHA, ratio))
+    texts |= {"middle": span(middle.lower, middle.upper), "half": span(half.lower, half.upper)}
+    texts["below"] = percent(float(norm.cdf(-log(hazard_ratio) / se)))
+    texts |= {"limit": f"{limit:.2f}", "detected": f"{found:.2f}"}
     return Shown(texts, {"hr": hazard_ratio, "se": se, "limit": limit})
 
 
@@ -68,21 +66,18 @@ def explorer(record: Record) -> Explorer:
     hrs, events = truths(record), event_numbers(record)
     power = record["sample_size.power.percent"].value / 100
     settings = [shown(h, d, r, power) for h, d, r in product(hrs, events, RATIOS)]
-    assumed, seen = (
-        record["sample_size.hazard_ratio"].value,
-        record["results.pfs.events.total.count"],
-    )
-    start = (list(hrs).index(assumed), list(events).index(int(seen.value)), len(RATIOS) - 1)
-    sizes = (len(hrs), len(events), len(RATIOS))
-    kept = [(h, start[1], start[2]) for h in (start[0], *(i for i, w in enumerate(hrs.values())
-            if record.trial in w), list(hrs).index(1.0))]  # fmt: skip
+    assumed = list(hrs).index(record["sample_size.hazard_ratio"].value)
+    seen = list(events).index(int(record["results.pfs.events.total.count"].value))
+    last = len(RATIOS) - 1
+    own = [i for i, words in enumerate(hrs.values()) if record.trial in words]
+    kept = dict.fromkeys([assumed, *own, list(hrs).index(1.0)])
     z = np.linspace(-4, 4, 81)
     return Explorer(
         name="power",
         controls=(
-            Control("True hazard ratio", _named(hrs, ".2f"), start[0], "slider"),
-            Control("Number of events", _named(events, "d"), start[1], "slider"),
-            Control("Random assignment", tuple(f"{r:g}:1" for r in RATIOS), start[2]),
+            Control("True hazard ratio", _named(hrs, ".2f"), assumed, "slider"),
+            Control("Number of events", _named(events, "d"), seen, "slider"),
+            Control("Random assignment", tuple(f"{r:g}:1" for r in RATIOS), last),
         ),
         settings=settings,
         columns=("", "At this setting"),
@@ -97,7 +92,7 @@ def explorer(record: Record) -> Explorer:
         sentence="If the true hazard ratio is {hr} and {events} events are seen with {allocation} "
         "assignment, {power} of trials are significant. The middle 95% of trials report a hazard "
         "ratio of {middle}; {below} report one below 1.",
-        examples=tuple(int(np.ravel_multi_index(k, sizes)) for k in dict.fromkeys(kept)),
+        examples=tuple((h * len(events) + seen) * len(RATIOS) + last for h in kept),
         drawing={"z": z.tolist(), "density": np.round(norm.pdf(z), 4).tolist()},
     )
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from palmira.readings.subgroups import subgroups
-from palmira.readings.three_readings import p_text, reading
+from palmira.readings.three_readings import reading
 from palmira.record import Record
+from palmira.show.formats import p_text
 from palmira.statistics.contrasts import CODINGS, Coded, lung_under, rescaled
-from palmira.teaching.explorers.panel import Control, Explorer, Shown
+from palmira.teaching.explorers.panel import READINGS, Control, Explorer, Shown
 
 MAIN = {
-    "PFS, final": "contrasts.pfs.hazard_ratio", "PFS, preplanned": "contrasts.pfs.preplanned",
+    "PFS, final": "contrasts.pfs.hazard_ratio",
+    "PFS, preplanned": "contrasts.pfs.preplanned",
     "Overall survival": "contrasts.os.hazard_ratio",
-}  # fmt: skip
+}
 PUBLIC = "Lung cancer, women to men (public data)"
-NAMES = {"printed": "Printed (published)", "neutral": "Neutral (derived)",
-         "conditional": "Full scale (conditional)"}  # fmt: skip
 
 
 def ratios(record: Record) -> dict[str, str | None]:
     """Hazard ratios to choose from by name: the cell of each in the record; None for the public
     data, which are fitted anew."""
     lines = {f"{record.trial}, {name}": cell for name, cell in MAIN.items()}
-    rows = {f"{record.trial}, {s.name}": s.cells["hazard_ratio.estimate"].cell
-            for s in subgroups(record) if s.factor}  # fmt: skip
+    every = [s for s in subgroups(record) if s.factor]
+    rows = {f"{record.trial}, {s.name}": s.cells["hazard_ratio.estimate"].cell for s in every}
     return {PUBLIC: None} | lines | rows
 
 
@@ -40,28 +38,19 @@ def explorer(record: Record) -> Explorer:
     """The explorer of all hazard ratios of the trial, and of public patients."""
     chosen, settings = ratios(record), []
     for cell in chosen.values():
-        every = {name: coded(record, cell, name) for name in CODINGS}
-        texts = {k: "–" for k in NAMES} if cell is None else reading(record, cell).texts
-        estimates = [c.printed for c in every.values()]
-        numbers = {
-            "estimate": [e.value for e in estimates], "lower": [e.lower for e in estimates],
-            "upper": [e.upper for e in estimates],
-        }  # fmt: skip
-        for place, one in enumerate(every.values()):
-            low, high = one.coding.codes
-            shown = {
-                "coding": one.coding.label.lower(), "codes": f"{low:.3g} and {high:.3g}",
-                "divisor": f"{one.coding.divisor:.3f}", "ratio": one.printed.text(),
-                "log": f"{one.coefficient:.3f}", "se": f"{one.se:.3f}", "z": f"{one.z:.2f}",
-                "p": p_text(one.p),
-            }  # fmt: skip
-            settings.append(Shown(shown | texts, numbers | {"place": float(place)}))
+        every = [coded(record, cell, name) for name in CODINGS]
+        texts = {k: "–" for k in READINGS} if cell is None else reading(record, cell).texts
+        limits = {"estimate": "value", "lower": "lower", "upper": "upper"}
+        numbers = {k: [getattr(c.printed, v) for c in every] for k, v in limits.items()}
+        for place, one in enumerate(every):
+            settings.append(Shown(_texts(one) | texts, numbers | {"place": float(place)}))
     codings = tuple(f"{c.label} ({c.where})" for c in CODINGS.values())
     start, width = list(CODINGS).index("orthonormal"), len(CODINGS)
     return Explorer(
         name="scale",
         controls=(
-            Control("Data", tuple(chosen), 1), Control("Coding of the groups", codings, start),
+            Control("Data", tuple(chosen), 1),
+            Control("Coding of the groups", codings, start),
         ),
         settings=settings,
         columns=("", "At this setting"),
@@ -73,10 +62,19 @@ def explorer(record: Record) -> Explorer:
             ("z", "z"),
             ("P", "p"),
             ("Log ratio and standard error are divided by", "divisor"),
-            *((f"The paper's ratio. {words}", name) for name, words in NAMES.items()),
+            *((f"The paper's ratio. {words}", name) for name, words in READINGS.items()),
         ),
         sentence="Under {coding} coding (codes {codes}) the same data print a hazard ratio of "
         "{ratio} with P = {p}. z is {z} under every coding.",
-        examples=tuple(int(x) for x in np.arange(width) + width),
+        examples=tuple(range(width, 2 * width)),
         drawing={"codings": [c.label for c in CODINGS.values()]},
-    )  # fmt: skip
+    )
+
+
+def _texts(one: Coded) -> dict[str, str]:
+    """What is read of one coding."""
+    coding, (low, high) = one.coding, one.coding.codes
+    texts = {"coding": coding.label.lower(), "codes": f"{low:.3g} and {high:.3g}"}
+    texts |= {"divisor": f"{coding.divisor:.3f}", "ratio": one.printed.text()}
+    texts |= {"log": f"{one.coefficient:.3f}", "se": f"{one.se:.3f}", "z": f"{one.z:.2f}"}
+    return texts | {"p": p_text(one.p)}
