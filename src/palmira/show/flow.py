@@ -101,7 +101,7 @@ class _Flow:
         height = sum(deep) + ARROW * (len(steps) - 1) + 2 * EDGE + 0.3
         with canvas(height, width=self.width, tight=False) as (figure, ax):
             ax.set_position((0, 0, 1, 1))
-            ax.set(xlim=(0, self.width), ylim=(height, 0))
+            ax.set(xlim=(0, self.width), ylim=(height, 0), xticks=[], yticks=[])
             ax.axis("off")
             top = EDGE
             ends: dict[str, float] = {}  # where the stream of each arm, or of all, has come to

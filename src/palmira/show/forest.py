@@ -198,6 +198,7 @@ class _Forest:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticklabels([f"{t:g}" for t in self.ticks])
         ax.set_xlabel(self.axis, labelpad=29 if self.crowded else 17)
+        ax.set_yticks([])  # even unseen ones would be made
         ax.yaxis.set_visible(False)
         ax.spines["left"].set_visible(False)
 

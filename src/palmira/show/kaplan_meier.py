@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from palmira.show.exhibits import Picture
-from palmira.show.formats import spell
+from palmira.show.formats import span, spell
 from palmira.show.style import (
     INK,
     MUTED,
@@ -92,17 +92,18 @@ def km(
     if not curves:
         raise ValueError("a Kaplan-Meier plot needs at least one curve")
     below = at_risk(curves, months)
-    plot = partial(_Plot, curves, below, list(months), {"xlabel": x, "ylabel": y}, band)
     drawn = steps(curves).rename(columns={"time": "month"}).assign(what="curve")
     drawn["percent"] = 100 * drawn["survival"]
     drawn[["lower", "upper"]] *= 100
     parts = [drawn[["arm", "what", "month", "percent", "lower", "upper"]]]
+    axis = {"xlabel": x, "ylabel": y}
+    plot = partial(_Plot, curves, drawn, below, list(months), axis, band)
     if band is not None:
         for what, low, high in _ranges(band):
             part = band[["arm", "month"]].assign(what=what)
             parts.append(part.assign(lower=100 * band[low], upper=100 * band[high]))
     parts.append(below.melt(["arm", "month"], list(ROWS), var_name="what", value_name="count"))
-    data, words = pd.concat(parts, ignore_index=True), _alt(curves, below, landmarks, band)
+    data, words = pd.concat(parts, ignore_index=True), _alt(curves, drawn, below, landmarks, band)
     alt = f"{said}{' ' if said else ''}{words}."
     wide = plot(note, list(ROWS) if counts else ["at_risk"], WIDTH)
     return Picture(wide.draw(), alt, data, plot(note, ["at_risk"], NARROW).draw)
@@ -120,9 +121,11 @@ def _ranges(band: pd.DataFrame | None) -> list[tuple[str, str, str]]:
 
 @dataclass(frozen=True)
 class _Plot:
-    """A plot of a width; ``axis`` are the names of the axes, ``rows`` the counts below them."""
+    """A plot of a width; ``drawn`` are the steps in percent, ``axis`` the names of the axes,
+    ``rows`` the counts below them."""
 
     curves: Curves
+    drawn: pd.DataFrame
     below: pd.DataFrame
     months: list[float]
     axis: dict[str, str]
@@ -139,8 +142,8 @@ class _Plot:
         left = 0.72 if narrow else 0.95
         with canvas(height, width=self.width, tight=False) as (figure, ax):
             margins(figure, left, 0.1, beneath + 0.8, 0.1)
-            for (arm, curve), dash in zip(self.curves.items(), DASHES, strict=False):
-                self._curve(ax, arm, curve, dash)
+            for arm, dash in zip(self.curves, DASHES, strict=False):
+                self._curve(ax, arm, dash)
             self._legend(ax)
             ax.set(xlim=(0, end), ylim=(0, 101), xticks=months, yticks=range(0, 101, 25))
             ax.set(**self.axis)
@@ -149,8 +152,8 @@ class _Plot:
             self._beneath(figure, ax, months, left)
         return figure
 
-    def _curve(self, ax: Axes, arm: str, curve: KaplanMeierFitter, dash: Any) -> None:
-        mine = steps({arm: curve})
+    def _curve(self, ax: Axes, arm: str, dash: Any) -> None:
+        mine = self.drawn[self.drawn["arm"] == arm]
         style: Look = {"color": arm_color(arm)}
         if self.band is not None:
             of = self.band[self.band["arm"] == arm]
@@ -160,16 +163,15 @@ class _Plot:
             for _, *ends in _ranges(self.band)[1:]:
                 for name in ends:
                     ax.plot(of["month"], 100 * of[name], ":", lw=1, **style)
-        percent = 100 * mine[["survival", "lower", "upper"]]
         shade: Look = style | {"step": "post", "alpha": 0.11, "lw": 0}
-        ax.fill_between(mine["time"], percent["lower"], percent["upper"], **shade)
+        ax.fill_between(mine["month"], mine["lower"], mine["upper"], **shade)
         stairs: Look = style | {"drawstyle": "steps-post"}
         for limit in ("lower", "upper"):
-            ax.plot(mine["time"], percent[limit], lw=0.6, alpha=0.6, **stairs)
-        ax.plot(mine["time"], percent["survival"], lw=1.8, ls=dash, zorder=3, **stairs)
-        cut = mine["censored"] > 0
+            ax.plot(mine["month"], mine[limit], lw=0.6, alpha=0.6, **stairs)
+        ax.plot(mine["month"], mine["percent"], lw=1.8, ls=dash, zorder=3, **stairs)
+        cut = mine[mine["censored"] > 0]
         mark: Look = style | {"ms": 6, "mew": 0.9, "zorder": 4}
-        ax.plot(mine["time"][cut], percent["survival"][cut], "|", **mark)
+        ax.plot(cut["month"], cut["percent"], "|", **mark)
 
     def _legend(self, ax: Axes) -> None:
         """Names beside a line each, and what the shades mean, in the corner that curves leave."""
@@ -222,22 +224,23 @@ class _Plot:
 
 def _alt(
     curves: Curves,
+    drawn: pd.DataFrame,
     below: pd.DataFrame,
     landmarks: Sequence[float],
     band: pd.DataFrame | None,
 ) -> str:
     parts = []
     for arm, curve in curves.items():
-        words, frame = [], steps({arm: curve})
+        words, mine = [], drawn[drawn["arm"] == arm]
         for month in landmarks:
-            row, over = frame[frame["time"] <= month + 1e-9].iloc[-1], ""
+            row, over = mine[mine["month"] <= month + 1e-9].iloc[-1], ""
             if band is not None:
                 at = band[(band["arm"] == arm) & np.isclose(band["month"], month)].iloc[0]
-                over = f"over twins {100 * at['low']:.1f} to {100 * at['high']:.1f}, "
-            sampling = f"sampling {100 * row['lower']:.1f} to {100 * row['upper']:.1f}"
-            if not isfinite(row["lower"]):
-                sampling = "without a sampling interval"
-            words.append(f"{100 * row['survival']:.1f}% at {month:g} months ({over}{sampling})")
+                over = f"over twins {span(100 * at['low'], 100 * at['high'], 1)}, "
+            sampling = "without a sampling interval"
+            if isfinite(row["lower"]):
+                sampling = f"sampling {span(row['lower'], row['upper'], 1)}"
+            words.append(f"{row['percent']:.1f}% at {month:g} months ({over}{sampling})")
         median, last = curve.median_survival_time_, landmarks[-1]
         at_last = below[(below["arm"] == arm) & (below["month"] == last)]
         left = f", {at_last['at_risk'].iloc[0]} at risk at {last:g} months" if len(at_last) else ""
