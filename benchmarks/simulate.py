@@ -14,6 +14,7 @@ import tempfile
 import time
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,16 @@ TRIALS, R_HIGH, R_LOW, LIFELINES, SEED = 10_000, 500, 3_000, 60, 2026
 ROUNDS, WINDOW = 5, 7
 WANTED = {"R survdiff + coxph": 100, "R coxph.fit (Cox only)": 5, "lifelines": 1000}
 AGREE = 1e-8
+
+
+def best(rounds, work, clock=time.process_time):
+    """Seconds of the best of several rounds, and what the work gives."""
+    times = []
+    for _ in range(rounds):
+        start = clock()
+        found = work()
+        times.append(clock() - start)
+    return min(times), found
 
 
 def ours(observed, arm):
@@ -79,13 +90,10 @@ def by_lifelines(observed, arm):
 def scaling(scenario, workers):
     """Seconds to simulate and analyze trials with so many processes, once they are there."""
     simulate([scenario], 5_000, 1, workers=workers)
-    times = []
-    for _ in range(2):
-        start = time.perf_counter()
-        frame = simulate([scenario], 3 * TRIALS, 1, workers=workers)
-        times.append(time.perf_counter() - start)
+    work = partial(simulate, [scenario], 3 * TRIALS, 1, workers=workers)
+    found = best(2, work, time.perf_counter)
     get_reusable_executor().shutdown()
-    return min(times), frame
+    return found
 
 
 def main() -> None:
@@ -94,15 +102,9 @@ def main() -> None:
     scenario = replace(scenario, window=WINDOW)
     trials = draw(scenario, TRIALS, np.random.default_rng(SEED))
     observed, arm = at_scans(trials), trials.arm
-    start = time.process_time()
-    ours(at_scans(draw(scenario, 2, np.random.default_rng(0))), arm[:2])
-    first = time.process_time() - start
-    times = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        mine = ours(observed, arm)
-        times.append(time.process_time() - start)
-    own = min(times)
+    few = draw(scenario, 2, np.random.default_rng(0))
+    first, _ = best(1, partial(ours, at_scans(few), few.arm))
+    own, mine = best(ROUNDS, partial(ours, observed, arm))
     peers = {}
     version = "not installed, not timed"
     if shutil.which("Rscript"):

@@ -15,7 +15,7 @@ def main() -> None:
     with browsing() as browser, serving(SITE) as address:
         weights = {page: first_visit(browser, SITE, address, page) / 1000 for page in pages}
     rest = {p: w for p, w in weights.items() if p not in (HOME, EXPLORERS)}
-    heaviest = max(rest, key=lambda p: rest[p])
+    heaviest = max(rest, key=rest.get)
     rows = [
         ["Home page", weights[HOME], 500],
         ["Chapter, median", median(rest.values()), 900],

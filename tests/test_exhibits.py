@@ -1,6 +1,7 @@
 """Exhibits: a picture or table carries its class, its alt text and its data wherever it goes."""
 
 import re
+from math import inf, nan
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from palmira.record.evidence import MIME
 from palmira.show import exhibits
 from palmira.show.exhibits import Picture, Table, show, svg
+from palmira.show.formats import ci, minus, percent, span, spell
 from palmira.show.style import canvas
 
 
@@ -86,3 +88,18 @@ def test_a_number_stays_on_its_line_and_a_minus_is_one_in_cells_and_notes(shown)
     assert "5.0% (±\u00a00.4)" in table.html
     assert shown[0][MIME]["notes"] == ["From −0.29 to 1.51 (see the follow-up)."]
     assert "From −0.29" in shown[0]["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ci(0.844, 0.6, 1.166), "0.84 (0.60 to 1.17)"),
+        (ci(4.2, 3.5, inf, 1), "4.2 (3.5 to not reached)"),
+        (span(-0.04, nan, 1), "0.0 to NA"),
+        (percent(0.6618), "66.2%"),
+        (minus("-0.3 (-0.5 to -.1), 12-month"), "−0.3 (−0.5 to −.1), 12-month"),
+        (spell(["PALMIRA", "PACE", "MAINTAIN"]), "PALMIRA, PACE and MAINTAIN"),
+    ],
+)
+def test_tables_write_numbers_one_way(text, expected):
+    assert text == expected
