@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from palmira.audit import QUICK, Check, audit
+from palmira.audit import Check, audit
 from palmira.audit.check import Verdict as AuditVerdict
 from palmira.record import Record
 from palmira.record.entries import Entry
@@ -125,7 +125,7 @@ def ledger(
 def _checked(record: Record, others: dict[str, Record] | None) -> dict[str, Check]:
     """The audit's word on each number that one of its checks speaks of."""
     found: dict[str, Check] = {}
-    checks = audit(record, others, only=QUICK)
+    checks = audit(record, others, only=(*COMPUTING, *OTHERWISE))
     for names in (COMPUTING, OTHERWISE):
         settled = set(found)
         for check in sorted((c for c in checks if c.id in names), key=lambda c: names.index(c.id)):
@@ -151,13 +151,11 @@ def _on_twins(
     What the neutral twin prints is reproduced on the twin, and so is what does not hang on the
     scale of the ratios; a ratio that only the other twin prints rests on that scale.
     """
-    groups = {t.group for t in patients.values()}
-    if not groups or not twins:
+    if not patients or not twins:
         return {}
-    rows = pd.concat(
-        [verify(frames, record, scale, groups).assign(scale=scale)
-         for scale, frames in twins.items()]
-    )  # fmt: skip
+    cells = {t.entry.cell for t in patients.values()}
+    given = [verify(f, record, scale, cells).assign(scale=scale) for scale, f in twins.items()]
+    rows = pd.concat(given)
     said: dict[str, tuple[Verdict, str, str]] = {}
     for id, mine in rows[rows["id"].isin(patients)].groupby("id", sort=False):
         target = patients[str(id)]

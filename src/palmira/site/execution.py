@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from nbformat.v4 import new_output
 
-from palmira.site.cells import KERNEL, PLOTS, Fault, outputs_of
+from palmira.site.cells import KERNEL, PLOTS, Fault, outputs_of, shell
 
 # Loaded before the first fork.
 LIBRARIES = (
@@ -48,6 +48,7 @@ THREADED = ("polars", "pyarrow")
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 PACKAGE = "palmira"
 FOLDER = Path("_build", ".executed")
+LIBRARY = str(Path(sys.prefix, "lib", "x"))[:-1]
 NOT_SOURCES = {"_build", ".venv", ".git", "__pycache__"}
 LISTED = "data"  # where the names in a folder matter; elsewhere only imports list folders
 LIMIT = 600  # seconds a chapter may take
@@ -198,6 +199,8 @@ def _run(runs: Runs, name: str, code: Sequence[str], touched: set[str]) -> None:
 
 def _below(root: Path, file: str) -> str | None:
     """A file's path below the root; None for what is no source."""
+    if file.startswith(LIBRARY):  # most of what is opened
+        return None
     try:
         path = Path(file).resolve().relative_to(root)
     except ValueError:
@@ -237,6 +240,7 @@ def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn
     """Fork for each chapter, so many at once as there are processors; then leave the process."""
     runs = Runs(root)
     new_output("stream")  # compiles nbformat's schema, once for all forks
+    shell()
     touched = _ground()
     gc.freeze()  # to look through all libraries again and again would cost each fork a second
     gc.disable()
