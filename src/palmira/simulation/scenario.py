@@ -117,6 +117,8 @@ def cumulative(hazards: ArrayLike, breaks: ArrayLike, months: ArrayLike) -> Arra
 def inverse_cumulative(hazards: ArrayLike, breaks: ArrayLike, total: Array) -> Array:
     """Months at which the cumulative hazard reaches ``total``."""
     h = np.asarray(hazards, dtype=float)
+    if len(h) == 1:
+        return np.asarray(total / h[0])
     edges = np.concatenate([[0.0], np.asarray(breaks, dtype=float)])
     at_edges = cumulative(h, breaks, edges)
     period = np.searchsorted(at_edges, total, side="right") - 1
