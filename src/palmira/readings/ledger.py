@@ -19,9 +19,15 @@ from palmira.twin.targets.target import Target, left_out, targets
 from palmira.twin.verify.recompute import verify
 
 Verdict = Literal[
-    "reproduced", "rounding", "inconsistent", "conditional", "reproduced on the twin", "stated",
-    "not recomputable", "unsettled",
-]  # fmt: skip
+    "reproduced",
+    "rounding",
+    "inconsistent",
+    "conditional",
+    "reproduced on the twin",
+    "stated",
+    "not recomputable",
+    "unsettled",
+]
 MEANINGS: dict[Verdict, str] = {
     "reproduced": "computed anew or printed twice, it agrees within rounding",
     "rounding": "it agrees if the print was cut off instead of rounded",
@@ -53,22 +59,20 @@ COMPUTING = ("C15", "C3", "C10", "C12", "C5", "C2", "B1", "A6", "A5", "A3", "A1"
 OTHERWISE = ("A7", "C1")
 GRAVITY = list(FROM_AUDIT)
 
+# Where a number is discussed; the first pattern that its id fits.
 CHAPTERS = (
-    ("abstract.teae*", "safety"), ("abstract.pfs*", "efficacy"), ("abstract*", "design"),
-    ("methods*", "design"), ("timeline*", "design"), ("sample_size*", "design"),
-    ("publication*", "design"), ("allocation*", "design"),
-    ("figure1*", "design"), ("results.randomized*", "design"), ("results.treated*", "design"),
-    ("results.not_treated*", "design"), ("results.on_treatment*", "design"),
-    ("results.follow_up*", "design"),
-    ("results.pfs.prior_12*", "subgroups"), ("contrasts.pfs.prior_12*", "subgroups"),
-    ("results.pfs*", "efficacy"), ("contrasts.pfs*", "efficacy"), ("figure2*", "efficacy"),
-    ("asco2023*", "efficacy"), ("figure3*", "subgroups"),
-    ("results.o*", "response-survival"), ("results.cbr*", "response-survival"),
-    ("results.measurable*", "response-survival"), ("contrasts*", "response-survival"),
-    ("table1*", "baseline"), ("results*", "baseline"),
-    ("table2*", "safety"), ("safety*", "safety"),
-    ("discussion*", "comparison"), ("introduction*", "comparison"),
-)  # fmt: skip
+    ("safety", "abstract.teae*"),
+    ("efficacy", "abstract.pfs*"),
+    ("design", "abstract* methods* timeline* sample_size* publication* allocation* figure1*"),
+    ("design", "results.randomized* results.treated* results.not_treated* results.on_treatment*"),
+    ("design", "results.follow_up*"),
+    ("subgroups", "results.pfs.prior_12* contrasts.pfs.prior_12* figure3*"),
+    ("efficacy", "results.pfs* contrasts.pfs* figure2* asco2023*"),
+    ("response-survival", "results.o* results.cbr* results.measurable* contrasts*"),
+    ("baseline", "table1* results*"),
+    ("safety", "table2* safety*"),
+    ("comparison", "discussion* introduction*"),
+)
 
 # Numbers that are facts of the design, or of a convention.
 DESIGN = ("methods.*", "sample_size.*", "table2_note.*", "*cutpoint")
@@ -77,9 +81,11 @@ NEEDS_PATIENTS = "needs the patients' data"
 NEEDED = (
     ("asco2023.*", "an earlier analysis; needs the patients' data of that cutoff"),
     ("figure1.not_eligible.*", f"{NEEDS_PATIENTS}; the synthetic data sets do not hold it"),
-)  # fmt: skip
+)
 AGAIN = "printed again"
 TWINS = {"full": "conditional twin", "neutral": "neutral twin"}
+ON_A_TWIN = "{}, synthetic patients made to fit the print"
+ON_A_SCALE = "agrees, on the {} (synthetic), if the arm entered it on orthonormal contrasts"
 # Kinds of numbers that hang on the scale of the ratios.
 SCALED = ("hazard ratio", "odds ratio", "interaction")
 
@@ -102,9 +108,10 @@ class LedgerEntry:
 
 
 def ledger(
-    record: Record, others: dict[str, Record] | None = None,
+    record: Record,
+    others: dict[str, Record] | None = None,
     twins: Mapping[str, Frames] | None = None,
-) -> list[LedgerEntry]:  # fmt: skip
+) -> list[LedgerEntry]:
     """Every number of ``record`` in its order; ``others`` are the records that it may quote.
 
     ``twins`` are the data sets of its synthetic patients by scale ("full", "neutral"). They speak
@@ -161,15 +168,14 @@ def _on_twins(
         target = patients[str(id)]
         held = mine[mine["within"] == "yes"]
         names = " and ".join(TWINS[s] for s in held["scale"])
+        scaled = target.kind in SCALED and "neutral" not in set(held["scale"])
         if held.empty:
             said[str(id)] = ("not recomputable", "", _missed(mine))
-        elif target.kind in SCALED and "neutral" not in set(held["scale"]):
-            said[str(id)] = ("conditional", held["shown"].iloc[0], f"{target.analysis}; agrees, on "
-                             f"the {names} (synthetic), if the arm entered it on orthonormal "
-                             "contrasts")  # fmt: skip
-        else:
-            said[str(id)] = ("reproduced on the twin", held["shown"].iloc[0], f"{target.analysis}; "
-                             f"{names}, synthetic patients made to fit the print")  # fmt: skip
+            continue
+        verdict: Verdict = "conditional" if scaled else "reproduced on the twin"
+        words = ON_A_SCALE if scaled else ON_A_TWIN
+        how = f"{target.analysis}; {words.format(names)}"
+        said[str(id)] = (verdict, held["shown"].iloc[0], how)
     return said
 
 
@@ -198,7 +204,7 @@ def _line(
     entry: Entry, check: Check | None, said: tuple[Verdict, str, str] | None, trial: str
 ) -> LedgerEntry:
     """The line of a number: what printed numbers give, else the patients' data, else why not."""
-    chapter = next((c for pattern, c in CHAPTERS if fnmatchcase(entry.id, pattern)), "record")
+    chapters = (c for c, patterns in CHAPTERS if _fits(entry, *patterns.split()))
     name, recomputed, how = "", "", "nobody has said how to compute it"
     verdict: Verdict = "unsettled"
     if check is not None:
@@ -212,10 +218,19 @@ def _line(
             how = f"{words}; {check.recomputed}: {how}" if check is not None else words
         elif check is None and (why := _missing(entry, trial)):
             verdict, how = "not recomputable", why
+    evidence = EVIDENCE.get(verdict, Evidence.DERIVED).value
     return LedgerEntry(
-        entry.id, _label(entry), entry.text, entry.place, recomputed, verdict, how, name, chapter,
-        EVIDENCE.get(verdict, Evidence.DERIVED).value,
-    )  # fmt: skip
+        entry.id,
+        _label(entry),
+        entry.text,
+        entry.place,
+        recomputed,
+        verdict,
+        how,
+        name,
+        next(chapters, "record"),
+        evidence,
+    )
 
 
 def _label(entry: Entry) -> str:
@@ -226,12 +241,15 @@ def _label(entry: Entry) -> str:
     return ", ".join(w for w in words if w)
 
 
+def _fits(entry: Entry, *patterns: str) -> bool:
+    return any(fnmatchcase(entry.id, pattern) for pattern in patterns)
+
+
 def _stated(entry: Entry) -> str:
     """Why there is nothing to compute: a fact of the design or of the print; empty otherwise."""
     if entry.part == "level":
         return "the level of an interval"
-    fact = any(fnmatchcase(entry.id, pattern) for pattern in DESIGN)
-    if fact or entry.part in ("text", "date", "ratio"):
+    if _fits(entry, *DESIGN) or entry.part in ("text", "date", "ratio"):
         return "a stated fact of the design"
     return ""
 
@@ -242,7 +260,7 @@ def _missing(entry: Entry, trial: str) -> str:
     own = entry.row.split(".")[0] == trial.lower()  # the trial's own number in its Discussion
     if entry.quotes or (entry.block in ("discussion", "introduction") and not own):
         return "another study's result; what we saw of its reports does not print it"
-    return next((why for pattern, why in NEEDED if fnmatchcase(entry.id, pattern)), "")
+    return next((why for pattern, why in NEEDED if _fits(entry, pattern)), "")
 
 
 def frame(entries: list[LedgerEntry]) -> pd.DataFrame:

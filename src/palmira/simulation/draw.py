@@ -127,9 +127,7 @@ def at_scans(trials: Trials, cutoff: Days | None = None) -> Observed:
 
 
 @nb.njit(cache=True, nogil=True)
-def _date(
-    scans: Any, event: Any, fatal: Any, end: Any, time: Any, seen: Any, clear: Any
-) -> None:  # fmt: skip
+def _date(scans: Any, event: Any, fatal: Any, end: Any, time: Any, seen: Any, clear: Any) -> None:
     """Into ``time``, ``seen`` and ``clear`` what is known of each patient at the day ``end``; each
     patient's scans rise."""
     trials, n, count = scans.shape
