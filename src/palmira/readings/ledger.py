@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -90,6 +90,14 @@ ON_A_SCALE = "agrees, on the {} (synthetic), if the arm entered it on orthonorma
 SCALED = ("hazard ratio", "odds ratio", "interaction")
 
 
+class Said(NamedTuple):
+    """A verdict that no check of the audit gives, the recomputed number and the words for it."""
+
+    verdict: Verdict
+    recomputed: str
+    words: str
+
+
 @dataclass(frozen=True)
 class LedgerEntry:
     """One printed number with what it comes to when computed anew, by which check, and the evidence
@@ -108,25 +116,43 @@ class LedgerEntry:
 
 
 def ledger(
-    record: Record,
-    others: dict[str, Record] | None = None,
-    twins: Mapping[str, Frames] | None = None,
+    record: Record, others: dict[str, Record] | None = None, given: pd.DataFrame | None = None
 ) -> list[LedgerEntry]:
     """Every number of ``record`` in its order; ``others`` are the records that it may quote.
 
-    ``twins`` are the data sets of its synthetic patients by scale ("full", "neutral"). They speak
-    only where no printed number does.
+    ``given`` is what synthetic patients give, as ``on_twins`` finds it; it speaks only where no
+    printed number does.
     """
     found = _checked(record, others)
-    entries = [e for e in record.entries.values() if not e.version]
-    open = {e.id for e in entries if not _speaks(found.get(e.id)) and not _stated(e)}
-    patients = {t.id: t for t in targets(record, "neutral") if t.id in open}
-    said: dict[str, tuple[Verdict, str, str]] = {
-        id: ("reproduced", "", why) for id, why in left_out(record).items() if why.startswith(AGAIN)
+    patients = _open(record, found)
+    said: dict[str, Said] = {
+        id: Said("reproduced", "", why)
+        for id, why in left_out(record).items()
+        if why.startswith(AGAIN)
     }
-    said |= {id: ("not recomputable", "", NEEDS_PATIENTS) for id in patients}
-    said |= _on_twins(record, twins or {}, patients)
+    said |= {id: Said("not recomputable", "", NEEDS_PATIENTS) for id in patients}
+    if given is not None:
+        said |= _told(given, patients)
+    entries = (e for e in record.entries.values() if not e.version)
     return [_line(e, found.get(e.id), said.get(e.id), record.trial) for e in entries]
+
+
+def on_twins(
+    record: Record, twins: Mapping[str, Frames], others: dict[str, Record] | None = None
+) -> pd.DataFrame | None:
+    """What ``verify`` finds on synthetic patients of each scale ("full", "neutral") for the numbers
+    that only patients' data give; None without twins or such numbers."""
+    cells = {t.entry.cell for t in _open(record, _checked(record, others)).values()}
+    if not cells or not twins:
+        return None
+    rows = [verify(f, record, scale, cells).assign(scale=scale) for scale, f in twins.items()]
+    return pd.concat(rows)
+
+
+def _open(record: Record, found: Mapping[str, Check]) -> dict[str, Target]:
+    """The targets of a twin that no printed number settles, by entry."""
+    wanted = targets(record, "neutral")
+    return {t.id: t for t in wanted if not (_speaks(found.get(t.id)) or _stated(t.entry))}
 
 
 def _checked(record: Record, others: dict[str, Record] | None) -> dict[str, Check]:
@@ -150,32 +176,25 @@ def _speaks(check: Check | None) -> bool:
     return check is not None and check.verdict not in ("information", "not checkable")
 
 
-def _on_twins(
-    record: Record, twins: Mapping[str, Frames], patients: Mapping[str, Target]
-) -> dict[str, tuple[Verdict, str, str]]:
-    """Verdict, number and words by entry for what only ``patients``' data give, from the twins.
+def _told(rows: pd.DataFrame, patients: Mapping[str, Target]) -> dict[str, Said]:
+    """What synthetic patients say of the numbers that only patients' data give.
 
     What the neutral twin prints is reproduced on the twin, and so is what does not hang on the
     scale of the ratios; a ratio that only the other twin prints rests on that scale.
     """
-    if not patients or not twins:
-        return {}
-    cells = {t.entry.cell for t in patients.values()}
-    given = [verify(f, record, scale, cells).assign(scale=scale) for scale, f in twins.items()]
-    rows = pd.concat(given)
-    said: dict[str, tuple[Verdict, str, str]] = {}
+    said: dict[str, Said] = {}
     for id, mine in rows[rows["id"].isin(patients)].groupby("id", sort=False):
         target = patients[str(id)]
         held = mine[mine["within"] == "yes"]
         names = " and ".join(TWINS[s] for s in held["scale"])
         scaled = target.kind in SCALED and "neutral" not in set(held["scale"])
         if held.empty:
-            said[str(id)] = ("not recomputable", "", _missed(mine))
+            said[str(id)] = Said("not recomputable", "", _missed(mine))
             continue
         verdict: Verdict = "conditional" if scaled else "reproduced on the twin"
         words = ON_A_SCALE if scaled else ON_A_TWIN
         how = f"{target.analysis}; {words.format(names)}"
-        said[str(id)] = (verdict, held["shown"].iloc[0], how)
+        said[str(id)] = Said(verdict, held["shown"].iloc[0], how)
     return said
 
 
@@ -200,9 +219,7 @@ def _per_number(record: Record, check: Check) -> Iterator[tuple[str, Check]]:
             yield id, Check(check.id, id, check.verdict, check.printed, limit, check.detail)
 
 
-def _line(
-    entry: Entry, check: Check | None, said: tuple[Verdict, str, str] | None, trial: str
-) -> LedgerEntry:
+def _line(entry: Entry, check: Check | None, said: Said | None, trial: str) -> LedgerEntry:
     """The line of a number: what printed numbers give, else the patients' data, else why not."""
     chapters = (c for c, patterns in CHAPTERS if _fits(entry, *patterns.split()))
     name, recomputed, how = "", "", "nobody has said how to compute it"
