@@ -96,14 +96,14 @@ def _tests(data: Survival, arm: str, stratum: str) -> Iterator[Line]:
     observed = Observed(days, events == 1, everyone, np.zeros_like(days))
     arms = (arms == arms.max()).astype(np.int64)
     for what, by in (("log-rank", None), ("log-rank, stratified", strata)):
-        out = kernels.two_arms(sort_keys(observed, arms, by))[0]
+        out = kernels.two_arms(sort_keys(observed, arms, by))
         strata_of = None if by is None else stratum
         chi_square, _ = log_rank(data.frame, data.time, data.event, arm, strata_of)
-        assert abs(out[2] ** 2 / out[3] / chi_square - 1) < 1e-10, (data.name, what)
+        assert abs(out.gap[0] ** 2 / out.variance[0] / chi_square - 1) < 1e-10, (data.name, what)
         yield data.name, what, "chi-square", chi_square
         if by is not None:
-            yield data.name, "Cox, stratified", f"{arm} coefficient", float(out[4])
-            yield data.name, "Cox, stratified", f"{arm} SE", float(out[5])
+            yield data.name, "Cox, stratified", f"{arm} coefficient", float(out.log_hazard_ratio[0])
+            yield data.name, "Cox, stratified", f"{arm} SE", float(out.se[0])
 
 
 def _curves(patients: pd.DataFrame, who: str) -> Iterator[Line]:
