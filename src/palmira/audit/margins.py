@@ -64,20 +64,17 @@ class Margins:
     """
 
     def __init__(self, record: Record) -> None:
-        self.entries = [e for e in record.entries.values() if not e.version]
+        self.entries, self.rows = record.chosen, record.rows
         self.populations = record.sheet.populations
         self.sizes: dict[str, list[str]] = {}
         for population, arms in self.populations.items():
             for id in arms.values():
                 self.sizes.setdefault(id, []).append(population)
-        self.rows: dict[str, list[Entry]] = {}
         self.twins: dict[str, list[str]] = {}
         for e in self.entries:
-            row = f"{e.block}.{e.row}"
-            self.rows.setdefault(row, []).append(e)
             for twin in e.same_as:
-                self.twins.setdefault(row, []).append(twin)
-                self.twins.setdefault(twin, []).append(row)
+                self.twins.setdefault(e.in_row, []).append(twin)
+                self.twins.setdefault(twin, []).append(e.in_row)
         # The set of which a set's patients are part, from the entries that hold its size.
         self.parent: dict[str, str] = {}
         for id, populations in self.sizes.items():
@@ -110,7 +107,7 @@ class Margins:
             for _, properties in m.keys:
                 for p in properties:
                     if p[0] in ("term", "row"):
-                        node.setdefault(f"{m.entry.block}.{m.entry.row}", p[:3])
+                        node.setdefault(m.entry.in_row, p[:3])
         parts: dict[Property, list[Property]] = {}
         full: set[Property] = set()
         unknown: set[Property] = set()
@@ -154,8 +151,12 @@ class Margins:
         def kind(x: Entry) -> tuple[object, ...]:
             return x.arm, x.part in COUNTS, _is_event(x), x.grade or "any"
 
-        twins = (t for row in self.twins.get(f"{e.block}.{e.row}", ()) for t in self.rows[row])
-        return next((k for t in twins if kind(t) == kind(e) and (k := self._keys(t))), [])
+        found = (self._keys(t) for t in self._twins_of(e) if kind(t) == kind(e))
+        return next((keys for keys in found if keys), [])
+
+    def _twins_of(self, e: Entry) -> list[Entry]:
+        """The entries of the rows that are the same as that of an entry."""
+        return [t for row in self.twins.get(e.in_row, ()) for t in self.rows[row]]
 
     def _set(self, e: Entry) -> str | None:
         if e.population:
@@ -168,14 +169,9 @@ class Margins:
         group = (e.block, e.factor)
         if group not in self._factor_sets:
             mates = [x for x in self.entries if (x.block, x.factor) == group and x.part in COUNTS]
-            twins = [
-                t for x in mates for row in self.twins.get(f"{x.block}.{x.row}", ())
-                for t in self.rows[row] if t.factor == e.factor
-            ]  # fmt: skip
-            all_patients = [
-                x for x in self.entries
-                if x.block == e.block and not x.factor and x.part in ("events", "n")
-            ]  # fmt: skip
+            twins = [t for x in mates for t in self._twins_of(x) if t.factor == e.factor]
+            plain = [x for x in self.entries if x.block == e.block and not x.factor]
+            all_patients = [x for x in plain if x.part in ("events", "n")]
             for candidates in ([*mates, *twins], all_patients):
                 if sets := {x.population for x in candidates if x.population}:
                     break
@@ -212,4 +208,4 @@ def _properties(e: Entry) -> frozenset[Property] | None:
         return frozenset({*level, ("event", e.endpoint, e.analysis or "")})
     if level:
         return None if _is_event(e) else frozenset(level)
-    return None if e.endpoint else frozenset({("row", f"{e.block}.{e.row}", "", "1", "5")})
+    return None if e.endpoint else frozenset({("row", e.in_row, "", "1", "5")})

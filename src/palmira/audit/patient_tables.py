@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import compress, product
+from typing import TypeVar
 
 from palmira.audit.margins import EVERYBODY, Key, Margin, Margins, Property
 from palmira.record import Record
 
 Cell = frozenset[Property]
+Item = TypeVar("Item")
 # A group of keys that need a table in common: its kind, its set, and its factor or analysis.
 Group = tuple[str, str, str]
 
 # Each is part of the next: a patient who responds has clinical benefit, and disease control.
 CHAIN = ("ORR", "CBR", "DCR")
-NAMES = {"size": "Analysis sets", "event": "Events", "response": "Responses",
-         "term": "Adverse events", "row": "Other counts"}  # fmt: skip
+NAMES = {
+    "size": "Analysis sets",
+    "event": "Events",
+    "response": "Responses",
+    "term": "Adverse events",
+    "row": "Other counts",
+}
 ORDER = ("size", "event", "level", "response", "term", "row")
 GRADES = range(6)
 
@@ -87,9 +94,8 @@ class _Builder:
 
     def __init__(self, margins: Margins, record: Record) -> None:
         self.margins = margins
-        roles = {name: arm.role for name, arm in record.sheet.arms.items()}
-        self.arms = [a for a, role in roles.items() if role != "total"] or list(roles)
-        self.totals = [a for a in roles if a not in self.arms]
+        self.arms = [a for a, role in record.roles.items() if role != "total"] or [*record.roles]
+        self.totals = [a for a in record.roles if a not in self.arms]
         self.parts, self.full = margins.trees()
         self.groups_named: dict[str, list[Group]] = {}
 
@@ -109,8 +115,10 @@ class _Builder:
     def tables(self, group: Group, keys: list[Key]) -> list[Table]:
         kind, population, what = group
         if kind == "size":
-            return [self._sizes(p) for p in self.margins.populations
-                    if self.margins.chain(p)[-1] == population]  # fmt: skip
+            inside = [
+                p for p in self.margins.populations if self.margins.chain(p)[-1] == population
+            ]
+            return [self._sizes(p) for p in inside]
         if kind == "event":
             return [_table(population, [EVERYBODY, k[1]], [k]) for k in keys]
         if kind == "level":
@@ -122,8 +130,10 @@ class _Builder:
     def _sizes(self, population: str) -> Table:
         """A set within the sets around it: patients up to each of them."""
         *inner, root = self.margins.chain(population)
-        cells = [frozenset(("in" if i >= n else "out", p) for i, p in enumerate(inner))
-                 for n in range(len(inner) + 1)]  # fmt: skip
+        cells: list[Cell] = []
+        for n in range(len(inner) + 1):  # those of the first n sets are left out
+            out, within = (("out", p) for p in inner[:n]), (("in", p) for p in inner[n:])
+            cells.append(frozenset([*out, *within]))
         outs: list[Key] = [(p, frozenset({("out", q)})) for p in (*inner, root) for q in inner]
         return _table(root, cells, [(p, EVERYBODY) for p in inner] + outs)
 
@@ -142,13 +152,12 @@ class _Builder:
         for level in {p: None for k in keys for p in k[1] if p[0] == "level"}:
             if level not in inside:
                 sets.append(([EVERYBODY, frozenset({level})], {level}))
-        happened = [frozenset(e for e, yes in zip(events, combination, strict=True) if yes)
-                    for combination in product((False, True), repeat=len(events))]  # fmt: skip
-        return [
-            _table(population, [c | h for c in cells for h in happened], [*shared, *keys],
-                   levels | set(events))
-            for cells, levels in sets
-        ]  # fmt: skip
+        happened = [frozenset(some) for some in _subsets(events)]
+        wanted, tables = [*shared, *keys], []
+        for cells, levels in sets:
+            both = [cell | h for cell in cells for h in happened]
+            tables.append(_table(population, both, wanted, levels | set(events)))
+        return tables
 
     def _partitions(self, population: str, factor: str) -> list[tuple[str, ...]]:
         """Levels of the factor by block, where they fill the set (see ``c16_patient_table``)."""
@@ -186,8 +195,7 @@ class _Builder:
         events = {p for k in keys for p in k[1]}
         chain = sorted(events, key=lambda e: CHAIN.index(e[1]), reverse=True)
         cells: list[Cell] = []
-        for flags in product((False, True), repeat=len(inner)):
-            into = {p for p, yes in zip(inner, flags, strict=True) if yes}
+        for into in map(set, _subsets(inner)):
             if all(set(self.margins.chain(p)) <= into | {universe} for p in into):
                 member = {("in", p) for p in into}
                 cells += [frozenset({*member, *chain[:n]}) for n in range(len(chain) + 1)]
@@ -228,13 +236,13 @@ class _Builder:
         mine = {m.arm for m in margins if own & set(m.keys)}
         if members[0][0] != "term" or len(members) > 1 or mine & set(self.totals):
             return [Component(name, tables, self.arms, self.totals, margins, frozenset(own))]
-        return [
-            Component(
-                f"{name}, {arm}", tables, [arm], [], [m for m in margins if m.arm == arm],
-                frozenset(own),
+        components = []
+        for arm in (a for a in self.arms if a in mine):
+            of_arm = [m for m in margins if m.arm == arm]
+            components.append(
+                Component(f"{name}, {arm}", tables, [arm], [], of_arm, frozenset(own))
             )
-            for arm in self.arms if arm in mine
-        ]  # fmt: skip
+        return components
 
     def _name(self, members: list[Group]) -> str:
         kind, population, what = members[0]
@@ -243,6 +251,12 @@ class _Builder:
         alike.append(members[0])
         name += f" ({population})" if len(alike) > 1 or kind in ("event", "row") else ""
         return name + (f" and {len(members) - 1} more" if len(members) > 1 else "")
+
+
+def _subsets(items: list[Item]) -> Iterator[list[Item]]:
+    """All choices among some items, those without the first ones first."""
+    for flags in product((False, True), repeat=len(items)):
+        yield list(compress(items, flags))
 
 
 def _table(

@@ -17,13 +17,12 @@ from palmira.readings.explanations import (
     Evidence,
     Explanation,
     abstract_agrees,
-    box,
     holds_p,
     p_span,
+    printed_p,
     prints_share,
-    se_box,
 )
-from palmira.readings.three_readings import p_text
+from palmira.statistics.estimates import p_text, percent
 from palmira.statistics.proportions import risk_ratio
 
 Fit = Literal["fits", "in part", "does not fit", "silent"]
@@ -92,7 +91,7 @@ def _width(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 def _p(found: Evidence, name: str, e: Explanation) -> Verdict:
     cells = [PFS, "contrasts.pfs.preplanned", CBR]
-    prints = [box(found.record, c)["p"].text for c in cells]
+    prints = [printed_p(found.record, c).text for c in cells]
     held = [holds_p(found.record, c, 95) for c in cells]
     count = f"{sum(held)} of {len(held)} P values ({', '.join(prints)})"
     if name in CBR_ONLY:
@@ -121,14 +120,12 @@ def _p(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 
 def _place(found: Evidence, name: str, e: Explanation) -> Verdict:
-    printed = box(found.record, CBR)["estimate"]
+    printed, lower, upper = found.record.interval(CBR).prints
     model = "risk" if name == "risk" else "logistic"
     shares = [prints_share(found.draws[model, k], printed, e.estimate) for k in ("strata", "more")]
     raw = found.benefit.odds_ratio.value
     if name == "misprint":
-        middle = (
-            box(found.record, CBR)["lower"].value * box(found.record, CBR)["upper"].value
-        ) ** 0.5
+        middle = (lower.value * upper.value) ** 0.5
         return "does not fit", (
             f"The middle of the limits, {middle:.2f}, and P go with {printed.text}: all four "
             "numbers would have to be wrong together."
@@ -157,11 +154,11 @@ def _place(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 
 def _percent(share: float) -> str:
-    return "none" if share == 0 else f"{100 * share:.{0 if share >= RARE else 1}f}%"
+    return "none" if share == 0 else percent(share, 0 if share >= RARE else 1)
 
 
 def _cbr_width(found: Evidence, name: str, e: Explanation) -> Verdict:
-    low, high = se_box(found.record, CBR)
+    low, high = found.record.interval(CBR).se_range
     woolf = found.benefit.odds_ratio_se
     printed = f"{low:.3f} to {high:.3f} in print"
     logistic = found.draws["logistic", "strata"]["se"]
@@ -225,6 +222,10 @@ def _elsewhere(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 
 RULES: dict[str, Callable[[Evidence, str, Explanation], Verdict]] = {
-    "width": _width, "p": _p, "place": _place, "cbr_width": _cbr_width, "abstract": _abstract,
+    "width": _width,
+    "p": _p,
+    "place": _place,
+    "cbr_width": _cbr_width,
+    "abstract": _abstract,
     "elsewhere": _elsewhere,
-}  # fmt: skip
+}

@@ -23,6 +23,10 @@ class Estimate:
         value, lower, upper = (f"{x:.{decimals}f}" for x in (self.value, self.lower, self.upper))
         return f"{value} ({lower} to {upper})"
 
+    def times(self, unit: float) -> Estimate:
+        """The same in another unit, as 100 for percents."""
+        return Estimate(self.value * unit, self.lower * unit, self.upper * unit, self.level)
+
     @property
     def exponential(self) -> Estimate:
         """The ratio whose logarithm this is."""
@@ -54,3 +58,8 @@ def ratio(value: float, se: float, level: float = 95.0) -> Estimate:
 def p_text(p: float) -> str:
     """A P value as the journal prints it: ``.149``, ``< .001``."""
     return "< .001" if p < 0.0005 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1.00"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """A share as a percent: ``66.2%``."""
+    return f"{100 * share:.{decimals}f}%"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from palmira.readings.subgroups import subgroups
-from palmira.readings.three_readings import p_text, reading
+from palmira.readings.three_readings import reading
 from palmira.record import Record
 from palmira.statistics.contrasts import CODINGS, Coded, lung_under, rescaled
+from palmira.statistics.estimates import p_text
 from palmira.teaching.explorers.panel import Control, Explorer, Shown
 
 MAIN = {
