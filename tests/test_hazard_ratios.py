@@ -187,15 +187,15 @@ def test_the_three_standard_errors_agree_with_lifelines():
 
 
 def test_only_robust_and_log_rank_errors_fall_below_the_bound_in_simulated_trials():
-    errors = simulate(136, 62, 158, 0.84, trials=500, seed=1)
+    errors = simulate((136, 62), 158, 0.84, trials=500, seed=1)
     assert (errors["events"] + errors["control_events"] == 158).all()
     assert errors["model_ratio"].min() >= 1
     assert 0.8 < errors["robust_ratio"].min() < 1
     assert (errors["peto"] >= smallest_se_of_total(158) * (1 - 1e-12)).all()
-    again = simulate(136, 62, 158, 0.84, trials=500, seed=1)
+    again = simulate((136, 62), 158, 0.84, trials=500, seed=1)
     pd.testing.assert_frame_equal(errors, again)
     with pytest.raises(ValueError, match="events"):
-        simulate(10, 10, 21, 0.84, trials=5, seed=1)
+        simulate((10, 10), 21, 0.84, trials=5, seed=1)
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def compare(check: str, entry: Entry, value: float, how: str, otherwise: str = "
     ``how`` says where the value comes from, ``otherwise`` what a difference suggests. A number
     printed without its trailing zeros is compared under the literal and the declared decimals.
     """
-    printed = entry.printed
-    if printed is None or printed.exact is None:
+    printed = entry.rounding
+    if not entry.estimable:
         raise TypeError(f"{entry.id} is no number")
     verdict: Verdict = "consistent"
     remark, decimals = "", printed.decimals

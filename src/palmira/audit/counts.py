@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import isnan, nan
+from math import nan
 from typing import NamedTuple, cast
 
 from palmira.audit.check import Check, Found, Verdict, boxes_meet, compare
@@ -27,8 +27,8 @@ def a1_percent(record: Record) -> Iterator[Check]:
     Inputs: count or events, percent, the analysis set or the n of the cell. Tolerance: half a unit
     of the last decimal; a percent that was cut off gives ``rounding``.
     """
-    for entry in record.chosen:
-        if entry.part != "percent" or entry.printed is None:
+    for entry in record.where(part="percent"):
+        if entry.printed is None:
             continue
         cell = record.cell(entry)
         count = cell.get("events", cell.get("count"))
@@ -50,8 +50,8 @@ def a2_grim(record: Record) -> Iterator[Check]:
     are listed; a cut-off percent gives ``rounding``. Source: the GRIM test (Brown and Heathers, Soc
     Psychol Personal Sci 2017;8:363).
     """
-    for entry in record.chosen:
-        if entry.part != "percent" or entry.printed is None or entry.arm is None:
+    for entry in record.where(part="percent"):
+        if entry.printed is None or entry.arm is None:
             continue
         # A Kaplan-Meier rate is no share of whole patients.
         if entry.measure == "rate" or {"count", "events"} & set(record.cell(entry)):
@@ -72,7 +72,7 @@ def a2_grim(record: Record) -> Iterator[Check]:
 
 def _whole(record: Record, entry: Entry) -> Entry | None:
     """What a factor's levels add up to: the block's row for all patients, or the analysis set."""
-    whole = record.entries.get(f"{entry.block}.all.{entry.column}.{entry.part}")
+    whole = record.whole(entry)
     return record.patients(entry) if whole is None and entry.part == "count" else whole
 
 
@@ -103,7 +103,7 @@ def a3_sums(record: Record) -> Iterator[Check]:
         rows.setdefault((e.in_row, e.part), []).append(e)
         if e.factor and e.category:
             levels.setdefault(Levels(e.block, e.factor, e.part, e.arm), []).append(e)
-    agreed = set()
+    agreed: set[str] = set()
     randomized = [arm for arm, role in record.roles.items() if role != "total"]
     for entries in rows.values():
         total = [e for e in entries if e.arm and record.roles[e.arm] == "total"]
@@ -114,6 +114,12 @@ def a3_sums(record: Record) -> Iterator[Check]:
             if check.verdict == "consistent":
                 agreed.add(total[0].id)
             yield check
+    yield from _levels(record, levels, agreed)
+
+
+def _levels(record: Record, levels: dict[Levels, list[Entry]], agreed: set[str]) -> Iterator[Check]:
+    """The levels of factors against all patients; totals that ``agreed`` with their arms are
+    spared."""
     wholes = {
         key: whole
         for key, entries in levels.items()
@@ -150,9 +156,9 @@ def a4_denominators(record: Record) -> Iterator[Check]:
     unit) and count / (percent - half a unit); the ranges of the rows of one analysis set are cut.
     """
     ranges: dict[tuple[str, str, str | None], list[tuple[float, float]]] = {}
-    for entry in record.chosen:
+    for entry in record.where(part="percent"):
         cell = record.cell(entry)
-        if entry.part != "percent" or "count" not in cell or not entry.printed:
+        if "count" not in cell or not entry.printed:
             continue
         if entry.arm is None or entry.arm not in record.sheet.populations.get("randomized", {}):
             continue
@@ -176,28 +182,21 @@ def a5_flow(record: Record) -> Iterator[Check]:
     Inputs: rows that name the two they stand ``between``, and rows ``within`` another. No
     tolerance. Parts that leave nobody out add up to the whole; other parts do not exceed it.
     """
-    for entry in record.chosen:
-        if entry.part != "count" or entry.grade is not None:
-            continue
+    for entry in record.where(part="count", grade=None):
         suffix = f".{entry.column}.count" if entry.column else ".count"
         if entry.between:
             before, after = (record.entries.get(row + suffix) for row in entry.between)
             if before and after:
                 how = f"{before.text} before, {after.text} after"
                 yield compare("A5", entry, before.value - after.value, how)
-        parts = [e for e in record.chosen if _part_of(e, entry)]
+        about = {"within": entry.row, "block": entry.block, "column": entry.column}
+        parts = record.where(**about, part="count", grade=None)
         if parts:
             total = sum(e.value for e in parts)
             bad = total != entry.value if entry.exhaustive else total > entry.value
             verdict: Verdict = "inconsistent" if bad else "consistent"
             how = f"parts: {' + '.join(e.text for e in parts)}"
             yield Check("A5", entry.id, verdict, entry.text, Found.number(total, 0), how)
-
-
-def _part_of(e: Entry, whole: Entry) -> bool:
-    """Whether an entry counts some of the patients that another, without a grade, counts."""
-    within = (e.block, e.within, e.column) == (whole.block, whole.row, whole.column)
-    return within and e.part == "count" and e.grade is None
 
 
 def a7_repeats(record: Record) -> Iterator[Check]:
@@ -219,9 +218,7 @@ def _comparable(entry: Entry, twin: Entry) -> bool:
     arms = entry.arm == twin.arm or None in (entry.arm, twin.arm)
     grades = (entry.grade or "any") == (twin.grade or "any")
     measures = entry.measure == twin.measure or entry.part == twin.part == "percent"
-    estimable = not (entry.printed and isnan(entry.number)) and not (
-        twin.printed and isnan(twin.number)
-    )
+    estimable = all(e.printed is None or e.estimable for e in (entry, twin))
     return arms and grades and measures and estimable and entry.part == twin.part
 
 

@@ -23,9 +23,9 @@ def _by_arm(record: Record, measure: str, like: Entry) -> list[Entry]:
     """Estimates of one measure in the experimental and the control arm, of the same end point,
     analysis and time; none unless both are printed."""
     found: dict[str, Entry] = {}
-    for e in record.chosen:
-        same = (e.endpoint, e.analysis, e.time) == (like.endpoint, like.analysis, like.time)
-        if same and e.measure == measure and e.part == "estimate" and e.arm and not e.factor:
+    alike = {a: getattr(like, a) for a in ("endpoint", "analysis", "time")}
+    for e in record.where(measure=measure, part="estimate", factor=None, **alike):
+        if e.arm:
             found.setdefault(record.roles[e.arm], e)
     return [found[role] for role in ROLES] if all(role in found for role in ROLES) else []
 
@@ -36,8 +36,8 @@ def c7_implied_hazard_ratio(record: Record) -> Iterator[Check]:
     Inputs: medians or rates by arm. Ratio of medians, control over experimental, or of log S(t).
     ``information`` only: its uncertainty is that of the trial itself, and hazards change.
     """
-    for e in record.chosen:
-        if e.measure not in ("median", "rate") or e.part != "estimate" or e.factor:
+    for e in record.where(part="estimate", factor=None):
+        if e.measure not in ("median", "rate"):
             continue
         arms = _by_arm(record, e.measure, e) if e.endpoint else []
         if not arms or arms[0] != e:
@@ -65,10 +65,10 @@ def c8_medians(record: Record) -> Iterator[Check]:
     """
     yield from _in_order(record)
     yield from _hulls(record)
-    medians = [e for e in record.chosen if e.measure == "median" and e.part == "estimate"]
-    medians = [e for e in medians if not e.factor and e.printed and e.printed.exact is not None]
-    for e in record.chosen:
-        if e.measure != "rate" or e.part not in ("estimate", "percent"):
+    medians = record.where(measure="median", part="estimate", factor=None)
+    medians = [e for e in medians if e.estimable]
+    for e in record.where(measure="rate"):
+        if e.part not in ("estimate", "percent"):
             continue
         if not e.time or not e.printed or e.arm is None:
             continue
@@ -86,12 +86,11 @@ def c8_medians(record: Record) -> Iterator[Check]:
 def _hulls(record: Record) -> Iterator[Check]:
     """Medians of all patients within those of the levels of a factor."""
     groups: dict[tuple[str, str, str], list[Entry]] = {}
-    for e in record.chosen:
-        if e.measure == "median" and e.part == "estimate" and e.factor and e.category and e.arm:
+    for e in record.where(measure="median", part="estimate"):
+        if e.factor and e.category and e.arm:
             groups.setdefault((e.block, e.factor, e.column), []).append(e)
     for (block, factor, column), levels in groups.items():
-        whole = record.entries.get(f"{block}.all.{column}.estimate")
-        boxes = [e.printed for e in levels if e.printed and e.printed.exact is not None]
+        whole, boxes = record.whole(levels[0]), [e.rounding for e in levels if e.estimable]
         if whole is None or whole.printed is None or len(boxes) < 2 or len(boxes) < len(levels):
             continue
         low, high = min(b.low for b in boxes), max(b.high for b in boxes)
@@ -108,8 +107,7 @@ def _in_order(record: Record) -> Iterator[Check]:
     for e in record.chosen:
         cell = record.cell(e)
         for order in [o for o in ORDERS if o[1] == e.part and len(o) == 3 and set(o) <= set(cell)]:
-            prints = [cell[p].printed for p in order]
-            known = [p for p in prints if p is not None and p.exact is not None]
+            known = [cell[part].rounding for part in order if cell[part].estimable]
             holds = all(a.low <= b.high for a, b in pairwise(known))
             verdict: Verdict = "consistent" if holds else "inconsistent"
             low, _, high = (cell[p] for p in order)
@@ -138,8 +136,8 @@ def c11_landmark_interval(record: Record) -> Iterator[Check]:
     imply one standard error. Greenwood's variance is at least S (1 - S) / n (nobody censored), so
     an interval narrower than that under every transformation is ``impossible``.
     """
-    for e in record.chosen:
-        if e.measure != "rate" or e.part != "estimate" or not e.printed:
+    for e in record.where(measure="rate", part="estimate"):
+        if not e.printed:
             continue
         rate = record.interval(e.cell)
         boxes = [(max(p.low, 1e-3) / 100, min(p.high, 99.999) / 100) for p in rate.prints]
@@ -170,8 +168,8 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
     give another standard error, and C11 says which fits. Wald on the linear scale; for P the
     log-log scale too (Klein et al, Stat Med 2007;26:4505).
     """
-    for entry in record.chosen:
-        if entry.measure != "difference" or entry.part != "estimate" or not entry.time:
+    for entry in record.where(measure="difference", part="estimate"):
+        if not entry.time:
             continue
         arms = [record.interval(e.cell) for e in _by_arm(record, "rate", entry)]
         if not arms or not all(map(_usable, arms)):
@@ -228,7 +226,7 @@ def c13_dates(record: Record) -> Iterator[Check]:
     dated before the last assignment is ``information``: interim analyses are. A month alone is
     taken as its first day, and a month of follow-up as 30.4375 days.
     """
-    dates = {e.row: e for e in record.chosen if e.part == "date" and e.block == "timeline"}
+    dates = {e.row: e for e in record.where(part="date", block="timeline")}
     days = {row: parse_date(e.text) for row, e in dates.items()}
     order = [row for row in ("first_randomized", "last_randomized", "cutoff") if row in days]
     for one, other in pairwise(order):
@@ -243,8 +241,8 @@ def c13_dates(record: Record) -> Iterator[Check]:
             yield Check("C13", dates[row].id, "information", dates[row].text, last, how)
     if {"first_randomized", "cutoff"} <= set(days):
         most = (days["cutoff"] - days["first_randomized"]).days / DAYS_PER_MONTH
-        for e in record.chosen:
-            if e.part == "maximum" and e.row == "follow_up" and e.printed:
+        for e in record.where(part="maximum", row="follow_up"):
+            if e.printed:
                 verdict = "consistent" if e.printed.low <= most else "impossible"
                 how = "months from the first assignment to the cutoff"
                 found = Found("{upper:.1f} at most", upper=most)

@@ -31,7 +31,7 @@ def a6_adverse_events(record: Record) -> Iterator[Check]:
     their sum. At one exact grade only that last bound holds (a patient with grade 3 in one row and
     grade 4 in another counts at grade 4). No tolerance.
     """
-    entries = [e for e in record.chosen if e.part == "count" and e.term and e.grade and e.arm]
+    entries = [e for e in record.where(part="count") if e.term and e.grade and e.arm]
     terms = {(e.term, e.arm, e.grade): e for e in entries}
     for e in record.chosen:
         wanted = [(e.term, e.arm, g) for g in SPANS.get(e.grade or "", ())]
@@ -119,8 +119,8 @@ def b1_proportion_interval(record: Record) -> Iterator[Check]:
     fit it is ``inconsistent``, where only cut-off prints fit ``rounding``. Methods not tried,
     such as Blaker's, need not fit.
     """
-    for entry in record.chosen:
-        if entry.measure != "response rate" or entry.part != "estimate" or not entry.printed:
+    for entry in record.where(measure="response rate", part="estimate"):
+        if not entry.printed:
             continue
         size = record.patients(entry)
         if size is None:
@@ -143,7 +143,7 @@ def _interval(record: Record, entry: Entry, count: int, n: int, method: str) -> 
     how = f"{count} of {n}, {METHODS[method]}"
     checks = [compare("B1", entry, 100 * count / n, f"{count} of {n}")]
     for part, limit in zip(("lower", "upper"), limits, strict=True):
-        if (printed := cell[part].printed) and printed.exact is not None:
+        if cell[part].estimable:
             checks.append(compare("B1", cell[part], 100 * limit, how))
     return checks
 
@@ -184,11 +184,7 @@ def c9_subgroup_sums(record: Record) -> Iterator[Check]:
     for e in record.chosen:
         if e.part in ("events", "n") and e.factor and e.category and e.arm:
             groups.setdefault((e.block, e.factor, e.arm, e.part), []).append(e)
-    wholes = {
-        key: whole
-        for key, entries in groups.items()
-        if (whole := record.entries.get(f"{key[0]}.all.{entries[0].column}.{key[3]}"))
-    }
+    wholes = {key: whole for key, entries in groups.items() if (whole := record.whole(entries[0]))}
     totals = {key: sum(e.value for e in groups[key]) for key in wholes}
     for (block, factor, arm, part), whole in wholes.items():
         entries, total = groups[block, factor, arm, part], totals[block, factor, arm, part]
@@ -208,7 +204,7 @@ def c14_arm_sizes(record: Record) -> Iterator[Check]:
     """Arm sizes against the allocation ratio, by the exact binomial test; never more than
     ``information``, for blocks and strata bind them in ways that a paper does not print."""
     sizes = record.sheet.populations.get("randomized", {})
-    ratios = [e for e in record.chosen if e.part == "ratio" and e.text.count(":") == 1]
+    ratios = [e for e in record.where(part="ratio") if e.text.count(":") == 1]
     arms = {role: record[sizes[arm]] for role, arm in record.arms().items() if arm in sizes}
     if not ratios or len(arms) < 2:
         return
@@ -227,8 +223,8 @@ def d1_baseline(record: Record) -> Iterator[Check]:
     P is combined over the factors of one trial.
     """
     tables: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for e in record.chosen:
-        if e.part == "count" and e.factor and e.category and e.arm and not e.endpoint:
+    for e in record.where(part="count", endpoint=None):
+        if e.factor and e.category and e.arm:
             rows = tables.setdefault((e.block, e.factor), {})
             rows.setdefault(e.category, {})[record.roles[e.arm]] = e.value
     for (block, factor), rows in tables.items():

@@ -36,9 +36,8 @@ def c10_subgroups(record: Record) -> Iterator[Check]:
     for (block, factor), ratios in groups.items():
         if len(ratios) < 2:
             continue
-        overall = f"{block}.all.{ratios[0].estimate.column}"
-        if f"{overall}.estimate" in record.entries:
-            whole = record.interval(overall)
+        if overall := record.whole(ratios[0].estimate):
+            whole = record.interval(overall.cell)
             weights = [1 / r.se**2 for r in ratios]
             sums = (w * log(r.estimate.value) for w, r in zip(weights, ratios, strict=True))
             pooled = sum(sums) / sum(weights)
@@ -47,15 +46,9 @@ def c10_subgroups(record: Record) -> Iterator[Check]:
             id, how = f"{block}.{factor}", f"inverse-variance pool over {factor}"
             found = Found.number(exp(pooled), 2)
             yield Check("C10", id, verdict, whole.estimate.text, found, how)
-        tests = [e for e in _tests(record, block) if e.factor == factor]
+        tests = record.where(block=block, column="interaction", part="p", factor=factor)
         if tests and len(ratios) == 2 and tests[0].printed:
             yield _interaction(record, tests[0], ratios)
-
-
-def _tests(record: Record, block: str) -> list[Entry]:
-    """The printed P values of interaction of a block."""
-    about = (block, "p", "interaction")
-    return [e for e in record.chosen if (e.block, e.part, e.column) == about]
 
 
 def _interaction(record: Record, test: Entry, ratios: list[Interval]) -> Check:
@@ -71,7 +64,8 @@ def _interaction(record: Record, test: Entry, ratios: list[Interval]) -> Check:
     how = f"z = {z:.2f} from the subgroups, {norm.isf(test.value / 2):.2f} from the printed P"
     remark = ""
     few = min(d for r in ratios for d in record.events_behind(r.estimate).numbers or [test.value])
-    same = [e for e in _tests(record, test.block) if e != test and e.text == test.text]
+    same = record.where(block=test.block, column=test.column, part=test.part, text=test.text)
+    same.remove(test)
     if gap > INTERACTION_USUAL and same and test.rounding.decimals >= 3:
         verdict, remark = "inconsistent", f"the same P is printed for {same[0].factor}"
     elif gap > INTERACTION_MOST and few >= FEW_EVENTS:

@@ -124,7 +124,7 @@ class Margins:
 
     def _margins(self, record: Record) -> Iterator[Margin]:
         for e in self.entries:
-            if e.arm is None or e.printed is None or e.printed.exact is None or e.printed.bound:
+            if e.arm is None or not e.estimable or e.rounding.bound:
                 continue
             if e.part in SHARES and COUNTS & set(record.cell(e)):
                 continue

@@ -28,10 +28,9 @@ class Responders(NamedTuple):
 def tables_of(record: Record, entry: Entry) -> dict[str, Responders]:
     """The responders behind an odds ratio by the arm's role; empty unless both arms have any."""
     table: dict[str, Responders] = {}
-    wanted = ("response rate", "estimate", entry.endpoint, entry.population)
-    for e in record.chosen:
-        alike = (e.measure, e.part, e.endpoint, e.population) == wanted
-        if alike and e.printed and (size := record.patients(e)):
+    alike = {"endpoint": entry.endpoint, "population": entry.population}
+    for e in record.where(measure="response rate", part="estimate", **alike):
+        if e.printed and (size := record.patients(e)):
             rounded, cut = counts_behind(e.printed, int(size.value))
             table[record.roles[str(e.arm)]] = Responders(rounded + cut, int(size.value))
     full = all(role in table for role in ROLES)

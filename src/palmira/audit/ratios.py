@@ -78,16 +78,16 @@ def c2_p_value(record: Record) -> Iterator[Check]:
     """
     for ratio in record.ratios():
         p = ratio.p or _p_of_row(record, ratio)
-        if p is None or p.printed is None or p.printed.exact is None:
+        if p is None or not p.estimable:
             continue
         value, lower, upper = (e.value for e in (ratio.estimate, ratio.lower, ratio.upper))
         if not 0 < lower < upper:
             continue
         half = 0.5 if p.sided == "one" else 1.0
         boxes = [Box(x.low, x.high) for x in ratio.prints]
-        gap = _z_gap(boxes, p_as_z(p.printed, half), ratio.level)
+        gap = _z_gap(boxes, p_as_z(p.rounding, half), ratio.level)
         cut_boxes = [_before_cut(x) for x in ratio.prints]
-        cut = _z_gap(cut_boxes, p_as_z(p.printed, half, cut=True), ratio.level)
+        cut = _z_gap(cut_boxes, p_as_z(p.rounding, half, cut=True), ratio.level)
         verdict: Verdict = "consistent" if gap < 1e-9 else "rounding"
         if gap >= 1e-9 and cut >= 1e-9:
             beyond = min(gap, cut) > (0 if p.test == "Wald" else OTHER_TEST)

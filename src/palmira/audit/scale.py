@@ -62,15 +62,14 @@ def rows_of(record: Record, block: str) -> list[Row]:
         if ratio.estimate.block != block or not events.own or len(events.printed) != 2:
             continue
         sizes = [record.cell(e).get("n") or record.patients(e) for e in events.printed]
-        (d, m), (n, k) = (
-            tuple(int(e.value) if e else 0 for e in of) for of in (events.printed, sizes)
-        )
-        if min(d, m) < 2 or d > n or m > k:
+        d, n = [int(x) for x in events.numbers], [int(e.value) if e else 0 for e in sizes]
+        if min(d) < 2 or d[0] > n[0] or d[1] > n[1]:
             continue
         _, lower, upper = ratio.prints
         if 0 < lower.high < upper.low:
             factor, category = ratio.estimate.factor, ratio.estimate.category
-            rows.append(Row(ratio.cell, (d, m), (n, k), ratio.se, ratio.se_range, factor, category))
+            by_arm = (d[0], d[1]), (n[0], n[1])
+            rows.append(Row(ratio.cell, *by_arm, ratio.se, ratio.se_range, factor, category))
     return rows
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from palmira.readings.response import ResponseRate, response_rate
 from palmira.record import Record
-from palmira.statistics.proportions import count_from_percent
 
 Array = NDArray[np.float64]
 # Standard deviation of the log odds ratio of a factor's level among responders.
@@ -27,34 +27,17 @@ class Rates(NamedTuple):
     outcome: str
     arms: tuple[str, str]
 
-
-class Responders(NamedTuple):
-    """Those who responded, and all patients of an arm."""
-
-    responders: int
-    n: int
-
-
-def responders(record: Record, rates: Rates) -> list[Responders]:
-    """Responders of two arms. Raises ``ValueError`` where a rate allows no count, or more than
-    one."""
-    found = []
-    for arm in rates.arms:
-        rate = record[f"results.{rates.outcome}.{arm}.estimate"]
-        n = int(record.size(str(rate.population), arm).value)
-        counts = count_from_percent(rate.value, rate.rounding.half_unit, n)
-        if len(counts) != 1:
-            raise ValueError(f"{rate.id}: {counts or 'no count'} of {n} prints as {rate.text}%")
-        found.append(Responders(counts[0], n))
-    return found
+    def of(self, record: Record) -> list[ResponseRate]:
+        """The rates with the counts behind them. Raises ``ValueError`` where one allows no count,
+        or more than one."""
+        return [response_rate(record, self.outcome, arm) for arm in self.arms]
 
 
 def levels(record: Record, factors: tuple[str, ...], arms: tuple[str, str]) -> list[list[int]]:
     """Patients at the first level of each factor of the subgroup figure, by arm."""
     found = []
     for factor in factors:
-        about = ("figure3", factor, "n")
-        rows = [e for e in record.chosen if (e.block, e.factor, e.part) == about]
+        rows = record.where(block="figure3", factor=factor, part="n")
         by_arm = {e.arm: int(e.value) for e in rows if e.category == rows[0].category}
         found.append([by_arm[arm] for arm in arms])
     return found
@@ -69,9 +52,9 @@ def adjusted_ratios(
     Poisson regression, ``se`` robust (Zou, Am J Epidemiol 2004;159:702). ``robust`` is the sandwich
     standard error of either. One line a trial, the same trials under both models.
     """
-    counts = responders(record, rates)
+    counts = rates.of(record)
     rng = np.random.default_rng(seed)
-    y = np.concatenate([np.arange(arm.n) < arm.responders for arm in counts]).astype(int)
+    y = np.concatenate([np.arange(arm.n) < arm.count for arm in counts]).astype(int)
     arm = np.repeat([1, 0], [arm.n for arm in counts])
     code = np.tile(y + 2 * arm, (trials, 1))  # one bit each: response, arm, level of each factor
     for bit, sizes in enumerate(levels(record, factors, rates.arms), start=2):

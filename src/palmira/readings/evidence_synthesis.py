@@ -28,9 +28,8 @@ STRATEGY |= dict.fromkeys(("maintain", "postmonarch"), SWITCHED)
 
 def on_level(estimate: Estimate, level: float = 95.0) -> Estimate:
     """The same estimate with its Wald interval at another level; unchanged at its own."""
-    if estimate.level == level:
-        return estimate
-    return ratio(estimate.value, log_se(estimate.lower, estimate.upper, estimate.level), level)
+    at_own = estimate.level == level
+    return estimate if at_own else ratio(estimate.value, estimate.log_se, level)
 
 
 def se_bound(record: Record, row: str = PFS) -> float | None:
@@ -54,9 +53,9 @@ def trial_effects(records: Mapping[str, Record]) -> pd.DataFrame:
     for key, record in records.items():
         about = {"trial": record.trial, "strategy": STRATEGY[key]}
         for name, e in trial_readings(record).items():
-            ratio = {"hazard_ratio": e.value, "lower": e.lower, "upper": e.upper}
-            log_scale = {"log_hazard_ratio": log(e.value), "se": log_se(e.lower, e.upper)}
-            lines.append({**about, "reading": name, **ratio, **log_scale})
+            limits = {"hazard_ratio": e.value, "lower": e.lower, "upper": e.upper}
+            log_scale = {"log_hazard_ratio": log(e.value), "se": e.log_se}
+            lines.append({**about, "reading": name, **limits, **log_scale})
     return pd.DataFrame(lines)
 
 

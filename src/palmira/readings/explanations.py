@@ -70,9 +70,8 @@ class Evidence:
 
     ``draws`` are adjusted ratios for clinical benefit in drawn trials, by model (logistic, risk)
     and covariates (strata; or with ``more`` beside them); ``robust_floor`` the least robust SE over
-    the bound in simulations; ``ratios`` the printed hazard ratio's SE over its bound, as printed
-    and at the widest rounding; ``effective`` the number of patients that a landmark interval is
-    worth, and the arm's size.
+    the bound in simulations; ``widest_ratio`` the printed hazard ratio's SE over its bound at the
+    widest rounding; ``effective`` the patients that a landmark interval is worth, of ``patients``.
     """
 
     record: Record
@@ -80,8 +79,9 @@ class Evidence:
     benefit: Comparison
     draws: dict[tuple[str, str], pd.DataFrame]
     robust_floor: float
-    ratios: tuple[float, float]
-    effective: tuple[float, int]
+    widest_ratio: float
+    effective: float
+    patients: int
     more: tuple[str, ...]
 
 
@@ -99,7 +99,6 @@ def gather(
     ``more`` are covariates that a model may hold beside the strata.
     """
     strata = tuple(record.sheet.strata)
-    final = reading(record, PFS)
     draws = {
         (model, name): ratios
         for name, factors in (("strata", strata), ("more", (*strata, *more)))
@@ -107,15 +106,15 @@ def gather(
     }
     rate = record.interval(f"results.pfs.rate_6.{ARMS[1]}").over(100)
     se = from_interval(rate.value, rate.lower, rate.upper, rate.level).se
-    patients = int(record.size("randomized", ARMS[1]).value)
     return Evidence(
         record=record,
         factor=factor,
         benefit=comparison(record, "cbr"),
         draws=draws,
         robust_floor=float(errors["robust_ratio"].min()),
-        ratios=(final.ways.se_ratio, final.largest_ratio),
-        effective=(rate.value * (1 - rate.value) / se**2, patients),
+        widest_ratio=reading(record, PFS).largest_ratio,
+        effective=rate.value * (1 - rate.value) / se**2,
+        patients=int(record.size("randomized", ARMS[1]).value),
         more=more,
     )
 

@@ -68,11 +68,12 @@ def _width(found: Evidence, name: str, e: Explanation) -> Verdict:
     f = found.factor
     text = f"{f.value:.3f} ({f.lower:.3f} to {f.upper:.3f})"
     if e.robust:
-        fit: Fit = "fits" if found.robust_floor <= found.ratios[1] else "does not fit"
+        fit: Fit = "fits" if found.robust_floor <= found.widest_ratio else "does not fit"
         return fit, (
             f"In simulated trials of this size a robust standard error fell to "
-            f"{found.robust_floor:.2f} of the bound; the printed one of all patients is "
-            f"{found.ratios[1]:.2f} of it at the widest rounding. Small subgroups alone say less."
+            f"{found.robust_floor:.2f} of the bound; the printed one of all patients "
+            f"is {found.widest_ratio:.2f} of it at the widest rounding. Small subgroups alone say "
+            "less."
         )
     if name == "misprint":
         return "does not fit", (
@@ -208,15 +209,14 @@ def _abstract(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 def _elsewhere(found: Evidence, name: str, e: Explanation) -> Verdict:
     if name in ("doubled", "level"):
-        patients, n = found.effective
         checks = audit(found.record, only=["B1"])
         exact = [c for c in checks if c.entry.endswith(("lower", "upper"))]
         agree = sum(c.verdict == "consistent" for c in exact)
         what = "single patients" if name == "doubled" else "a 95% level"
         return "in part", (
             f"{agree} of {len(exact)} exact limits are those of {what}, and the 6-month interval "
-            f"that of {patients:.0f} patients out of {n}: the slip would have to spare everything "
-            "but the regression models."
+            f"that of {found.effective:.0f} patients out of {found.patients}: the slip would have "
+            "to spare everything but the regression models."
         )
     return "silent", "No regression stands behind them; a model's coding or error leaves no trace."
 

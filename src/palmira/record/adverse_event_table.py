@@ -45,7 +45,6 @@ def adverse_events(record: Record, block: str = "table2") -> pd.DataFrame:
 def _prove_empty(record: Record, rows: pd.DataFrame, arm: str, missing: list[str]) -> None:
     """A grade without a column is empty if the printed grades of the total row fill it up."""
     printed = rows[(rows.term == "Any") & rows.grade.isin(GRADES[1:])].value.sum()
-    about = ("Any", SEVERE, arm, "count")
-    severe = [e.value for e in record.entries.values() if (e.term, e.grade, e.arm, e.part) == about]
-    if not severe or severe[0] != printed:
+    severe = record.where(term="Any", grade=SEVERE, arm=arm, part="count")
+    if not severe or severe[0].value != printed:
         raise ValueError(f"{arm}: no column for grade {', '.join(missing)}, and no proof of none")

@@ -82,10 +82,15 @@ class Entry:
 
     @property
     def rounding(self) -> Printed:
-        """The printed number with its rounding; raises ``ValueError`` for a date or a text."""
+        """The printed number with its rounding; raises ``TypeError`` for a date or a text."""
         if self.printed is None:
-            raise ValueError(f"{self.id} is no number")
+            raise TypeError(f"{self.id} is no number")
         return self.printed
+
+    @property
+    def estimable(self) -> bool:
+        """Whether it is a number, and not "NA"."""
+        return self.printed is not None and self.printed.exact is not None
 
     @property
     def level(self) -> float:

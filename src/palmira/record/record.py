@@ -50,7 +50,7 @@ class Interval:
 
     @property
     def prints(self) -> tuple[Printed, Printed, Printed]:
-        """Estimate and limits with their rounding. Raises ``ValueError`` where one is no number."""
+        """Estimate and limits with their rounding. Raises ``TypeError`` where one is no number."""
         return self.estimate.rounding, self.lower.rounding, self.upper.rounding
 
     @property
@@ -131,6 +131,25 @@ class Record:
     def chosen(self) -> list[Entry]:
         """All entries but the versions that were not chosen."""
         return [e for e in self.entries.values() if not e.version]
+
+    @cached_property
+    def _index(self) -> dict[str, dict[object, list[Entry]]]:
+        """The chosen entries by the values of an attribute, filled as they are asked for."""
+        return {}
+
+    def where(self, **attributes: object) -> list[Entry]:
+        """The chosen entries with these attributes (``block="figure3", part="n"``)."""
+        (first, wanted), *rest = attributes.items()
+        if first not in self._index:
+            index = self._index[first] = {}
+            for e in self.chosen:
+                index.setdefault(getattr(e, first), []).append(e)
+        found = self._index[first].get(wanted, [])
+        return [e for e in found if all(getattr(e, name) == value for name, value in rest)]
+
+    def whole(self, entry: Entry) -> Entry | None:
+        """What its block prints of all patients, in the row ``all``, in place of a subgroup."""
+        return self.entries.get(f"{entry.block}.all.{entry.column}.{entry.part}")
 
     @cached_property
     def rows(self) -> dict[str, list[Entry]]:
@@ -223,8 +242,8 @@ class Record:
     def ratios(self, *measures: str) -> list[Interval]:
         """The ratios (hazard, odds, risk, or ``measures``) whose limits are positive numbers."""
         found = []
-        for e in self.chosen:
-            if e.part == "estimate" and e.measure in (measures or RATIOS):
+        for e in self.where(part="estimate"):
+            if e.measure in (measures or RATIOS):
                 parts = self.cell(e)
                 if all(limit in parts and parts[limit].number > 0 for limit in ("lower", "upper")):
                     found.append(self.interval(e.cell))
@@ -234,16 +253,16 @@ class Record:
         """Events behind a ratio: those of its row, else of the same analysis, else of the final."""
         rows = [
             e
-            for e in self.chosen
-            if e.measure == "events" and e.part in ("events", "count") and e.arm
+            for e in self.where(measure="events")
+            if e.part in ("events", "count") and e.arm
             if e.population == ratio.population or None in (e.population, ratio.population)
         ]
         if own := self._by_arm(ratio, [e for e in rows if e.in_row == ratio.in_row]):
             return Events(own, True)
-        group = ("endpoint", "factor", "category")
-        same = [e for e in rows if all(getattr(e, a) == getattr(ratio, a) for a in group)]
         if ratio.analysis is None:
             return Events([], False)
+        group = ("endpoint", "factor", "category")
+        same = [e for e in rows if all(getattr(e, a) == getattr(ratio, a) for a in group)]
         if own := self._by_arm(ratio, [e for e in same if e.analysis == ratio.analysis]):
             return Events(own, True)
         final = [e for e in same if e.analysis == "final" and self.roles[str(e.arm)] == "total"]

@@ -23,6 +23,16 @@ class Estimate:
         value, lower, upper = (f"{x:.{decimals}f}" for x in (self.value, self.lower, self.upper))
         return f"{value} ({lower} to {upper})"
 
+    @classmethod
+    def symmetric(cls, value: float, reach: float, level: float = 95.0) -> Estimate:
+        """A value with limits at equal distance."""
+        return cls(value, value - reach, value + reach, level)
+
+    @property
+    def log_se(self) -> float:
+        """Standard error of its logarithm, if it is a ratio with Wald limits."""
+        return log_se(self.lower, self.upper, self.level)
+
     def times(self, unit: float) -> Estimate:
         """The same in another unit, as 100 for percents."""
         return Estimate(self.value * unit, self.lower * unit, self.upper * unit, self.level)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log, sqrt
 
-from palmira.statistics.estimates import Estimate, log_se, ratio, two_sided_p
+from palmira.statistics.estimates import Estimate, ratio, two_sided_p
 
 
 def smallest_se(events: float, control_events: float) -> float:
@@ -72,7 +72,7 @@ def three_ways(printed: Estimate, events: float, control_events: float) -> Three
         printed=printed,
         neutral=neutral(printed.value, events, control_events, printed.level),
         conditional=full_scale(printed),
-        printed_se=log_se(printed.lower, printed.upper, printed.level),
+        printed_se=printed.log_se,
         smallest_se=smallest_se(events, control_events),
     )
 

@@ -156,13 +156,13 @@ def pool(
     df = k - 1 if knapp_hartung else k - 2
     if method != "FE" and df > 0:
         wide = float(t.ppf(upper, df)) * sqrt(variance + tau2)
-        prediction = Estimate(effect, effect - wide, effect + wide, level)
+        prediction = Estimate.symmetric(effect, wide, level)
     return Pool(
         method=method + (" + Knapp-Hartung" if knapp_hartung else ""),
         trials=k,
         effect=effect,
         se=sqrt(variance),
-        interval=Estimate(effect, effect - reach, effect + reach, level),
+        interval=Estimate.symmetric(effect, reach, level),
         prediction=prediction,
         tau2=tau2,
         tau2_interval=q_profile(y, v, level),
@@ -214,7 +214,7 @@ def contrast(effects: ArrayLike, se: ArrayLike, groups: ArrayLike, level: float 
     effect, error = one - other, sqrt(scale) * _contrast_se(v, g, tau2)
     reach = float(t.ppf(0.5 + level / 200, df)) * error
     p = float(2 * t.sf(abs(effect) / error, df)) if error else float(effect == 0)
-    interval = Estimate(effect, effect - reach, effect + reach, level)
+    interval = Estimate.symmetric(effect, reach, level)
     return Contrast(effect, error, df, interval, p, tau2)
 
 
