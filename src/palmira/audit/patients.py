@@ -197,7 +197,9 @@ def solve(
     for m in stated:
         for key in m.keys:
             if (key, m.arm) in sums:
-                _state(model, m, sums[key, m.arm], sums.get(((key[0], EVERYBODY), m.arm)))
+                _state(
+                    model, m, sums[key, m.arm], sums.get((Key(key.population, EVERYBODY), m.arm))
+                )
     if aim:
         margin, sense = aim
         model.minimize(sense * sums[component.key(margin), margin.arm])
