@@ -177,31 +177,38 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
             what = rates if arms else "the arms' rates are not in the record"
             yield Check.lacking("C12", entry.id, entry.text, what)
             continue
-        corners = list(product(*(_landmarks(arm, entry.level) for arm in arms)))
-        differences = [difference(a, b, entry.level) for a, b in corners]
-        cell = record.cell(entry)
-        for part, name in (("estimate", "value"), ("lower", "lower"), ("upper", "upper")):
-            printed = cell[part].printed if part in cell else None
-            if printed is None:
-                continue
-            values = [100 * getattr(gap, name) for gap, _ in differences]
-            low, high = min(values), max(values)
-            verdict: Verdict = "consistent" if boxes_meet(printed, low, high) else "inconsistent"
-            found = Found("{value:.1f}", values[0], low, high)
-            how, remark = "from the arms, linear scale", f"{low:.1f} to {high:.1f} with rounding"
-            yield Check("C12", cell[part].id, verdict, cell[part].text, found, how, remark)
-        p = cell.get("p")
-        if p is not None and p.printed is not None:
-            by_scale = {
-                "linear": [p for _, p in differences],
-                "log-log": [log_log_p(a, b) for a, b in corners],
-            }
-            meets = {s: boxes_meet(p.printed, min(ps), max(ps)) for s, ps in by_scale.items()}
-            verdict = "consistent" if any(meets.values()) else "information"
-            scales = " and ".join(s for s, meet in meets.items() if meet) or "neither"
-            shown = ", ".join(f"{ps[0]:.3f} {s}" for s, ps in by_scale.items())
-            found = Found(shown, by_scale["linear"][0])
-            yield Check("C12", p.id, verdict, p.text, found, f"from the arms, {scales} scale")
+        one, other = (_landmarks(arm, entry.level) for arm in arms)
+        corners = list(product(one, other))
+        yield from _difference(record.cell(entry), corners, entry.level)
+
+
+def _difference(
+    cell: dict[str, Entry], corners: list[tuple[Landmark, Landmark]], level: float
+) -> Iterator[Check]:
+    """A printed difference with its limits and P against both arms' rates: as printed, then at each
+    corner of their rounding."""
+    found = [difference(one, other, level) for one, other in corners]
+    for part, name in (("estimate", "value"), ("lower", "lower"), ("upper", "upper")):
+        if part not in cell or cell[part].printed is None:
+            continue
+        values = [100 * getattr(gap, name) for gap, _ in found]
+        low, high = min(values), max(values)
+        meets = boxes_meet(cell[part].rounding, low, high)
+        verdict: Verdict = "consistent" if meets else "inconsistent"
+        how, remark = "from the arms, linear scale", f"{low:.1f} to {high:.1f} with rounding"
+        value = Found("{value:.1f}", values[0], low, high)
+        yield Check("C12", cell[part].id, verdict, cell[part].text, value, how, remark)
+    if "p" in cell and (printed := cell["p"].printed):
+        by_scale = {
+            "linear": [p for _, p in found],
+            "log-log": [log_log_p(one, other) for one, other in corners],
+        }
+        fits = [s for s, ps in by_scale.items() if boxes_meet(printed, min(ps), max(ps))]
+        how = f"from the arms, {' and '.join(fits) or 'neither'} scale"
+        shown = ", ".join(f"{ps[0]:.3f} {s}" for s, ps in by_scale.items())
+        value = Found(shown, by_scale["linear"][0])
+        verdict = "consistent" if fits else "information"
+        yield Check("C12", cell["p"].id, verdict, cell["p"].text, value, how)
 
 
 def _usable(rate: Interval) -> bool:

@@ -98,10 +98,8 @@ def _checks(component: Component, refuted: set[str]) -> Iterator[Check]:
         everybody = next(iter(component.tables[0].sums))
         sizes = {a: solution[everybody, a] for a in component.arms}
         by_arm = ", ".join(f"{a} {n}" for a, n in sizes.items())
-        found, printed = (
-            Found("{value:.0f} patients", sum(sizes.values())),
-            f"{len(stated)} numbers",
-        )
+        found = Found("{value:.0f} patients", sum(sizes.values()))
+        printed = f"{len(stated)} numbers"
         how = f"a table of {found} ({by_arm}) with these {len(stated)} printed numbers exists"
         left = sum(m.entry.id in refuted for m in component.margins)
         remark = f"{left} that another set of numbers refutes are left out" if left else ""

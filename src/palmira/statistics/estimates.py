@@ -23,6 +23,11 @@ class Estimate:
         value, lower, upper = (f"{x:.{decimals}f}" for x in (self.value, self.lower, self.upper))
         return f"{value} ({lower} to {upper})"
 
+    @property
+    def wald_p(self) -> float:
+        """Two-sided P value of a ratio by the Wald test of its logarithm."""
+        return two_sided_p(log(self.value) / self.log_se)
+
     @classmethod
     def symmetric(cls, value: float, reach: float, level: float = 95.0) -> Estimate:
         """A value with limits at equal distance."""
