@@ -98,13 +98,13 @@ def _tests(
     observed = Observed(days, events == 1, everyone, np.zeros_like(days))
     arms = (arms == arms.max()).astype(np.int64)
     for what, by in (("log-rank", None), ("log-rank, stratified", strata)):
-        out = kernels.two_arms(sort_keys(observed, arms, by))[0]
+        out = kernels.two_arms(sort_keys(observed, arms, by))
         chi_square, _ = log_rank(frame, time, event, arm, None if by is None else stratum)
-        assert abs(out[2] ** 2 / out[3] / chi_square - 1) < 1e-10, (name, what)
+        assert abs(out.gap[0] ** 2 / out.variance[0] / chi_square - 1) < 1e-10, (name, what)
         yield name, what, "chi-square", chi_square
         if by is not None:
-            yield name, "Cox, stratified", f"{arm} coefficient", float(out[4])
-            yield name, "Cox, stratified", f"{arm} SE", float(out[5])
+            yield name, "Cox, stratified", f"{arm} coefficient", float(out.log_hazard_ratio[0])
+            yield name, "Cox, stratified", f"{arm} SE", float(out.se[0])
 
 
 def _pools(bcg: pd.DataFrame) -> Iterator[Line]:

@@ -28,6 +28,8 @@ BIN = Path(sys.executable).parent
 EXTENSION = re.compile(r"^ +(- palmira\.booksite|html_math_renderer:.*)\n", re.MULTILINE)
 STRICT = [BIN / "jupyter-book", "build", ".", "--warningiserror", "--keep-going", "--nitpick", "-q"]
 PLAIN = [BIN / "jupyter-book", "build", ".", "-q"]
+NBCONVERT = [BIN / "jupyter", "nbconvert", "--to", "notebook", "--execute"]
+NBCONVERT += ["--output-dir", "_build/converted"]
 EDITED, HELPER = "efficacy", "src/palmira/show/forest.py"
 REMOVED = {"PYTHONDONTWRITEBYTECODE", "MPLBACKEND"}
 FENCE = "```{code-cell} ipython3\n:tags: [remove-cell]\n"
@@ -64,9 +66,14 @@ def made(folder: Path) -> list[Path | str]:
 
 def environment(folder: Path) -> dict[str, str]:
     """That of ``make`` in a folder."""
-    own = {"PYTHONPATH": str(folder / "src"), "NUMBA_CACHE_DIR": str(folder / "_build/.numba"),
-           "PYTHONHASHSEED": "0", "MATPLOTLIBRC": os.devnull, "JUPYTER_PREFER_ENV_PATH": "1",
-           "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
+    own = {
+        "PYTHONPATH": str(folder / "src"),
+        "NUMBA_CACHE_DIR": str(folder / "_build/.numba"),
+        "PYTHONHASHSEED": "0",
+        "MATPLOTLIBRC": os.devnull,
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
     return {k: v for k, v in os.environ.items() if k not in REMOVED} | own
 
 
@@ -151,29 +158,29 @@ def main() -> None:
         edit_chapter(plain)
         peer_edited, _ = timed(PLAIN, plain)
         shutil.rmtree(plain / "_build" / ".numba", ignore_errors=True)
-        timed([BIN / "jupytext", "--quiet", "--to", "ipynb",
-               *sorted((plain / "notebooks").glob("*.md"))], plain)  # fmt: skip
+        written = sorted((plain / "notebooks").glob("*.md"))
+        timed([BIN / "jupytext", "--quiet", "--to", "ipynb", *written], plain)
         notebooks = sorted((plain / "notebooks").glob("*.ipynb"))
-        converted, _ = timed([BIN / "jupyter", "nbconvert", "--to", "notebook", "--execute",
-                              "--output-dir", "_build/converted", *notebooks], plain)  # fmt: skip
+        converted, _ = timed([*NBCONVERT, *notebooks], plain)
         shutil.rmtree(plain / "_build" / ".numba", ignore_errors=True)
         floor, floor_cpu = timed([sys.executable, "-c", FLOOR], plain)
-    keep("build", ["What", "Seconds", "Plain Jupyter Book", "Ratio"], [
-        ["Cold: every chapter runs", cold, peer_cold, cold / peer_cold],
-        ["Nothing changed", same, peer_same, same / peer_same],
-        ["  and Sphinx asked nevertheless", asked, peer_same, asked / peer_same],
-        ["One chapter edited", edited, peer_edited, edited / peer_edited],
-        ["  of this, its own run", own, None, None],
-        ["One chapter edited while the book is watched", seen, peer_edited, seen / peer_edited],
-        ["  of this, its own run", seen_own, None, None],
-        [f"One helper edited, {len(again)} of {len(chapters)} chapters run again",
-         helped, None, None],
-        ["  of this, their own runs", sum(again.values()), None, None],
-        ["nbconvert, each chapter in a kernel of its own", converted, peer_cold,
-         converted / peer_cold],
-        ["Floor: all chapters in one process", floor, peer_cold, floor / peer_cold],
-        ["  its CPU seconds, with the compiling", floor_cpu, None, None],
-    ])  # fmt: skip
+    helper_edited = f"One helper edited, {len(again)} of {len(chapters)} chapters run again"
+    rows = [
+        ("Cold: every chapter runs", cold, peer_cold),
+        ("Nothing changed", same, peer_same),
+        ("  and Sphinx asked nevertheless", asked, peer_same),
+        ("One chapter edited", edited, peer_edited),
+        ("  of this, its own run", own, None),
+        ("One chapter edited while the book is watched", seen, peer_edited),
+        ("  of this, its own run", seen_own, None),
+        (helper_edited, helped, None),
+        ("  of this, their own runs", sum(again.values()), None),
+        ("nbconvert, each chapter in a kernel of its own", converted, peer_cold),
+        ("Floor: all chapters in one process", floor, peer_cold),
+        ("  its CPU seconds, with the compiling", floor_cpu, None),
+    ]
+    lines = [[what, s, peer, s / peer if peer else None] for what, s, peer in rows]
+    keep("build", ["What", "Seconds", "Plain Jupyter Book", "Ratio"], lines)
 
 
 if __name__ == "__main__":

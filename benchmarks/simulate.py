@@ -39,7 +39,7 @@ AGREE = 1e-8
 def ours(observed, arm):
     """Log-rank chi-square, Cox log hazard ratio and standard error; a row a trial."""
     out = kernels.two_arms(sort_keys(observed, arm))
-    return np.column_stack([out[:, 2] ** 2 / out[:, 3], out[:, 4], out[:, 5]])
+    return np.column_stack([out.gap**2 / out.variance, out.log_hazard_ratio, out.se])
 
 
 def in_r(observed, arm):

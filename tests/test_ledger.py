@@ -8,7 +8,7 @@ import pytest
 
 from palmira.audit.check import compare
 from palmira.cli import main
-from palmira.readings.ledger import MEANINGS, ledger
+from palmira.readings.ledger import MEANINGS, ledger, on_twins
 from palmira.record import comparators
 from palmira.twin.adam.store import committed
 from palmira.twin.verify.recompute import verify
@@ -21,7 +21,8 @@ def twins(palmira):
 
 @pytest.fixture(scope="module")
 def entries(palmira, twins):
-    return {e.id: e for e in ledger(palmira, comparators(), twins)}
+    others = comparators()
+    return {e.id: e for e in ledger(palmira, others, on_twins(palmira, twins, others))}
 
 
 def verdict(entries, id):
@@ -49,7 +50,8 @@ def test_a_number_that_is_added_and_forgotten_is_unsettled(palmira, twins, row, 
         like, id=entry, row=entry.split(".", 1)[1], same_as=(), perhaps_same_as=(), endpoint="",
         measure="new", factor=None, category=None, population=None,
     )  # fmt: skip
-    lines = ledger(type(palmira)(palmira.sheet, {**palmira.entries, entry: added}), None, twins)
+    longer = type(palmira)(palmira.sheet, {**palmira.entries, entry: added})
+    lines = ledger(longer, None, on_twins(longer, twins))
     assert {e.id: e.verdict for e in lines}[entry] == "unsettled"
 
 
@@ -85,7 +87,8 @@ def test_what_no_twin_prints_is_not_recomputable_and_nothing_is_held_against_it(
     id = "results.pfs.median.palbociclib.estimate"
     assert verdict(entries, id) == "reproduced on the twin"
     other = palmira.entries | {id: replace(palmira[id], printed=type(palmira[id].printed)("9.9"))}
-    lines = ledger(type(palmira)(palmira.sheet, other), None, twins)
+    slipped = type(palmira)(palmira.sheet, other)
+    lines = ledger(slipped, None, on_twins(slipped, twins))
     line = next(e for e in lines if e.id == id)
     assert line.verdict == "not recomputable" and line.recomputed == ""
     assert "synthetic patients give" in line.method

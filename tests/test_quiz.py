@@ -7,7 +7,7 @@ import pytest
 import yaml
 from test_chapters import typed_numbers
 
-from palmira.readings.ledger import ledger
+from palmira.readings.ledger import ledger, on_twins
 from palmira.readings.three_readings import reading
 from palmira.record import comparators
 from palmira.record.schema import RecordError
@@ -37,7 +37,8 @@ ANSWER = """([number, order]) => {
 
 @pytest.fixture(scope="module")
 def entries(palmira):
-    return ledger(palmira, comparators(), committed(palmira.trial))
+    others = comparators()
+    return ledger(palmira, others, on_twins(palmira, committed(palmira.trial), others))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from palmira.audit import MEANINGS as AUDIT_MEANINGS
 from palmira.audit import NAMES, WEIGHT, Check, Verdict, audit
-from palmira.readings.ledger import MEANINGS, LedgerEntry, ledger
+from palmira.readings.ledger import MEANINGS, LedgerEntry, ledger, on_twins
 from palmira.record import comparators, load, published
 from palmira.record.schema import RecordError
 from palmira.twin.adam.store import committed
@@ -132,7 +132,9 @@ def _twin(options: argparse.Namespace) -> int:
 
 def _ledger(options: argparse.Namespace) -> int:
     record = load(options.record) if options.record else published("palmira")
-    entries = ledger(record, comparators(), committed(record.trial))
+    others = comparators()
+    given = on_twins(record, committed(record.trial), others)
+    entries = ledger(record, others, given)
     entries = [e for e in entries if options.verdict in (None, e.verdict)]
     if options.json:
         json.dump({"entries": [vars(e) for e in entries]}, sys.stdout, ensure_ascii=False, indent=1)

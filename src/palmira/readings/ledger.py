@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from palmira.audit import QUICK, Check, audit
+from palmira.audit import Check, audit
 from palmira.audit.check import Verdict as AuditVerdict
 from palmira.record import Record
 from palmira.record.entries import Entry
@@ -19,9 +19,15 @@ from palmira.twin.targets.target import Target, left_out, targets
 from palmira.twin.verify.recompute import verify
 
 Verdict = Literal[
-    "reproduced", "rounding", "inconsistent", "conditional", "reproduced on the twin", "stated",
-    "not recomputable", "unsettled",
-]  # fmt: skip
+    "reproduced",
+    "rounding",
+    "inconsistent",
+    "conditional",
+    "reproduced on the twin",
+    "stated",
+    "not recomputable",
+    "unsettled",
+]
 MEANINGS: dict[Verdict, str] = {
     "reproduced": "computed anew or printed twice, it agrees within rounding",
     "rounding": "it agrees if the print was cut off instead of rounded",
@@ -53,22 +59,20 @@ COMPUTING = ("C15", "C3", "C10", "C12", "C5", "C2", "B1", "A6", "A5", "A3", "A1"
 OTHERWISE = ("A7", "C1")
 GRAVITY = list(FROM_AUDIT)
 
+# Where a number is discussed; the first pattern that its id fits.
 CHAPTERS = (
-    ("abstract.teae*", "safety"), ("abstract.pfs*", "efficacy"), ("abstract*", "design"),
-    ("methods*", "design"), ("timeline*", "design"), ("sample_size*", "design"),
-    ("publication*", "design"), ("allocation*", "design"),
-    ("figure1*", "design"), ("results.randomized*", "design"), ("results.treated*", "design"),
-    ("results.not_treated*", "design"), ("results.on_treatment*", "design"),
-    ("results.follow_up*", "design"),
-    ("results.pfs.prior_12*", "subgroups"), ("contrasts.pfs.prior_12*", "subgroups"),
-    ("results.pfs*", "efficacy"), ("contrasts.pfs*", "efficacy"), ("figure2*", "efficacy"),
-    ("asco2023*", "efficacy"), ("figure3*", "subgroups"),
-    ("results.o*", "response-survival"), ("results.cbr*", "response-survival"),
-    ("results.measurable*", "response-survival"), ("contrasts*", "response-survival"),
-    ("table1*", "baseline"), ("results*", "baseline"),
-    ("table2*", "safety"), ("safety*", "safety"),
-    ("discussion*", "comparison"), ("introduction*", "comparison"),
-)  # fmt: skip
+    ("safety", "abstract.teae*"),
+    ("efficacy", "abstract.pfs*"),
+    ("design", "abstract* methods* timeline* sample_size* publication* allocation* figure1*"),
+    ("design", "results.randomized* results.treated* results.not_treated* results.on_treatment*"),
+    ("design", "results.follow_up*"),
+    ("subgroups", "results.pfs.prior_12* contrasts.pfs.prior_12* figure3*"),
+    ("efficacy", "results.pfs* contrasts.pfs* figure2* asco2023*"),
+    ("response-survival", "results.o* results.cbr* results.measurable* contrasts*"),
+    ("baseline", "table1* results*"),
+    ("safety", "table2* safety*"),
+    ("comparison", "discussion* introduction*"),
+)
 
 # Numbers that are facts of the design, or of a convention.
 DESIGN = ("methods.*", "sample_size.*", "table2_note.*", "*cutpoint")
@@ -77,11 +81,21 @@ NEEDS_PATIENTS = "needs the patients' data"
 NEEDED = (
     ("asco2023.*", "an earlier analysis; needs the patients' data of that cutoff"),
     ("figure1.not_eligible.*", f"{NEEDS_PATIENTS}; the synthetic data sets do not hold it"),
-)  # fmt: skip
+)
 AGAIN = "printed again"
 TWINS = {"full": "conditional twin", "neutral": "neutral twin"}
+ON_A_TWIN = "{}, synthetic patients made to fit the print"
+ON_A_SCALE = "agrees, on the {} (synthetic), if the arm entered it on orthonormal contrasts"
 # Kinds of numbers that hang on the scale of the ratios.
 SCALED = ("hazard ratio", "odds ratio", "interaction")
+
+
+class Said(NamedTuple):
+    """A verdict that no check of the audit gives, the recomputed number and the words for it."""
+
+    verdict: Verdict
+    recomputed: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -102,30 +116,49 @@ class LedgerEntry:
 
 
 def ledger(
-    record: Record, others: dict[str, Record] | None = None,
-    twins: Mapping[str, Frames] | None = None,
-) -> list[LedgerEntry]:  # fmt: skip
+    record: Record, others: dict[str, Record] | None = None, given: pd.DataFrame | None = None
+) -> list[LedgerEntry]:
     """Every number of ``record`` in its order; ``others`` are the records that it may quote.
 
-    ``twins`` are the data sets of its synthetic patients by scale ("full", "neutral"). They speak
-    only where no printed number does.
+    ``given`` is what synthetic patients give, as ``on_twins`` finds it; it speaks only where no
+    printed number does.
     """
     found = _checked(record, others)
-    entries = [e for e in record.entries.values() if not e.version]
-    open = {e.id for e in entries if not _speaks(found.get(e.id)) and not _stated(e)}
-    patients = {t.id: t for t in targets(record, "neutral") if t.id in open}
-    said: dict[str, tuple[Verdict, str, str]] = {
-        id: ("reproduced", "", why) for id, why in left_out(record).items() if why.startswith(AGAIN)
+    patients = _open(record, found)
+    said: dict[str, Said] = {
+        id: Said("reproduced", "", why)
+        for id, why in left_out(record).items()
+        if why.startswith(AGAIN)
     }
-    said |= {id: ("not recomputable", "", NEEDS_PATIENTS) for id in patients}
-    said |= _on_twins(record, twins or {}, patients)
+    said |= {id: Said("not recomputable", "", NEEDS_PATIENTS) for id in patients}
+    if given is not None:
+        said |= _told(given, patients)
+    entries = (e for e in record.entries.values() if not e.version)
     return [_line(e, found.get(e.id), said.get(e.id), record.trial) for e in entries]
+
+
+def on_twins(
+    record: Record, twins: Mapping[str, Frames], others: dict[str, Record] | None = None
+) -> pd.DataFrame | None:
+    """What ``verify`` finds on synthetic patients of each scale ("full", "neutral") for the numbers
+    that only patients' data give; None without twins or such numbers."""
+    cells = {t.entry.cell for t in _open(record, _checked(record, others)).values()}
+    if not cells or not twins:
+        return None
+    rows = [verify(f, record, scale, cells).assign(scale=scale) for scale, f in twins.items()]
+    return pd.concat(rows)
+
+
+def _open(record: Record, found: Mapping[str, Check]) -> dict[str, Target]:
+    """The targets of a twin that no printed number settles, by entry."""
+    wanted = targets(record, "neutral")
+    return {t.id: t for t in wanted if not (_speaks(found.get(t.id)) or _stated(t.entry))}
 
 
 def _checked(record: Record, others: dict[str, Record] | None) -> dict[str, Check]:
     """The audit's word on each number that one of its checks speaks of."""
     found: dict[str, Check] = {}
-    checks = audit(record, others, only=QUICK)
+    checks = audit(record, others, only=(*COMPUTING, *OTHERWISE))
     for names in (COMPUTING, OTHERWISE):
         settled = set(found)
         for check in sorted((c for c in checks if c.id in names), key=lambda c: names.index(c.id)):
@@ -143,35 +176,25 @@ def _speaks(check: Check | None) -> bool:
     return check is not None and check.verdict not in ("information", "not checkable")
 
 
-def _on_twins(
-    record: Record, twins: Mapping[str, Frames], patients: Mapping[str, Target]
-) -> dict[str, tuple[Verdict, str, str]]:
-    """Verdict, number and words by entry for what only ``patients``' data give, from the twins.
+def _told(rows: pd.DataFrame, patients: Mapping[str, Target]) -> dict[str, Said]:
+    """What synthetic patients say of the numbers that only patients' data give.
 
     What the neutral twin prints is reproduced on the twin, and so is what does not hang on the
     scale of the ratios; a ratio that only the other twin prints rests on that scale.
     """
-    groups = {t.group for t in patients.values()}
-    if not groups or not twins:
-        return {}
-    rows = pd.concat(
-        [verify(frames, record, scale, groups).assign(scale=scale)
-         for scale, frames in twins.items()]
-    )  # fmt: skip
-    said: dict[str, tuple[Verdict, str, str]] = {}
+    said: dict[str, Said] = {}
     for id, mine in rows[rows["id"].isin(patients)].groupby("id", sort=False):
         target = patients[str(id)]
         held = mine[mine["within"] == "yes"]
         names = " and ".join(TWINS[s] for s in held["scale"])
+        scaled = target.kind in SCALED and "neutral" not in set(held["scale"])
         if held.empty:
-            said[str(id)] = ("not recomputable", "", _missed(mine))
-        elif target.kind in SCALED and "neutral" not in set(held["scale"]):
-            said[str(id)] = ("conditional", held["shown"].iloc[0], f"{target.analysis}; agrees, on "
-                             f"the {names} (synthetic), if the arm entered it on orthonormal "
-                             "contrasts")  # fmt: skip
-        else:
-            said[str(id)] = ("reproduced on the twin", held["shown"].iloc[0], f"{target.analysis}; "
-                             f"{names}, synthetic patients made to fit the print")  # fmt: skip
+            said[str(id)] = Said("not recomputable", "", _missed(mine))
+            continue
+        verdict: Verdict = "conditional" if scaled else "reproduced on the twin"
+        words = ON_A_SCALE if scaled else ON_A_TWIN
+        how = f"{target.analysis}; {words.format(names)}"
+        said[str(id)] = Said(verdict, held["shown"].iloc[0], how)
     return said
 
 
@@ -195,11 +218,9 @@ def _per_number(record: Record, check: Check) -> Iterator[tuple[str, Check]]:
             yield id, replace(check, entry=id, found=check.found.limit(part))
 
 
-def _line(
-    entry: Entry, check: Check | None, said: tuple[Verdict, str, str] | None, trial: str
-) -> LedgerEntry:
+def _line(entry: Entry, check: Check | None, said: Said | None, trial: str) -> LedgerEntry:
     """The line of a number: what printed numbers give, else the patients' data, else why not."""
-    chapter = next((c for pattern, c in CHAPTERS if fnmatchcase(entry.id, pattern)), "record")
+    chapters = (c for c, patterns in CHAPTERS if _fits(entry, *patterns.split()))
     name, recomputed, how = "", "", "nobody has said how to compute it"
     verdict: Verdict = "unsettled"
     if check is not None:
@@ -213,10 +234,19 @@ def _line(
             how = f"{words}; {check.recomputed}: {how}" if check is not None else words
         elif check is None and (why := _missing(entry, trial)):
             verdict, how = "not recomputable", why
+    evidence = EVIDENCE.get(verdict, Evidence.DERIVED).value
     return LedgerEntry(
-        entry.id, _label(entry), entry.text, entry.place, recomputed, verdict, how, name, chapter,
-        EVIDENCE.get(verdict, Evidence.DERIVED).value,
-    )  # fmt: skip
+        entry.id,
+        _label(entry),
+        entry.text,
+        entry.place,
+        recomputed,
+        verdict,
+        how,
+        name,
+        next(chapters, "record"),
+        evidence,
+    )
 
 
 def _label(entry: Entry) -> str:
@@ -227,12 +257,15 @@ def _label(entry: Entry) -> str:
     return ", ".join(w for w in words if w)
 
 
+def _fits(entry: Entry, *patterns: str) -> bool:
+    return any(fnmatchcase(entry.id, pattern) for pattern in patterns)
+
+
 def _stated(entry: Entry) -> str:
     """Why there is nothing to compute: a fact of the design or of the print; empty otherwise."""
     if entry.part == "level":
         return "the level of an interval"
-    fact = any(fnmatchcase(entry.id, pattern) for pattern in DESIGN)
-    if fact or entry.part in ("text", "date", "ratio"):
+    if _fits(entry, *DESIGN) or entry.part in ("text", "date", "ratio"):
         return "a stated fact of the design"
     return ""
 
@@ -243,7 +276,7 @@ def _missing(entry: Entry, trial: str) -> str:
     own = entry.row.split(".")[0] == trial.lower()  # the trial's own number in its Discussion
     if entry.quotes or (entry.block in ("discussion", "introduction") and not own):
         return "another study's result; what we saw of its reports does not print it"
-    return next((why for pattern, why in NEEDED if fnmatchcase(entry.id, pattern)), "")
+    return next((why for pattern, why in NEEDED if _fits(entry, pattern)), "")
 
 
 def frame(entries: list[LedgerEntry]) -> pd.DataFrame:

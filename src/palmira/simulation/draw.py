@@ -127,18 +127,17 @@ def at_scans(trials: Trials, cutoff: Days | None = None) -> Observed:
 
 
 @nb.njit(cache=True, nogil=True)
-def _date(
-    scans: Any, event: Any, fatal: Any, end: Any, time: Any, seen: Any, clear: Any
-) -> None:  # fmt: skip
-    """Into ``time``, ``seen`` and ``clear`` what is known of each patient at the day ``end``."""
+def _date(scans: Any, event: Any, fatal: Any, end: Any, time: Any, seen: Any, clear: Any) -> None:
+    """Into ``time``, ``seen`` and ``clear`` what is known of each patient at the day ``end``; each
+    patient's scans rise."""
     trials, n, count = scans.shape
     for t in range(trials):
         for i in range(n):
             before = done = 0
-            for k in range(count):
-                before += scans[t, i, k] < event[t, i]
-                done += scans[t, i, k] <= end[t, i]
-            done = min(done, before)
+            while before < count and scans[t, i, before] < event[t, i]:
+                before += 1
+            while done < before and scans[t, i, done] <= end[t, i]:
+                done += 1
             day = event[t, i]
             if not fatal[t, i]:
                 day = scans[t, i, before] if before < count else NEVER

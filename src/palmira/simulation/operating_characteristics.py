@@ -60,9 +60,13 @@ def simulate(
 
 
 def _piece(
-    study: Study, scenario: Scenario, size: int, start: int, seed: np.random.SeedSequence,
+    study: Study,
+    scenario: Scenario,
+    size: int,
+    start: int,
+    seed: np.random.SeedSequence,
     options: dict[str, Any],
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     frame = study(scenario, size, np.random.default_rng(seed), **options)
     frame["trial"] += start
     frame.insert(0, "scenario", scenario.name)
@@ -99,8 +103,12 @@ def operating_characteristics(
             "bias_control": mine["control_median"] - scenario.medians[1],
             "events": mine["events"],
         }
-        row = {"scenario": name, "analysis": analysis, "trials": len(mine),
-               "failed": mine["log_hazard_ratio"].isna().mean()}  # fmt: skip
+        row = {
+            "scenario": name,
+            "analysis": analysis,
+            "trials": len(mine),
+            "failed": mine["log_hazard_ratio"].isna().mean(),
+        }
         for measure, values in parts.items():
             row |= mean_with_error(measure, values)
         rows.append(row)

@@ -117,6 +117,8 @@ def cumulative(hazards: ArrayLike, breaks: ArrayLike, months: ArrayLike) -> Arra
 def inverse_cumulative(hazards: ArrayLike, breaks: ArrayLike, total: Array) -> Array:
     """Months at which the cumulative hazard reaches ``total``."""
     h = np.asarray(hazards, dtype=float)
+    if len(h) == 1:
+        return np.asarray(total / h[0])
     edges = np.concatenate([[0.0], np.asarray(breaks, dtype=float)])
     at_edges = cumulative(h, breaks, edges)
     period = np.searchsorted(at_edges, total, side="right") - 1
@@ -153,10 +155,15 @@ def of_record(
     hazards = [log(2) / value(f"results.pfs.median.{a}.estimate") for a in (experimental, control)]
     events = value("results.pfs.events.total.count")
     base = Scenario(
-        name=name, n=sum(arms), ratio=arms[0] / arms[1], control=(hazards[1],),
-        experimental=(hazards[0],), accrual=accrual, follow_up=follow_up,
+        name=name,
+        n=sum(arms),
+        ratio=arms[0] / arms[1],
+        control=(hazards[1],),
+        experimental=(hazards[0],),
+        accrual=accrual,
+        follow_up=follow_up,
         scans=tuple(round(7 * w) for w in weeks),
-    )  # fmt: skip
+    )
     dropout = brentq(lambda x: expected_events(replace(base, dropout=x)) - events, 0, 1)
     return replace(base, dropout=float(dropout), experimental=(hazard_ratio * hazards[1],))
 
@@ -169,17 +176,23 @@ def with_hazard_ratio(scenario: Scenario, hazard_ratio: float, name: str) -> Sce
 
 
 def with_survival(
-    scenario: Scenario, months: tuple[float, ...], experimental: tuple[float, ...],
-    control: tuple[float, ...], name: str,
-) -> Scenario:  # fmt: skip
+    scenario: Scenario,
+    months: tuple[float, ...],
+    experimental: tuple[float, ...],
+    control: tuple[float, ...],
+    name: str,
+) -> Scenario:
     """The same scenario with curves through survival rates at ``months`` (proportions).
 
     The hazard is constant between them; that of the last period goes on.
     """
     return replace(
-        scenario, name=name, breaks=months[:-1],
-        experimental=_between(months, experimental), control=_between(months, control),
-    )  # fmt: skip
+        scenario,
+        name=name,
+        breaks=months[:-1],
+        experimental=_between(months, experimental),
+        control=_between(months, control),
+    )
 
 
 def _between(months: tuple[float, ...], survival: tuple[float, ...]) -> tuple[float, ...]:

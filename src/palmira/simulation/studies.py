@@ -10,13 +10,12 @@ import pandas as pd
 
 from palmira.simulation import two_arm_analyses as kernels
 from palmira.simulation.draw import Days, Observed, at_once, at_scans, draw, sort_keys
-from palmira.simulation.scenario import Array, Scenario
+from palmira.simulation.scenario import Scenario
 from palmira.statistics.estimates import critical
 from palmira.statistics.schedule import DAYS_PER_MONTH
 
-TRUE, SCANS, STRATIFIED, INTERVALS = (
-    "true dates", "scan dates", "scan dates, stratified", "intervals"
-)  # fmt: skip
+TRUE, SCANS = "true dates", "scan dates"
+STRATIFIED, INTERVALS = "scan dates, stratified", "intervals"
 TESTS = ["events", "log_hazard_ratio", "se", "z"]
 
 
@@ -37,31 +36,32 @@ def analyses(scenario: Scenario, trials: int, rng: np.random.Generator) -> pd.Da
         parts[STRATIFIED] = pd.concat([_tests(kernels.two_arms(keys)), again], axis=1)
     ends = np.asarray(scenario.scans)
     fit = kernels.grouped(seen.clear, seen.event, drawn.arm, seen.entered, ends)
+    control, experimental = fit.medians.T / DAYS_PER_MONTH
     parts[INTERVALS] = pd.DataFrame(
-        {"events": parts[SCANS]["events"], "log_hazard_ratio": fit[:, 0], "se": fit[:, 1],
-         "z": fit[:, 0] / fit[:, 1], "median": fit[:, 3] / DAYS_PER_MONTH,
-         "control_median": fit[:, 2] / DAYS_PER_MONTH}
-    )  # fmt: skip
+        {
+            "events": parts[SCANS]["events"],
+            "log_hazard_ratio": fit.log_hazard_ratio,
+            "se": fit.se,
+            "z": fit.log_hazard_ratio / fit.se,
+            "median": experimental,
+            "control_median": control,
+        }
+    )
     frames = [f.assign(analysis=name, trial=np.arange(trials)) for name, f in parts.items()]
     return pd.concat(frames, ignore_index=True)
 
 
 def _dated(observed: Observed, arm: Days) -> pd.DataFrame:
     keys = sort_keys(observed, arm)
-    control, experimental = kernels.medians(keys).T / DAYS_PER_MONTH
-    return _tests(kernels.two_arms(keys)).assign(median=experimental, control_median=control)
-
-
-def _tests(out: Array) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"events": out[:, 0], "log_hazard_ratio": out[:, 4], "se": out[:, 5], "z": _z(out)}
+    medians = kernels.medians(keys)
+    return _tests(kernels.two_arms(keys)).assign(
+        median=medians.experimental / DAYS_PER_MONTH,
+        control_median=medians.control / DAYS_PER_MONTH,
     )
 
 
-def _z(out: Array) -> Array:
-    """The log-rank's z; NaN where no patient of the other arm was ever at risk."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(out[:, 3] > 0, out[:, 2] / np.sqrt(out[:, 3]), np.nan)
+def _tests(out: kernels.TwoArms) -> pd.DataFrame:
+    return pd.DataFrame({name: getattr(out, name) for name in TESTS})
 
 
 def looks(
@@ -112,12 +112,17 @@ def best_subgroup(
         for k in range(len(shares)):
             mine = Observed(seen.time, seen.event, seen.entered & (level == k), seen.clear)
             fit = kernels.two_arms(sort_keys(mine, drawn.arm))
-            logs.append(fit[:, 4])
-            zs.append(fit[:, 4] / fit[:, 5])
+            logs.append(fit.log_hazard_ratio)
+            zs.append(fit.log_hazard_ratio / fit.se)
     z = np.where(np.isnan(zs), np.inf, zs)
     best = np.argmin(z, axis=0)
     rows = np.arange(trials)
     return pd.DataFrame(
-        {"trial": rows, "log_hazard_ratio": whole[:, 4], "best": np.array(logs)[best, rows],
-         "best_z": z[best, rows], "significant": (z < -critical(95)).sum(axis=0)}
-    )  # fmt: skip
+        {
+            "trial": rows,
+            "log_hazard_ratio": whole.log_hazard_ratio,
+            "best": np.array(logs)[best, rows],
+            "best_z": z[best, rows],
+            "significant": (z < -critical(95)).sum(axis=0),
+        }
+    )

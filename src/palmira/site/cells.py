@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,35 +60,48 @@ class _Results(DisplayHook):
         pass
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
-        self.outputs.append(new_output(
-            "execute_result", format_dict, metadata=md_dict or {},
-            execution_count=self.prompt_count,
-        ))  # fmt: skip
+        count = self.prompt_count
+        self.outputs.append(
+            new_output("execute_result", format_dict, metadata=md_dict or {}, execution_count=count)
+        )
 
     def finish_displayhook(self) -> None:
         self._is_active = False
 
 
-def outputs_of(code: Sequence[str]) -> list[list[Any]] | Fault:
-    """Outputs of each cell, run one after the other in a new namespace, unless one raises."""
+@cache
+def shell() -> InteractiveShell:
+    """The one shell of this process, with no history: that would keep a thread and write a file of
+    the user's."""
     config = JSONFileConfigLoader(KERNEL, str(Path(__file__).parent)).load_config()
-    shell, streams, done = InteractiveShell.instance(config=config), (sys.stdout, sys.stderr), []
+    config.HistoryManager.enabled = False
+    made = InteractiveShell.instance(config=config)
     if inline := sys.modules.get("matplotlib_inline.backend_inline"):  # loaded before the shell
         activate_matplotlib(INLINE)
-        inline.configure_inline_support(shell, INLINE)
-    results = shell.display_trap.hook = _Results(shell=shell, cache_size=0)
-    shell.display_pub = CapturingDisplayPublisher(shell=shell)
+        inline.configure_inline_support(made, INLINE)
+    return made
+
+
+def outputs_of(code: Sequence[str]) -> list[list[Any]] | Fault:
+    """Outputs of each cell, run one after the other in a new namespace, unless one raises."""
+    ready, streams, done = shell(), (sys.stdout, sys.stderr), []
+    results = ready.display_trap.hook = _Results(shell=ready, cache_size=0)
+    ready.display_pub = CapturingDisplayPublisher(shell=ready)
     for number, cell in enumerate(code):
         raw: list[Any] = []
         results.collect(raw)
-        shell.display_pub.outputs = raw
+        ready.display_pub.outputs = raw
         sys.stdout, sys.stderr = _Stream(raw, "stdout"), _Stream(raw, "stderr")
         try:
-            result = shell.run_cell(cell, store_history=True)
+            result = ready.run_cell(cell, store_history=True)
         finally:
             sys.stdout, sys.stderr = streams
         if error := result.error_before_exec or result.error_in_exec:
             return Fault(number, traceback.format_exception_only(error)[-1].strip())
-        done.append([o if "output_type" in o else new_output(
-            "display_data", o["data"], metadata=o.get("metadata") or {}) for o in raw])  # fmt: skip
+        done.append([o if "output_type" in o else _displayed(o) for o in raw])
     return done
+
+
+def _displayed(published: dict[str, Any]) -> Any:
+    metadata = published.get("metadata") or {}
+    return new_output("display_data", published["data"], metadata=metadata)

@@ -25,20 +25,19 @@ from typing import Any, NoReturn
 
 from nbformat.v4 import new_output
 
-from palmira.site.cells import KERNEL, PLOTS, Fault, outputs_of
+from palmira.site.cells import KERNEL, PLOTS, Fault, outputs_of, shell
 
 # Loaded before the first fork.
-LIBRARIES = (
-    "numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.integrate", "matplotlib.pyplot",
-    "matplotlib.backends.backend_svg", "matplotlib_inline.backend_inline",
-    "seaborn", "lifelines", "lifelines.statistics",
-    "statsmodels.duration.hazard_regression", "statsmodels.duration.survfunc",
-    "statsmodels.genmod.generalized_linear_model", "statsmodels.stats.proportion",
-    "statsmodels.formula.api", "statsmodels.stats.contingency_tables",
-    "statsmodels.stats.meta_analysis", "statsmodels.nonparametric.smoothers_lowess", "formulaic",
-    "pydantic.main", "pydantic.functional_validators", "pydantic.types", "pydantic.json_schema",
-    "yaml", "joblib", "numba",
-)  # fmt: skip
+_LIBRARIES = """
+numpy pandas scipy.stats scipy.optimize scipy.integrate matplotlib.pyplot
+matplotlib.backends.backend_svg matplotlib_inline.backend_inline seaborn lifelines
+lifelines.statistics statsmodels.duration.hazard_regression statsmodels.duration.survfunc
+statsmodels.genmod.generalized_linear_model statsmodels.stats.proportion
+statsmodels.formula.api statsmodels.stats.contingency_tables statsmodels.stats.meta_analysis
+statsmodels.nonparametric.smoothers_lowess formulaic pydantic.main
+pydantic.functional_validators pydantic.types pydantic.json_schema yaml joblib numba
+"""
+LIBRARIES = tuple(_LIBRARIES.split())
 # Of the package only what every chapter imports: what else a fork loads tells what its chapter
 # depends on.
 GROUND = ("palmira.record", "palmira.show")
@@ -48,6 +47,7 @@ THREADED = ("polars", "pyarrow")
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 PACKAGE = "palmira"
 FOLDER = Path("_build", ".executed")
+LIBRARY = str(Path(sys.prefix, "lib", "x"))[:-1]
 NOT_SOURCES = {"_build", ".venv", ".git", "__pycache__"}
 LISTED = "data"  # where the names in a folder matter; elsewhere only imports list folders
 LIMIT = 600  # seconds a chapter may take
@@ -166,9 +166,13 @@ def _ground() -> set[str]:
     """Load what of the package every chapter uses, and the records, which ``load`` keeps by their
     text; the files and folders touched by that, and by all that follows in this process."""
     touched: set[str] = set()
-    sys.addaudithook(lambda event, args: touched.add(os.fspath(args[0]))
-                     if event in ("open", "os.listdir", "os.scandir") and args
-                     and isinstance(args[0], (str, os.PathLike)) else None)  # fmt: skip
+
+    def note(event: str, args: tuple[object, ...]) -> None:
+        named = event in ("open", "os.listdir", "os.scandir") and args
+        if named and isinstance(args[0], str | os.PathLike):
+            touched.add(os.fspath(args[0]))
+
+    sys.addaudithook(note)
     for module in [m for m in sys.modules if m.partition(".")[0] == PACKAGE]:
         del sys.modules[module]  # may be older than its file
     sys.path[0] = ""
@@ -190,14 +194,16 @@ def _run(runs: Runs, name: str, code: Sequence[str], touched: set[str]) -> None:
     outputs = outputs_of(code)
     if isinstance(outputs, Fault):
         return runs.blame(name, code, outputs)
-    files = {str(m.__file__) for n, m in sys.modules.items()
-             if n.partition(".")[0] == PACKAGE and getattr(m, "__file__", None)}  # fmt: skip
+    ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == PACKAGE]
+    files = {str(m.__file__) for m in ours if getattr(m, "__file__", None)}
     used = {source for file in touched | files if (source := _below(runs.root, file))}
     runs.keep(name, code, {"outputs": outputs, "seconds": perf_counter() - before}, used)
 
 
 def _below(root: Path, file: str) -> str | None:
     """A file's path below the root; None for what is no source."""
+    if file.startswith(LIBRARY):  # most of what is opened
+        return None
     try:
         path = Path(file).resolve().relative_to(root)
     except ValueError:
@@ -237,6 +243,7 @@ def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn
     """Fork for each chapter, so many at once as there are processors; then leave the process."""
     runs = Runs(root)
     new_output("stream")  # compiles nbformat's schema, once for all forks
+    shell()
     touched = _ground()
     gc.freeze()  # to look through all libraries again and again would cost each fork a second
     gc.disable()

@@ -24,9 +24,13 @@ class CoxFit:
 
 
 def cox(
-    frame: pd.DataFrame, time: str, event: str, covariates: list[str], ties: str,
+    frame: pd.DataFrame,
+    time: str,
+    event: str,
+    covariates: list[str],
+    ties: str,
     strata: str | None = None,
-) -> CoxFit:  # fmt: skip
+) -> CoxFit:
     """Fit a Cox model; ``event`` is 1 for an event, ``ties`` "efron" or "breslow".
 
     ``strata`` names a column with a baseline hazard for each of its values. Raises ``ValueError``

@@ -24,9 +24,16 @@ from palmira.twin.verify.verify_response import ResponseAnalyses
 from palmira.twin.verify.verify_survival import SurvivalAnalyses
 
 SURVIVAL = (
-    "patients", "events", "median", "rate", "at risk", "difference", "hazard ratio", "interaction",
+    "patients",
+    "events",
+    "median",
+    "rate",
+    "at risk",
+    "difference",
+    "hazard ratio",
+    "interaction",
     "follow-up",
-)  # fmt: skip
+)
 RESPONSE = ("response", "odds ratio")
 CHECKS = DATA / "twin" / "checks.csv"
 # A check of more numbers than this is shown by their count.
@@ -73,11 +80,18 @@ def verify(
 def _line(target: Target, number: float, ordinary: float) -> dict[str, object]:
     distance = beyond(target.entry, number)
     return {
-        "id": target.id, "group": target.group, "analysis": target.analysis,
-        "printed": target.entry.text, "recomputed": number, "shown": shown(target.entry, number),
-        "within": "yes" if distance == 0 else "no", "beyond": distance, "ordinary": ordinary,
-        "status": target.status, "reason": target.reason,
-    }  # fmt: skip
+        "id": target.id,
+        "group": target.group,
+        "analysis": target.analysis,
+        "printed": target.entry.text,
+        "recomputed": number,
+        "shown": shown(target.entry, number),
+        "within": "yes" if distance == 0 else "no",
+        "beyond": distance,
+        "ordinary": ordinary,
+        "status": target.status,
+        "reason": target.reason,
+    }
 
 
 def beyond(entry: Entry, number: float) -> float:
@@ -134,12 +148,15 @@ def checks(rows: pd.DataFrame, listing: Path = CHECKS) -> pd.DataFrame:
         reasons = dict.fromkeys(parts.loc[parts["reason"] != "", "reason"])
         lines.append(
             {
-                "group": check.group, "check": check.check,
-                "published": _together(parts, "printed"), "recomputed": _together(parts, "shown"),
-                "holds": "yes" if within.all() else "no", "beyond": parts["beyond"].max(),
+                "group": check.group,
+                "check": check.check,
+                "published": _together(parts, "printed"),
+                "recomputed": _together(parts, "shown"),
+                "holds": "yes" if within.all() else "no",
+                "beyond": parts["beyond"].max(),
                 "reason": "; ".join(reasons),
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(lines)
 
 

@@ -54,9 +54,11 @@ def logistic(
         if not se < SEPARATED:
             return dict.fromkeys(("estimate", "lower", "upper", "p"), nan)
         return {
-            "estimate": beta, "p": wald_p(beta, se),
-            "lower": _limit(beyond, beta, -se), "upper": _limit(beyond, beta, se),
-        }  # fmt: skip
+            "estimate": beta,
+            "p": wald_p(beta, se),
+            "lower": _limit(beyond, beta, -se),
+            "upper": _limit(beyond, beta, se),
+        }
 
 
 def _limit(beyond: Callable[[float], float], beta: float, step: float) -> float:
@@ -108,8 +110,11 @@ class ResponseAnalyses:
             return best == "PR"
         if endpoint == "ORR":
             return best.isin(RESPONDERS)
-        weeks = [e.value for e in self.data.record.entries.values()
-                 if e.row.endswith("stable_disease") and e.unit == "weeks"]  # fmt: skip
+        weeks = [
+            e.value
+            for e in self.data.record.entries.values()
+            if e.row.endswith("stable_disease") and e.unit == "weeks"
+        ]
         if not weeks:
             lines = self.data.frames["adrs"].query("PARAMCD == 'CB'").set_index("USUBJID")
             return lines["AVALC"].reindex(best.index) == "Y"

@@ -214,8 +214,9 @@ def design(data: AnalysisSet, scale: str, without: str | None = None) -> pd.Data
     """Arm in the coding of the scale, and an indicator of each level but the first of the factors
     of stratification but one; one line a patient."""
     high, low = CODING[scale]
-    frame = pd.DataFrame({"arm": np.where(data.patients["TRT01PN"] == 1, high, low)},
-                         data.patients.index)  # fmt: skip
+    frame = pd.DataFrame(
+        {"arm": np.where(data.patients["TRT01PN"] == 1, high, low)}, data.patients.index
+    )
     for factor in data.record.sheet.strata:
         if factor != without:
             for level in data.levels(factor)[1:]:
