@@ -11,7 +11,7 @@ def events(palmira):
 
 
 def test_the_grades_of_every_row_add_up_to_any_grade(palmira, events):
-    arms = safety.arms(palmira)
+    arms = palmira.arms()
     frame = palmira.frame[(palmira.frame.block == "table2") & (palmira.frame.part == "count")]
     printed = frame.set_index(["term", "arm", "grade"]).value.to_dict()
     for (term, role), rows in events.groupby(["term", "role"]):

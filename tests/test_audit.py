@@ -70,11 +70,9 @@ def test_all_13_pfs_intervals_os_and_april_2022_are_impossible_for_a_model_based
 
 def test_the_common_factor_of_all_rows_fits_one_over_the_square_root_of_two(checks):
     (check,) = [c for c in checks if c.id == "C4"]
-    value, low, high = (float(x) for x in check.recomputed.replace("(", "").replace(")", "")
-                        .replace("to ", "").split())  # fmt: skip
-    assert low < 1 / np.sqrt(2) < high < 0.8
-    assert 0.66 < value < 0.73
-    assert "effect coding" in check.detail.split("; not ")[1]
+    assert check.found.lower < 1 / np.sqrt(2) < check.found.upper < 0.8
+    assert 0.66 < check.found.value < 0.73
+    assert "effect coding" in check.remark.split("; not ")[1]
 
 
 @pytest.mark.parametrize(

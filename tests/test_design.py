@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 
 from palmira.readings.ledger import ledger
-from palmira.readings.three_readings import widest_se
 from palmira.record import comparators
 from palmira.record.printed import parse_date
 from palmira.show import flow
@@ -74,7 +73,7 @@ def test_the_printed_interval_is_narrower_than_the_sizing_formula_allows(palmira
     ratio = arms[0] / arms[1]
     planned = 1 / sqrt(sum(events) * ratio / (1 + ratio) ** 2)
     assert planned == pytest.approx(smallest_se(*events), rel=0.01)
-    widest = widest_se(palmira, "contrasts.pfs.hazard_ratio")
+    _, widest = palmira.interval("contrasts.pfs.hazard_ratio").se_range
     assert widest < planned
     assert said["design_se_printed"] == f"{widest:.3f}"
     assert said["design_se_least"] == f"{smallest_se(*events):.3f}"

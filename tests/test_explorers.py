@@ -11,11 +11,11 @@ from scipy.stats import norm
 
 from palmira.readings.evidence_synthesis import choose, trial_effects
 from palmira.readings.subgroups import subgroups
-from palmira.readings.three_readings import p_text, reading
+from palmira.readings.three_readings import reading
 from palmira.record import DATA, comparators
 from palmira.simulation import detectable_hazard_ratio, schoenfeld_power
 from palmira.statistics.contrasts import CODINGS, lung_under
-from palmira.statistics.estimates import critical
+from palmira.statistics.estimates import critical, p_text
 from palmira.statistics.pooling import pool
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.teaching.explorers.panel import Control, Explorer, Shown

@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lifelines import datasets
 
-from palmira.readings.three_readings import p_text, reading
+from palmira.readings.three_readings import reading
 from palmira.record import published
 from palmira.record.printed import Printed
-from palmira.statistics.estimates import log_se, ratio
+from palmira.statistics.estimates import log_se, p_text, ratio
 from palmira.statistics.hazard_ratios import (
     events_needed,
     full_scale,
@@ -78,7 +78,7 @@ def test_knowing_only_the_total_of_events_never_raises_the_bound(events, control
 @given(RATIOS, ERRORS)
 def test_the_full_scale_leaves_z_and_p_unchanged(hazard_ratio, se):
     printed = ratio(hazard_ratio, se)
-    full = full_scale(printed.value, printed.lower, printed.upper)
+    full = full_scale(printed)
     full_se = log_se(full.lower, full.upper)
     assert full_se == pytest.approx(se * 2**0.5)
     assert wald_p(full.value, full_se) == pytest.approx(wald_p(hazard_ratio, se), abs=1e-12)
@@ -97,7 +97,7 @@ def test_the_neutral_interval_contains_the_printed_estimate_and_is_as_wide_as_th
 @given(RATIOS, ERRORS, EVENTS, EVENTS)
 def test_the_three_readings_keep_what_they_promise(hazard_ratio, se, events, control_events):
     e = ratio(hazard_ratio, se)
-    ways = three_ways(e.value, e.lower, e.upper, events, control_events)
+    ways = three_ways(e, events, control_events)
     assert ways.printed.value == ways.neutral.value == hazard_ratio
     assert ways.se_ratio == pytest.approx(se / smallest_se(events, control_events))
 
@@ -187,15 +187,15 @@ def test_the_three_standard_errors_agree_with_lifelines():
 
 
 def test_only_robust_and_log_rank_errors_fall_below_the_bound_in_simulated_trials():
-    errors = simulate(136, 62, 158, 0.84, trials=500, seed=1)
+    errors = simulate((136, 62), 158, 0.84, trials=500, seed=1)
     assert (errors["events"] + errors["control_events"] == 158).all()
     assert errors["model_ratio"].min() >= 1
     assert 0.8 < errors["robust_ratio"].min() < 1
     assert (errors["peto"] >= smallest_se_of_total(158) * (1 - 1e-12)).all()
-    again = simulate(136, 62, 158, 0.84, trials=500, seed=1)
+    again = simulate((136, 62), 158, 0.84, trials=500, seed=1)
     pd.testing.assert_frame_equal(errors, again)
     with pytest.raises(ValueError, match="events"):
-        simulate(10, 10, 21, 0.84, trials=5, seed=1)
+        simulate((10, 10), 21, 0.84, trials=5, seed=1)
 
 
 @pytest.mark.parametrize(

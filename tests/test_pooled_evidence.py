@@ -26,7 +26,6 @@ from palmira.readings.evidence_synthesis import (
     with_limits,
 )
 from palmira.readings.ledger import ledger
-from palmira.readings.three_readings import printed_estimate
 from palmira.record import DATA, Record, load, published
 from palmira.statistics.bayesian import posterior
 from palmira.statistics.estimates import Estimate, log_se
@@ -79,8 +78,8 @@ def altered(tmp_path_factory):
 
 def test_paces_interval_on_the_95_percent_scale_is_that_of_the_conference_report(records):
     pace = records["pace"]
-    wide = on_level(printed_estimate(pace, PFS))
-    report = printed_estimate(pace, f"{PFS}@1")
+    wide = on_level(pace.interval(PFS).over())
+    report = pace.interval(f"{PFS}@1").over()
     assert (wide.level, report.level) == (95, 90)
     assert (round(wide.lower, 2), round(wide.upper, 2)) == (report.lower, report.upper)
 
@@ -118,7 +117,7 @@ def test_only_palmiras_interval_is_narrower_than_its_events_allow(records):
     }  # fmt: skip
     assert se_bound(records["pace"]) is None
     assert se_bound(records["maintain"]) is None
-    postmonarch = printed_estimate(records["postmonarch"], PFS)
+    postmonarch = records["postmonarch"].interval(PFS).over()
     assert se_bound(records["postmonarch"]) < log_se(postmonarch.lower, postmonarch.upper)
 
 

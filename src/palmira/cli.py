@@ -27,6 +27,18 @@ STOPPED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (2 for input that cannot be used)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except RecordError as error:
+        print(f"palmira: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="palmira", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     book = commands.add_parser("ledger", help="every printed number beside what it comes to")
@@ -38,29 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("record", type=Path, help="a record (YAML)")
     check.add_argument("--json", action="store_true", help="for machines")
     check.add_argument("--only", metavar="CHECKS", help="only these checks, as in A1,C3")
-    check.add_argument("--min-verdict", choices=list(AUDIT_MEANINGS), metavar="VERDICT",
-                       help="the mildest verdict to show; by default all with --json, else all but "
-                       "consistent")  # fmt: skip
+    words = "the mildest verdict to show; by default all with --json, else all but consistent"
+    known = list(AUDIT_MEANINGS)
+    check.add_argument("--min-verdict", choices=known, metavar="VERDICT", help=words)
     check.set_defaults(run=_audit)
     twin = commands.add_parser("twin", help="synthetic patients whose statistics are a record's")
     twin.add_argument("record", type=Path, help="a record (YAML)")
     twin.add_argument("--out", type=Path, required=True, help="folder for the data sets (CSV)")
     twin.add_argument("--seed", type=int, default=1, help="the same seed, the same files")
-    twin.add_argument(
-        "--scale", choices=["full", "neutral"], default="neutral",
-        help="how printed hazard ratios are read; neutral: as ordinary ones",
-    )  # fmt: skip
+    words = "how printed hazard ratios are read; neutral: as ordinary ones"
+    twin.add_argument("--scale", choices=["full", "neutral"], default="neutral", help=words)
     twin.add_argument("--quick", action="store_true", help="curves only, in under a minute")
     twin.set_defaults(run=_twin)
-    options = parser.parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except RecordError as error:
-        print(f"palmira: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return parser
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -72,7 +74,7 @@ def _audit(options: argparse.Namespace) -> int:
     least: Verdict = options.min_verdict or ("consistent" if options.json else "rounding")
     shown = [c for c in checks if WEIGHT[c.verdict] >= WEIGHT[least]]
     if options.json:
-        found = {"trial": record.trial, "checks": [vars(c) for c in shown]}
+        found = {"trial": record.trial, "checks": [c.shown() for c in shown]}
         json.dump(found, sys.stdout, ensure_ascii=False, indent=1)
         print()
     else:
@@ -106,12 +108,11 @@ def _twin(options: argparse.Namespace) -> int:
     try:
         from palmira.twin.search.make import make, notes
     except ImportError as error:
-        raise RecordError(
-            f"{error.name} is not installed. Mend: pip install 'palmira[twin]'."
-        ) from None
+        mend = "Mend: pip install 'palmira[twin]'."
+        raise RecordError(f"{error.name} is not installed. {mend}") from None
     effort = "quick" if options.quick else "full"
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
-                  console=Console(stderr=True)) as progress:  # fmt: skip
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Reading the record", total=1.0)
 
         def tell(words: str, share: float) -> None:

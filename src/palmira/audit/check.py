@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Literal
 
 from palmira.record.entries import Entry
@@ -24,15 +25,70 @@ WEIGHT = {verdict: weight for weight, verdict in enumerate(MEANINGS)}
 
 
 @dataclass(frozen=True)
+class Found:
+    """What a check comes to: a ``value``, the range from ``lower`` to ``upper``, or both (NaN where
+    there is none); ``form`` says how they are shown, as in ``"{lower:.2f} to {upper:.2f}"``."""
+
+    form: str = ""
+    value: float = nan
+    lower: float = nan
+    upper: float = nan
+
+    @classmethod
+    def number(cls, value: float, decimals: int) -> Found:
+        """One number, shown with so many decimals."""
+        return cls(f"{{value:.{decimals}f}}", value)
+
+    @classmethod
+    def span(cls, lower: float, upper: float, decimals: int = 2) -> Found:
+        """A range, shown with so many decimals."""
+        return cls(f"{{lower:.{decimals}f}} to {{upper:.{decimals}f}}", lower=lower, upper=upper)
+
+    @classmethod
+    def printed(cls, entry: Entry) -> Found:
+        """Another print, digit by digit."""
+        return cls(entry.text.replace("{", "{{").replace("}", "}}"), entry.number)
+
+    def __str__(self) -> str:
+        return self.form.format(value=self.value, lower=self.lower, upper=self.upper)
+
+    def limit(self, part: Literal["lower", "upper"]) -> Found:
+        """One end of the range by itself, with two decimals."""
+        return Found("" if isnan(x := getattr(self, part)) else "{value:.2f}", x)
+
+
+@dataclass(frozen=True)
 class Check:
-    """Verdict of check ``id`` on ``entry``: the printed and the recomputed number, and how."""
+    """Verdict of check ``id`` on ``entry``: the number as printed, what was ``found``, ``how``, and
+    a ``remark`` on what the verdict rests on or suggests."""
 
     id: str
     entry: str
     verdict: Verdict
     printed: str
-    recomputed: str
-    detail: str
+    found: Found
+    how: str
+    remark: str = ""
+
+    @classmethod
+    def lacking(cls, id: str, entry: str, printed: str, what: str) -> Check:
+        """A check that lacks something."""
+        return cls(id, entry, "not checkable", printed, Found(), what)
+
+    @property
+    def recomputed(self) -> str:
+        """What was found, as it is shown."""
+        return str(self.found)
+
+    @property
+    def detail(self) -> str:
+        """How, with the remark."""
+        return f"{self.how}; {self.remark}" if self.remark else self.how
+
+    def shown(self) -> dict[str, str]:
+        """Its texts by the name of their column."""
+        names = ("id", "entry", "verdict", "printed", "recomputed", "detail")
+        return {name: getattr(self, name) for name in names}
 
 
 def compare(check: str, entry: Entry, value: float, how: str, otherwise: str = "") -> Check:
@@ -41,23 +97,20 @@ def compare(check: str, entry: Entry, value: float, how: str, otherwise: str = "
     ``how`` says where the value comes from, ``otherwise`` what a difference suggests. A number
     printed without its trailing zeros is compared under the literal and the declared decimals.
     """
-    printed = entry.printed
-    if printed is None or printed.exact is None:
+    printed = entry.rounding
+    if not entry.estimable:
         raise TypeError(f"{entry.id} is no number")
+    verdict: Verdict = "consistent"
+    remark, decimals = "", printed.decimals
     if printed.bound:
         below = printed.bound in "<≤"
         holds = value <= printed.value if below else value >= printed.value
-        verdict: Verdict = "consistent" if holds else "inconsistent"
-        return Check(check, entry.id, verdict, entry.text, f"{value:.{printed.decimals}f}", how)
-    if printed.rounds_from(value) or Printed(printed.text).rounds_from(value):
-        text = f"{value:.{printed.decimals}f}"
-        return Check(check, entry.id, "consistent", entry.text, text, how)
-    text = f"{value:.{printed.decimals + 1}f}"
-    if printed.truncates_from(value):
-        detail = f"{how}; cut off instead of rounded"
-        return Check(check, entry.id, "rounding", entry.text, text, detail)
-    detail = f"{how}; {otherwise}" if otherwise else how
-    return Check(check, entry.id, "inconsistent", entry.text, text, detail)
+        verdict = "consistent" if holds else "inconsistent"
+    elif not printed.rounds_from(value) and not Printed(printed.text).rounds_from(value):
+        cut, decimals = printed.truncates_from(value), decimals + 1
+        verdict = "rounding" if cut else "inconsistent"
+        remark = "cut off instead of rounded" if cut else otherwise
+    return Check(check, entry.id, verdict, entry.text, Found.number(value, decimals), how, remark)
 
 
 def boxes_meet(one: Printed, low: float, high: float) -> bool:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import isnan
-from typing import cast
+from math import nan
+from typing import NamedTuple, cast
 
-from palmira.audit.check import Check, Verdict, boxes_meet, compare
+from palmira.audit.check import Check, Found, Verdict, boxes_meet, compare
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.printed import Printed
 from palmira.statistics.proportions import count_from_percent
-
-
-def chosen(record: Record) -> list[Entry]:
-    """All entries but the versions that were not chosen."""
-    return [e for e in record.entries.values() if not e.version]
 
 
 def counts_behind(printed: Printed, n: int) -> tuple[list[int], list[int]]:
@@ -32,20 +27,16 @@ def a1_percent(record: Record) -> Iterator[Check]:
     Inputs: count or events, percent, the analysis set or the n of the cell. Tolerance: half a unit
     of the last decimal; a percent that was cut off gives ``rounding``.
     """
-    for entry in chosen(record):
-        if entry.part != "percent" or entry.printed is None:
+    for entry in record.where(part="percent"):
+        if entry.printed is None:
             continue
         cell = record.cell(entry)
-        if "events" in cell:
-            count, n = cell["events"], cell["n"]
-        elif "count" in cell and entry.population and entry.arm:
-            count, n = cell["count"], record.size(entry.population, entry.arm)
-        elif "count" in cell:
-            yield Check("A1", entry.id, "not checkable", entry.text, "", "no analysis set is named")
+        count = cell.get("events", cell.get("count"))
+        n = cell["n"] if "events" in cell else record.patients(entry)
+        if count is None or (n and n.value == 0):
             continue
-        else:
-            continue
-        if n.value == 0:
+        if n is None:
+            yield Check.lacking("A1", entry.id, entry.text, "no analysis set is named")
             continue
         fits = count_from_percent(entry.value, entry.printed.half_unit, int(n.value))
         would = f"{entry.text}% would be {' or '.join(map(str, fits)) or 'no count'} of {n.text}"
@@ -59,33 +50,39 @@ def a2_grim(record: Record) -> Iterator[Check]:
     are listed; a cut-off percent gives ``rounding``. Source: the GRIM test (Brown and Heathers, Soc
     Psychol Personal Sci 2017;8:363).
     """
-    for entry in chosen(record):
-        if entry.part != "percent" or entry.printed is None or entry.arm is None:
+    for entry in record.where(part="percent"):
+        if entry.printed is None or entry.arm is None:
             continue
-        if entry.measure == "rate":  # a Kaplan-Meier rate is no share of whole patients
+        # A Kaplan-Meier rate is no share of whole patients.
+        if entry.measure == "rate" or {"count", "events"} & set(record.cell(entry)):
             continue
-        if {"count", "events"} & set(record.cell(entry)):
+        size = record.patients(entry)
+        if size is None:
+            yield Check.lacking("A2", entry.id, entry.text, "no analysis set is named")
             continue
-        if not entry.population:
-            yield Check("A2", entry.id, "not checkable", entry.text, "", "no analysis set is named")
-            continue
-        n = int(record.size(entry.population, entry.arm).value)
+        n = int(size.value)
         fits, cut = counts_behind(entry.printed, n)
-        if fits:
-            text = " or ".join(map(str, fits))
-            yield Check("A2", entry.id, "consistent", entry.text, text, f"{text} of {n}")
-            continue
-        verdict: Verdict = "rounding" if cut else "inconsistent"
-        detail = f"no whole number of {n} prints so" + (", unless it was cut off" if cut else "")
-        yield Check("A2", entry.id, verdict, entry.text, " or ".join(map(str, cut)), detail)
+        text = " or ".join(map(str, fits or cut))
+        verdict: Verdict = "consistent" if fits else "rounding" if cut else "inconsistent"
+        none = f"no whole number of {n} prints so" + (", unless it was cut off" if cut else "")
+        ends: list[float] = [*(fits or cut)] or [nan]
+        found = Found(text, lower=ends[0], upper=ends[-1])
+        yield Check("A2", entry.id, verdict, entry.text, found, f"{text} of {n}" if fits else none)
 
 
 def _whole(record: Record, entry: Entry) -> Entry | None:
     """What a factor's levels add up to: the block's row for all patients, or the analysis set."""
-    whole = record.entries.get(f"{entry.block}.all.{entry.column}.{entry.part}")
-    if whole is None and entry.part == "count" and entry.population and entry.arm:
-        whole = record.size(entry.population, entry.arm)
-    return whole
+    whole = record.whole(entry)
+    return record.patients(entry) if whole is None and entry.part == "count" else whole
+
+
+class Levels(NamedTuple):
+    """Of which levels counts are: those of a factor in a block, by kind of count and arm."""
+
+    block: str
+    factor: str
+    part: str
+    arm: str | None
 
 
 def a3_sums(record: Record) -> Iterator[Check]:
@@ -98,19 +95,18 @@ def a3_sums(record: Record) -> Iterator[Check]:
     Where levels do not add up, those that agree with their arms are spared: the other is the odd
     one.
     """
-    roles = {k: a.role for k, a in record.sheet.arms.items()}
-    rows: dict[tuple[str, str, str], list[Entry]] = {}
-    levels: dict[tuple[str, str, str | None, str], list[Entry]] = {}
-    for e in chosen(record):
+    rows: dict[tuple[str, str], list[Entry]] = {}
+    levels: dict[Levels, list[Entry]] = {}
+    for e in record.chosen:
         if e.part not in ("count", "events", "n") or e.grade is not None:
             continue
-        rows.setdefault((e.block, e.row, e.part), []).append(e)
+        rows.setdefault((e.in_row, e.part), []).append(e)
         if e.factor and e.category:
-            levels.setdefault((e.block, e.factor, e.arm, e.part), []).append(e)
-    agreed = set()
-    randomized = [a for a, role in roles.items() if role in ("experimental", "control", "other")]
+            levels.setdefault(Levels(e.block, e.factor, e.part, e.arm), []).append(e)
+    agreed: set[str] = set()
+    randomized = [arm for arm, role in record.roles.items() if role != "total"]
     for entries in rows.values():
-        total = [e for e in entries if e.arm and roles[e.arm] == "total"]
+        total = [e for e in entries if e.arm and record.roles[e.arm] == "total"]
         parts = [e for e in entries if e.arm in randomized]
         if len(total) == 1 and len(parts) == len(randomized):
             words = " + ".join(e.text for e in parts)
@@ -118,24 +114,30 @@ def a3_sums(record: Record) -> Iterator[Check]:
             if check.verdict == "consistent":
                 agreed.add(total[0].id)
             yield check
+    yield from _levels(record, levels, agreed)
+
+
+def _levels(record: Record, levels: dict[Levels, list[Entry]], agreed: set[str]) -> Iterator[Check]:
+    """The levels of factors against all patients; totals that ``agreed`` with their arms are
+    spared."""
     wholes = {
-        key: whole for key, entries in levels.items()
+        key: whole
+        for key, entries in levels.items()
         if (whole := _whole(record, entries[0])) and len(entries) > 1 and whole not in entries
-    }  # fmt: skip
+    }
     gaps = {key: whole.value - sum(e.value for e in levels[key]) for key, whole in wholes.items()}
     for key, whole in wholes.items():
         entries, missing = levels[key], gaps[key]
-        beside = [gaps[k] for k in gaps if k != key and (*k[:2], k[3]) == (*key[:2], key[3])]
+        beside = [gap for other, gap in gaps.items() if other != key and other[:3] == key[:3]]
         exclusive = bool(beside) and not any(beside)
+        spared = not missing or _fill_up(record, entries) or (missing < 0 and exclusive)
         doubtful = [e for e in entries if e.id not in agreed] or entries
         for e in doubtful if missing else entries:
             others = sum(x.value for x in entries) - e.value
             how = f"{whole.text} less {others:.0f} in the other levels"
             check = compare("A3", e, whole.value - others, how)
-            if missing and not _fill_up(record, entries) and not (missing < 0 and exclusive):
-                why = "others may be missing" if missing > 0 else "a patient may be in several"
-                check = replace(check, verdict="information", detail=f"{how}; {why}")
-            yield check
+            why = "others may be missing" if missing > 0 else "a patient may be in several"
+            yield check if spared else replace(check, verdict="information", remark=why)
 
 
 def _fill_up(record: Record, entries: list[Entry]) -> bool:
@@ -154,11 +156,11 @@ def a4_denominators(record: Record) -> Iterator[Check]:
     unit) and count / (percent - half a unit); the ranges of the rows of one analysis set are cut.
     """
     ranges: dict[tuple[str, str, str | None], list[tuple[float, float]]] = {}
-    for entry in chosen(record):
+    for entry in record.where(part="percent"):
         cell = record.cell(entry)
-        if entry.part != "percent" or "count" not in cell or not entry.arm or not entry.printed:
+        if "count" not in cell or not entry.printed:
             continue
-        if entry.arm not in record.sheet.populations.get("randomized", {}):
+        if entry.arm is None or entry.arm not in record.sheet.populations.get("randomized", {}):
             continue
         count, n = cell["count"].value, record.size("randomized", entry.arm).value
         low = 100 * count / entry.printed.high
@@ -171,7 +173,7 @@ def a4_denominators(record: Record) -> Iterator[Check]:
             continue  # single slips, which A1 shows
         size = record.size("randomized", arm).text
         how = f"N that prints the percents of {len(found)} rows ({population}), not {size}"
-        yield Check("A4", f"{block}.{arm}", "information", size, f"{low:.1f} to {high:.1f}", how)
+        yield Check("A4", f"{block}.{arm}", "information", size, Found.span(low, high, 1), how)
 
 
 def a5_flow(record: Record) -> Iterator[Check]:
@@ -180,27 +182,21 @@ def a5_flow(record: Record) -> Iterator[Check]:
     Inputs: rows that name the two they stand ``between``, and rows ``within`` another. No
     tolerance. Parts that leave nobody out add up to the whole; other parts do not exceed it.
     """
-    for entry in chosen(record):
-        if entry.part != "count" or entry.grade is not None:
-            continue
+    for entry in record.where(part="count", grade=None):
         suffix = f".{entry.column}.count" if entry.column else ".count"
         if entry.between:
             before, after = (record.entries.get(row + suffix) for row in entry.between)
             if before and after:
                 how = f"{before.text} before, {after.text} after"
                 yield compare("A5", entry, before.value - after.value, how)
-        parts = [
-            e for e in chosen(record)
-            if e.part == "count" and e.block == entry.block and e.within == entry.row
-            and e.column == entry.column and e.grade is None
-        ]  # fmt: skip
+        about = {"within": entry.row, "block": entry.block, "column": entry.column}
+        parts = record.where(**about, part="count", grade=None)
         if parts:
             total = sum(e.value for e in parts)
-            words = " + ".join(e.text for e in parts)
             bad = total != entry.value if entry.exhaustive else total > entry.value
             verdict: Verdict = "inconsistent" if bad else "consistent"
-            how = f"parts: {words}"
-            yield Check("A5", entry.id, verdict, entry.text, f"{total:.0f}", how)
+            how = f"parts: {' + '.join(e.text for e in parts)}"
+            yield Check("A5", entry.id, verdict, entry.text, Found.number(total, 0), how)
 
 
 def a7_repeats(record: Record) -> Iterator[Check]:
@@ -210,12 +206,9 @@ def a7_repeats(record: Record) -> Iterator[Check]:
     ``information``). Under a column's declared decimals; where only the literal reading meets, the
     detail says so.
     """
-    rows: dict[str, list[Entry]] = {}
-    for e in chosen(record):
-        rows.setdefault(f"{e.block}.{e.row}", []).append(e)
-    for entry in chosen(record):
+    for entry in record.chosen:
         for row in (*entry.same_as, *entry.perhaps_same_as):
-            for twin in rows[row]:
+            for twin in record.rows[row]:
                 if _comparable(entry, twin):
                     yield _repeat(entry, twin, row in entry.perhaps_same_as)
 
@@ -225,21 +218,19 @@ def _comparable(entry: Entry, twin: Entry) -> bool:
     arms = entry.arm == twin.arm or None in (entry.arm, twin.arm)
     grades = (entry.grade or "any") == (twin.grade or "any")
     measures = entry.measure == twin.measure or entry.part == twin.part == "percent"
-    estimable = not (entry.printed and isnan(entry.number)) and not (
-        twin.printed and isnan(twin.number)
-    )
+    estimable = all(e.printed is None or e.estimable for e in (entry, twin))
     return arms and grades and measures and estimable and entry.part == twin.part
 
 
 def _repeat(entry: Entry, twin: Entry, perhaps: bool) -> Check:
-    how, verdict = f"printed again in {twin.place}", cast(Verdict, "consistent")
+    how, remark, verdict = f"printed again in {twin.place}", "", cast(Verdict, "consistent")
     if entry.printed is None or twin.printed is None:
         verdict = "consistent" if entry.text == twin.text else "inconsistent"
     elif not boxes_meet(entry.printed, twin.printed.low, twin.printed.high):
         verdict = "information" if perhaps else "inconsistent"
         one, other = Printed(entry.text), Printed(twin.text)
         if perhaps:
-            how = f"{twin.place} prints {twin.text}; it may be another quantity"
+            how, remark = f"{twin.place} prints {twin.text}", "it may be another quantity"
         elif boxes_meet(one, other.low, other.high):
-            how += "; the two meet only if the zero was not dropped"
-    return Check("A7", entry.id, verdict, entry.text, twin.text, how)
+            remark = "the two meet only if the zero was not dropped"
+    return Check("A7", entry.id, verdict, entry.text, Found.printed(twin), how, remark)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise, product
-from math import log, sqrt
+from math import inf, log, sqrt
 
-from palmira.audit.check import Check, Verdict, boxes_meet
-from palmira.audit.counts import chosen
-from palmira.audit.ratios import interval_text, prints
+from palmira.audit.check import Check, Found, Verdict, boxes_meet
 from palmira.record import Record
-from palmira.record.entries import Entry
+from palmira.record.entries import ORDERS, Entry
 from palmira.record.printed import parse_date
+from palmira.record.record import ROLES, Interval
 from palmira.statistics.estimates import critical
 from palmira.statistics.landmarks import Landmark, difference, from_interval, log_log_p
 from palmira.statistics.schedule import DAYS_PER_MONTH
@@ -20,15 +19,15 @@ from palmira.statistics.schedule import DAYS_PER_MONTH
 HULL_SLACK = 0.1
 
 
-def _by_arm(record: Record, measure: str, like: Entry) -> dict[str, dict[str, Entry]]:
-    """Cells of one measure by the arm's role, of the same end point, analysis and time."""
-    roles = {k: a.role for k, a in record.sheet.arms.items()}
-    found: dict[str, dict[str, Entry]] = {}
-    for e in chosen(record):
-        same = (e.endpoint, e.analysis, e.time) == (like.endpoint, like.analysis, like.time)
-        if same and e.measure == measure and e.part == "estimate" and e.arm and not e.factor:
-            found.setdefault(roles[e.arm], record.cell(e))
-    return found
+def _by_arm(record: Record, measure: str, like: Entry) -> list[Entry]:
+    """Estimates of one measure in the experimental and the control arm, of the same end point,
+    analysis and time; none unless both are printed."""
+    found: dict[str, Entry] = {}
+    alike = {a: getattr(like, a) for a in ("endpoint", "analysis", "time")}
+    for e in record.where(measure=measure, part="estimate", factor=None, **alike):
+        if e.arm:
+            found.setdefault(record.roles[e.arm], e)
+    return [found[role] for role in ROLES] if all(role in found for role in ROLES) else []
 
 
 def c7_implied_hazard_ratio(record: Record) -> Iterator[Check]:
@@ -37,20 +36,21 @@ def c7_implied_hazard_ratio(record: Record) -> Iterator[Check]:
     Inputs: medians or rates by arm. Ratio of medians, control over experimental, or of log S(t).
     ``information`` only: its uncertainty is that of the trial itself, and hazards change.
     """
-    for e in chosen(record):
-        first = e.measure in ("median", "rate") and e.part == "estimate" and not e.factor
-        arms = _by_arm(record, str(e.measure), e) if first and e.endpoint else {}
-        if not {"experimental", "control"} <= set(arms) or arms["experimental"]["estimate"] != e:
+    for e in record.where(part="estimate", factor=None):
+        if e.measure not in ("median", "rate"):
             continue
-        one, other = e.value, arms["control"]["estimate"].value
-        if e.measure == "rate":
-            if not (0 < one < 100 and 0 < other < 100):
-                continue
+        arms = _by_arm(record, e.measure, e) if e.endpoint else []
+        if not arms or arms[0] != e:
+            continue
+        one, other = (arm.value for arm in arms)
+        if e.measure == "median":
+            value, how = other / one, "ratio of the medians, if hazards are constant"
+        elif 0 < one < 100 and 0 < other < 100:
             value, how = log(one / 100) / log(other / 100), "ratio of the log rates"
         else:
-            value, how = other / one, "ratio of the medians, if hazards are constant"
-        words = f"{e.text} v {arms['control']['estimate'].text}"
-        yield Check("C7", e.id, "information", words, f"{value:.2f}", how)
+            continue
+        words = " v ".join(arm.text for arm in arms)
+        yield Check("C7", e.id, "information", words, Found.number(value, 2), how)
 
 
 def c8_medians(record: Record) -> Iterator[Check]:
@@ -64,68 +64,55 @@ def c8_medians(record: Record) -> Iterator[Check]:
     every estimate, of whatever kind, lies between its limits.
     """
     yield from _in_order(record)
+    yield from _hulls(record)
+    medians = record.where(measure="median", part="estimate", factor=None)
+    medians = [e for e in medians if e.estimable]
+    for e in record.where(measure="rate"):
+        if e.part not in ("estimate", "percent"):
+            continue
+        if not e.time or not e.printed or e.arm is None:
+            continue
+        about, t = (e.arm, e.endpoint, e.analysis), float(e.time)
+        for median in medians:
+            if (median.arm, median.endpoint, median.analysis) != about:
+                continue
+            late = e.printed.high < 50 and median.rounding.low > t
+            early = e.printed.low > 50 and median.rounding.high < t
+            verdict: Verdict = "impossible" if late or early else "consistent"
+            found, how = Found(f"{e.text}%", e.value), f"{e.text}% at {e.time} months"
+            yield Check("C8", median.id, verdict, median.text, found, how)
+
+
+def _hulls(record: Record) -> Iterator[Check]:
+    """Medians of all patients within those of the levels of a factor."""
     groups: dict[tuple[str, str, str], list[Entry]] = {}
-    for e in chosen(record):
-        if e.measure == "median" and e.part == "estimate" and e.factor and e.category and e.arm:
+    for e in record.where(measure="median", part="estimate"):
+        if e.factor and e.category and e.arm:
             groups.setdefault((e.block, e.factor, e.column), []).append(e)
     for (block, factor, column), levels in groups.items():
-        whole = record.entries.get(f"{block}.all.{column}.estimate")
-        boxes = [e.printed for e in levels if e.printed and e.printed.exact is not None]
+        whole, boxes = record.whole(levels[0]), [e.rounding for e in levels if e.estimable]
         if whole is None or whole.printed is None or len(boxes) < 2 or len(boxes) < len(levels):
             continue
         low, high = min(b.low for b in boxes), max(b.high for b in boxes)
         inside = boxes_meet(whole.printed, low / (1 + HULL_SLACK), high * (1 + HULL_SLACK))
         verdict: Verdict = "consistent" if inside else "inconsistent"
-        words = f"{min(b.value for b in boxes):g} to {max(b.value for b in boxes):g}"
-        how = f"medians by {factor}"
-        yield Check("C8", f"{block}.{factor}.{column}", verdict, whole.text, words, how)
-    for e in chosen(record):
-        if (
-            e.measure != "rate"
-            or not e.time
-            or not e.printed
-            or e.part not in ("estimate", "percent")
-        ):
-            continue
-        for median in chosen(record):
-            alike = (median.arm, median.endpoint, median.analysis) == (
-                e.arm,
-                e.endpoint,
-                e.analysis,
-            )
-            if (
-                not alike
-                or median.measure != "median"
-                or median.part != "estimate"
-                or median.factor
-            ):
-                continue
-            if median.printed is None or median.printed.exact is None or e.arm is None:
-                continue
-            t = float(e.time)
-            late = e.printed.high < 50 and median.printed.low > t
-            early = e.printed.low > 50 and median.printed.high < t
-            verdict = "impossible" if late or early else "consistent"
-            how = f"{e.text}% at {e.time} months"
-            yield Check("C8", median.id, verdict, median.text, f"{e.text}%", how)
-
-
-ORDERS = (("lower", "estimate", "upper"), ("minimum", "median", "maximum"), ("q1", "median", "q3"))
+        values = [b.value for b in boxes]
+        found = Found("{lower:g} to {upper:g}", lower=min(values), upper=max(values))
+        id, how = f"{block}.{factor}.{column}", f"medians by {factor}"
+        yield Check("C8", id, verdict, whole.text, found, how)
 
 
 def _in_order(record: Record) -> Iterator[Check]:
     """Estimates within their limits, medians within their ranges."""
-    for e in chosen(record):
-        for order in ORDERS:
-            cell = record.cell(e)
-            if e.part != order[1] or not set(order) <= set(cell):
-                continue
-            prints = [cell[p].printed for p in order]
-            known = [p for p in prints if p is not None and p.exact is not None]
+    for e in record.chosen:
+        cell = record.cell(e)
+        for order in [o for o in ORDERS if o[1] == e.part and len(o) == 3 and set(o) <= set(cell)]:
+            known = [cell[part].rounding for part in order if cell[part].estimable]
             holds = all(a.low <= b.high for a, b in pairwise(known))
             verdict: Verdict = "consistent" if holds else "inconsistent"
-            words = f"{cell[order[0]]} to {cell[order[2]]}"
-            yield Check("C8", e.id, verdict, e.text, words, " <= ".join(order))
+            low, _, high = (cell[p] for p in order)
+            found = Found(f"{low} to {high}", lower=low.number, upper=high.number)
+            yield Check("C8", e.id, verdict, e.text, found, " <= ".join(order))
 
 
 def _scales(s: float, low: float, high: float, level: float) -> dict[str, tuple[float, float]]:
@@ -149,32 +136,29 @@ def c11_landmark_interval(record: Record) -> Iterator[Check]:
     imply one standard error. Greenwood's variance is at least S (1 - S) / n (nobody censored), so
     an interval narrower than that under every transformation is ``impossible``.
     """
-    for e in chosen(record):
-        if e.measure != "rate" or e.part != "estimate" or not e.printed:
+    for e in record.where(measure="rate", part="estimate"):
+        if not e.printed:
             continue
-        cell = record.cell(e)
-        estimate, lower, upper = prints(cell)
-        boxes = [
-            (max(p.low, 1e-3) / 100, min(p.high, 99.999) / 100) for p in (estimate, lower, upper)
-        ]
-        level = float(e.interval_level or 95)
-        exact = _scales(estimate.value / 100, lower.value / 100, upper.value / 100, level)
+        rate = record.interval(e.cell)
+        boxes = [(max(p.low, 1e-3) / 100, min(p.high, 99.999) / 100) for p in rate.prints]
+        estimate, lower, upper = (p.value / 100 for p in rate.prints)
+        exact = _scales(estimate, lower, upper, rate.level)
         fits, widest = [], 0.0
         for name in exact:
-            pairs = [_scales(a, b, c, level)[name] for a, b, c in product(*boxes)]
+            pairs = [_scales(a, b, c, rate.level)[name] for a, b, c in product(*boxes)]
             gaps = [a - b for a, b in pairs]
             if min(gaps) <= 0 <= max(gaps):
                 fits.append(name)
             widest = max(widest, *(max(p) for p in pairs))
-        s = e.value / 100
-        n = record.size(e.population, e.arm).value if e.population and e.arm else float("inf")
+        size = record.patients(e)
+        s, n = e.value / 100, size.value if size else inf
         effective = s * (1 - s) / exact[fits[0] if fits else "plain"][0] ** 2
         verdict: Verdict = "consistent" if fits else "information"
         if widest < sqrt(s * (1 - s) / n) * 0.999:
             verdict = "impossible"
         how = f"limits fit the {' and '.join(fits) or 'no usual'} scale"
-        text = f"effective number {effective:.0f} of {n:.0f}"
-        yield Check("C11", e.id, verdict, interval_text(cell), text, how)
+        found = Found(f"effective number {{value:.0f}} of {n:.0f}", effective)
+        yield Check("C11", e.id, verdict, rate.text(), found, how)
 
 
 def c12_landmark_difference(record: Record) -> Iterator[Check]:
@@ -184,63 +168,60 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
     give another standard error, and C11 says which fits. Wald on the linear scale; for P the
     log-log scale too (Klein et al, Stat Med 2007;26:4505).
     """
-    for entry in chosen(record):
-        if entry.measure != "difference" or entry.part != "estimate" or not entry.time:
+    for entry in record.where(measure="difference", part="estimate"):
+        if not entry.time:
             continue
-        arms = _by_arm(record, "rate", entry)
-        if not {"experimental", "control"} <= set(arms):
-            detail = "the arms' rates are not in the record"
-            yield Check("C12", entry.id, "not checkable", entry.text, "", detail)
+        arms = [record.interval(e.cell) for e in _by_arm(record, "rate", entry)]
+        if not arms or not all(map(_usable, arms)):
+            rates = "an arm's rate is 0, 100 or not within its limits"
+            what = rates if arms else "the arms' rates are not in the record"
+            yield Check.lacking("C12", entry.id, entry.text, what)
             continue
-        if not all(_usable(arms[role]) for role in ("experimental", "control")):
-            detail = "an arm's rate is 0, 100 or not within its limits"
-            yield Check("C12", entry.id, "not checkable", entry.text, "", detail)
-            continue
-        level = float(entry.interval_level or 95)
-        marks = [_landmarks(arms[role], level) for role in ("experimental", "control")]
-        corners = list(product(*marks))
-        cell = record.cell(entry)
-        central, p_value = difference(corners[0][0], corners[0][1], level)
-        for part in ("estimate", "lower", "upper"):
-            printed = cell[part].printed if part in cell else None
-            if printed is None:
-                continue
-            name = "value" if part == "estimate" else part
-            values = [100 * getattr(difference(a, b, level)[0], name) for a, b in corners]
-            meets = boxes_meet(printed, min(values), max(values))
-            verdict: Verdict = "consistent" if meets else "inconsistent"
-            how = (
-                f"from the arms, linear scale; {min(values):.1f} to {max(values):.1f} with rounding"
-            )
-            text = f"{100 * getattr(central, name):.1f}"
-            yield Check("C12", cell[part].id, verdict, cell[part].text, text, how)
-        p = cell.get("p")
-        if p is not None and p.printed is not None:
-            plain = [difference(a, b, level)[1] for a, b in corners]
-            double = [log_log_p(a, b) for a, b in corners]
-            scales = [s for s, ps in (("linear", plain), ("log-log", double))
-                      if boxes_meet(p.printed, min(ps), max(ps))]  # fmt: skip
-            text = f"{p_value:.3f} linear, {log_log_p(corners[0][0], corners[0][1]):.3f} log-log"
-            verdict = "consistent" if scales else "information"
-            how = f"from the arms, {' and '.join(scales) or 'neither'} scale"
-            yield Check("C12", p.id, verdict, p.text, text, how)
+        one, other = (_landmarks(arm, entry.level) for arm in arms)
+        corners = list(product(one, other))
+        yield from _difference(record.cell(entry), corners, entry.level)
 
 
-def _usable(cell: dict[str, Entry]) -> bool:
+def _difference(
+    cell: dict[str, Entry], corners: list[tuple[Landmark, Landmark]], level: float
+) -> Iterator[Check]:
+    """A printed difference with its limits and P against both arms' rates: as printed, then at each
+    corner of their rounding."""
+    found = [difference(one, other, level) for one, other in corners]
+    for part, name in (("estimate", "value"), ("lower", "lower"), ("upper", "upper")):
+        if part not in cell or cell[part].printed is None:
+            continue
+        values = [100 * getattr(gap, name) for gap, _ in found]
+        low, high = min(values), max(values)
+        meets = boxes_meet(cell[part].rounding, low, high)
+        verdict: Verdict = "consistent" if meets else "inconsistent"
+        how, remark = "from the arms, linear scale", f"{low:.1f} to {high:.1f} with rounding"
+        value = Found("{value:.1f}", values[0], low, high)
+        yield Check("C12", cell[part].id, verdict, cell[part].text, value, how, remark)
+    if "p" in cell and (printed := cell["p"].printed):
+        by_scale = {
+            "linear": [p for _, p in found],
+            "log-log": [log_log_p(one, other) for one, other in corners],
+        }
+        fits = [s for s, ps in by_scale.items() if boxes_meet(printed, min(ps), max(ps))]
+        how = f"from the arms, {' and '.join(fits) or 'neither'} scale"
+        shown = ", ".join(f"{ps[0]:.3f} {s}" for s, ps in by_scale.items())
+        value = Found(shown, by_scale["linear"][0])
+        verdict = "consistent" if fits else "information"
+        yield Check("C12", cell["p"].id, verdict, cell["p"].text, value, how)
+
+
+def _usable(rate: Interval) -> bool:
     """Whether every corner of a rate's rounding box is a survival interval."""
-    estimate, lower, upper = prints(cell)
-    return (
-        lower.low > 0
-        and lower.high <= estimate.low
-        and estimate.high <= upper.low < 100 > upper.high
-    )
+    estimate, lower, upper = rate.prints
+    within = lower.high <= estimate.low and estimate.high <= upper.low
+    return lower.low > 0 and within and upper.high < 100
 
 
-def _landmarks(cell: dict[str, Entry], level: float) -> list[Landmark]:
+def _landmarks(rate: Interval, level: float) -> list[Landmark]:
     """The printed landmark, then the corners of its rounding box."""
-    parts = prints(cell)
-    exact = [p.value / 100 for p in parts]
-    boxes = [(p.low / 100, p.high / 100) for p in parts]
+    exact = [p.value / 100 for p in rate.prints]
+    boxes = [(p.low / 100, p.high / 100) for p in rate.prints]
     return [from_interval(s, low, up, level) for s, low, up in (exact, *product(*boxes))]
 
 
@@ -252,23 +233,24 @@ def c13_dates(record: Record) -> Iterator[Check]:
     dated before the last assignment is ``information``: interim analyses are. A month alone is
     taken as its first day, and a month of follow-up as 30.4375 days.
     """
-    dates = {e.row: e for e in chosen(record) if e.part == "date" and e.block == "timeline"}
+    dates = {e.row: e for e in record.where(part="date", block="timeline")}
     days = {row: parse_date(e.text) for row, e in dates.items()}
     order = [row for row in ("first_randomized", "last_randomized", "cutoff") if row in days]
     for one, other in pairwise(order):
         verdict: Verdict = "consistent" if days[one] <= days[other] else "inconsistent"
-        how = f"not before {dates[one].text}"
-        yield Check("C13", dates[other].id, verdict, dates[other].text, dates[one].text, how)
+        how, found = f"not before {dates[one].text}", Found.printed(dates[one])
+        yield Check("C13", dates[other].id, verdict, dates[other].text, found, how)
     for row, day in days.items():
         if row not in order and "last_randomized" in days and day < days["last_randomized"]:
             gap = (days["last_randomized"] - day).days
             how = f"{gap} days before the last random assignment"
-            last = dates["last_randomized"].text
+            last = Found.printed(dates["last_randomized"])
             yield Check("C13", dates[row].id, "information", dates[row].text, last, how)
     if {"first_randomized", "cutoff"} <= set(days):
         most = (days["cutoff"] - days["first_randomized"]).days / DAYS_PER_MONTH
-        for e in chosen(record):
-            if e.part == "maximum" and e.row == "follow_up" and e.printed:
+        for e in record.where(part="maximum", row="follow_up"):
+            if e.printed:
                 verdict = "consistent" if e.printed.low <= most else "impossible"
                 how = "months from the first assignment to the cutoff"
-                yield Check("C13", e.id, verdict, e.text, f"{most:.1f} at most", how)
+                found = Found("{upper:.1f} at most", upper=most)
+                yield Check("C13", e.id, verdict, e.text, found, how)

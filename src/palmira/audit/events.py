@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod, sqrt
+from dataclasses import dataclass
+from math import inf, sqrt
 
+import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import binom, binomtest, chi2_contingency, fisher_exact
 from statsmodels.stats.proportion import proportion_confint
 
-from palmira.audit.check import WEIGHT, Check, Verdict, compare
-from palmira.audit.counts import chosen, counts_behind
+from palmira.audit.check import WEIGHT, Check, Found, Verdict, compare
+from palmira.audit.counts import counts_behind
 from palmira.record import Record
 from palmira.record.entries import Entry
+from palmira.record.record import ROLES
 from palmira.statistics.estimates import critical
 
 GRADES = ("3", "4", "5")
@@ -28,12 +31,9 @@ def a6_adverse_events(record: Record) -> Iterator[Check]:
     their sum. At one exact grade only that last bound holds (a patient with grade 3 in one row and
     grade 4 in another counts at grade 4). No tolerance.
     """
-    cells: dict[tuple[str, str, str], dict[str, Entry]] = {}
-    entries = [e for e in chosen(record) if e.part == "count" and e.term and e.grade and e.arm]
-    for e in entries:
-        cells.setdefault((e.block, e.row, str(e.arm)), {})[str(e.grade)] = e
+    entries = [e for e in record.where(part="count") if e.term and e.grade and e.arm]
     terms = {(e.term, e.arm, e.grade): e for e in entries}
-    for e in chosen(record):
+    for e in record.chosen:
         wanted = [(e.term, e.arm, g) for g in SPANS.get(e.grade or "", ())]
         found = [terms[key] for key in wanted if key in terms]
         if not found or e.part not in ("count", "percent"):
@@ -41,43 +41,62 @@ def a6_adverse_events(record: Record) -> Iterator[Check]:
         total, words = sum(g.value for g in found), " + ".join(g.text for g in found)
         if e.part == "count":
             yield compare("A6", e, total, f"grades: {words}")
-        elif "count" not in record.cell(e) and e.population and e.arm:
-            n = record.size(e.population, e.arm)
+        elif "count" not in record.cell(e) and (n := record.patients(e)):
             yield compare("A6", e, 100 * total / n.value, f"grades: {words} of {n.text}")
-    for (block, row, arm), grades in cells.items():
-        if "any" in grades and (severe := [grades[g] for g in GRADES if g in grades]):
-            total = sum(g.value for g in severe)
-            yield _bound(grades["any"], total, float("inf"), "the sum of grades 3 to 5")
-        parts = [c for (b, _, a), c in cells.items()
-                 if (b, a) == (block, arm) and next(iter(c.values())).within == row]  # fmt: skip
-        for least in ("any", *GRADES):
-            mine = _cumulative(grades, least)
-            theirs = [t for p in parts if (t := _cumulative(p, least)) is not None]
-            if mine is None or not theirs:
-                continue
-            most = sum(theirs) if next(iter(grades.values())).exhaustive else float("inf")
+    lines: dict[tuple[str, str, str], Grades] = {}
+    for e in entries:
+        lines.setdefault((e.block, e.row, str(e.arm)), Grades({})).counts[str(e.grade)] = e
+    for (block, row, arm), line in lines.items():
+        if "any" in line.counts and (severe := [g for g in GRADES if g in line.counts]):
+            total = sum(line.counts[g].value for g in severe)
+            yield _bound(line.counts["any"], total, inf, "the sum of grades 3 to 5")
+        parts = [
+            other
+            for (in_block, _, in_arm), other in lines.items()
+            if (in_block, in_arm) == (block, arm) and other.first.within == row
+        ]
+        yield from _class(line, parts)
+
+
+@dataclass(frozen=True)
+class Grades:
+    """The counts of a row and arm by grade."""
+
+    counts: dict[str, Entry]
+
+    @property
+    def first(self) -> Entry:
+        return next(iter(self.counts.values()))
+
+    def at_least(self, grade: str) -> float | None:
+        """Patients of any grade, or of this grade or higher; None where it is not printed."""
+        higher = ("any",) if grade == "any" else [g for g in GRADES if g >= grade]
+        found = [self.counts[g].value for g in higher if g in self.counts]
+        return sum(found) if grade in self.counts else None
+
+
+def _class(line: Grades, parts: list[Grades]) -> Iterator[Check]:
+    """A class of adverse events against the rows that stand within it."""
+    exhaustive = line.first.exhaustive
+    for least in ("any", *GRADES):
+        mine = line.at_least(least)
+        theirs = [n for part in parts if (n := part.at_least(least)) is not None]
+        if mine is not None and theirs:
+            entry, most = line.counts[least], sum(theirs) if exhaustive else inf
             name = "any grade" if least == "any" else f"grade {least} or higher"
-            entry = grades.get(least, grades.get("any", next(iter(grades.values()))))
             yield _bound(entry, max(theirs), most, f"{name} in the rows of the class", mine)
-        if next(iter(grades.values())).exhaustive:
-            for g in GRADES:
-                if g in grades and len(parts) > 1 and all(g in p for p in parts):
-                    most = sum(p[g].value for p in parts)
-                    yield _bound(grades[g], 0, most, f"grade {g} in the rows of the class")
-
-
-def _cumulative(grades: dict[str, Entry], least: str) -> float | None:
-    if least == "any":
-        return grades["any"].value if "any" in grades else None
-    wanted = [g for g in GRADES if g >= least]
-    return sum(grades[g].value for g in wanted if g in grades) if least in grades else None
+    for g in GRADES if exhaustive and len(parts) > 1 else ():
+        if g in line.counts and all(g in part.counts for part in parts):
+            most = sum(part.counts[g].value for part in parts)
+            yield _bound(line.counts[g], 0, most, f"grade {g} in the rows of the class")
 
 
 def _bound(entry: Entry, low: float, high: float, what: str, value: float | None = None) -> Check:
     value = entry.value if value is None else value
     verdict: Verdict = "consistent" if low <= value <= high else "inconsistent"
-    text = f"{low:.0f} or more" if high == float("inf") else f"{low:.0f} to {high:.0f}"
-    return Check("A6", entry.id, verdict, f"{value:.0f}", text, what)
+    form = "{lower:.0f} or more" if high == inf else "{lower:.0f} to {upper:.0f}"
+    found = Found(form, lower=low, upper=high)
+    return Check("A6", entry.id, verdict, f"{value:.0f}", found, what)
 
 
 # The first that fits is named.
@@ -100,17 +119,18 @@ def b1_proportion_interval(record: Record) -> Iterator[Check]:
     fit it is ``inconsistent``, where only cut-off prints fit ``rounding``. Methods not tried,
     such as Blaker's, need not fit.
     """
-    for entry in chosen(record):
-        if entry.measure != "response rate" or entry.part != "estimate" or not entry.printed:
+    for entry in record.where(measure="response rate", part="estimate"):
+        if not entry.printed:
             continue
-        if not entry.population or not entry.arm:
-            yield Check("B1", entry.id, "not checkable", entry.text, "", "no analysis set is named")
+        size = record.patients(entry)
+        if size is None:
+            yield Check.lacking("B1", entry.id, entry.text, "no analysis set is named")
             continue
-        n = int(record.size(entry.population, entry.arm).value)
+        n = int(size.value)
         fits, cut = counts_behind(entry.printed, n)
         if not fits and not cut:
-            detail = f"no whole number of {n} prints as {entry.text}%"
-            yield Check("B1", entry.id, "inconsistent", entry.text, "", detail)
+            how = f"no whole number of {n} prints as {entry.text}%"
+            yield Check("B1", entry.id, "inconsistent", entry.text, Found(), how)
             continue
         tried = [_interval(record, entry, k, n, m) for m in METHODS for k in (*fits, *cut)]
         yield from min(tried, key=lambda checks: max(WEIGHT[c.verdict] for c in checks))
@@ -118,12 +138,12 @@ def b1_proportion_interval(record: Record) -> Iterator[Check]:
 
 def _interval(record: Record, entry: Entry, count: int, n: int, method: str) -> list[Check]:
     """A response rate and its limits against one count and one method."""
-    cell, level = record.cell(entry), float(entry.interval_level or 95)
-    limits = _limits(count, n, level, method)
+    cell = record.cell(entry)
+    limits = _limits(count, n, entry.level, method)
     how = f"{count} of {n}, {METHODS[method]}"
     checks = [compare("B1", entry, 100 * count / n, f"{count} of {n}")]
     for part, limit in zip(("lower", "upper"), limits, strict=True):
-        if (printed := cell[part].printed) and printed.exact is not None:
+        if cell[part].estimable:
             checks.append(compare("B1", cell[part], 100 * limit, how))
     return checks
 
@@ -161,48 +181,39 @@ def c9_subgroup_sums(record: Record) -> Iterator[Check]:
     factor, arm and kind.
     """
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}
-    for e in chosen(record):
+    for e in record.chosen:
         if e.part in ("events", "n") and e.factor and e.category and e.arm:
             groups.setdefault((e.block, e.factor, e.arm, e.part), []).append(e)
-    for (block, factor, arm, part), entries in groups.items():
-        whole = record.entries.get(f"{block}.all.{entries[0].column}.{part}")
-        if whole is None or len(entries) < 2:
+    wholes = {key: whole for key, entries in groups.items() if (whole := record.whole(entries[0]))}
+    totals = {key: sum(e.value for e in groups[key]) for key in wholes}
+    for (block, factor, arm, part), whole in wholes.items():
+        entries, total = groups[block, factor, arm, part], totals[block, factor, arm, part]
+        if len(entries) < 2:
             continue
-        total = sum(e.value for e in entries)
         verdict: Verdict = "consistent" if total == whole.value else "inconsistent"
-        words = f"{' + '.join(e.text for e in entries)} {part} by {factor}"
-        if total < whole.value and _some_unknown(record, groups, (block, factor, arm)):
-            verdict, words = "information", f"{words}; others may be of unknown level"
+        how, remark = f"{' + '.join(e.text for e in entries)} {part} by {factor}", ""
+        patients = [key for key in wholes if (*key[:2], key[3]) == (block, factor, "n")]
+        unknown = bool(patients) and all(totals[key] < wholes[key].value for key in patients)
+        if total < whole.value and unknown:
+            verdict, remark = "information", "others may be of unknown level"
         id = f"{block}.{factor}.{arm}.{part}"
-        yield Check("C9", id, verdict, whole.text, f"{total:.0f}", words)
-
-
-def _some_unknown(
-    record: Record, groups: dict[tuple[str, str, str, str], list[Entry]], key: tuple[str, str, str]
-) -> bool:
-    """Whether a factor's levels hold fewer patients than all in both arms, or in the only one."""
-    block, factor, _ = key
-    short = []
-    for (b, f, _, part), entries in groups.items():
-        whole = record.entries.get(f"{b}.all.{entries[0].column}.n")
-        if (b, f, part) == (block, factor, "n") and whole is not None:
-            short.append(sum(e.value for e in entries) < whole.value)
-    return bool(short) and all(short)
+        yield Check("C9", id, verdict, whole.text, Found.number(total, 0), how, remark)
 
 
 def c14_arm_sizes(record: Record) -> Iterator[Check]:
     """Arm sizes against the allocation ratio, by the exact binomial test; never more than
     ``information``, for blocks and strata bind them in ways that a paper does not print."""
     sizes = record.sheet.populations.get("randomized", {})
-    ratios = [e for e in chosen(record) if e.part == "ratio" and e.text.count(":") == 1]
-    arms = {record.sheet.arms[a].role: record[id] for a, id in sizes.items()}
-    if not ratios or not {"experimental", "control"} <= set(arms):
+    ratios = [e for e in record.where(part="ratio") if e.text.count(":") == 1]
+    arms = {role: record[sizes[arm]] for role, arm in record.arms().items() if arm in sizes}
+    if not ratios or len(arms) < 2:
         return
-    parts = [float(x) for x in ratios[0].text.split(":")]
-    k, n = int(arms["experimental"].value), int(arms["control"].value)
-    p = binomtest(k, k + n, parts[0] / sum(parts)).pvalue
+    one, other = (float(x) for x in ratios[0].text.split(":"))
+    k, n = (int(arms[role].value) for role in ROLES)
+    p = float(binomtest(k, k + n, one / (one + other)).pvalue)
     verdict: Verdict = "consistent" if p >= 0.01 else "information"
-    yield Check("C14", ratios[0].id, verdict, f"{k}:{n}", f"P = {p:.2f}", f"of {ratios[0].text}")
+    found, how = Found("P = {value:.2f}", p), f"of {ratios[0].text}"
+    yield Check("C14", ratios[0].id, verdict, f"{k}:{n}", found, how)
 
 
 def d1_baseline(record: Record) -> Iterator[Check]:
@@ -211,22 +222,16 @@ def d1_baseline(record: Record) -> Iterator[Check]:
     Randomization makes the null hypothesis true, so a small P proves nothing of one factor, and no
     P is combined over the factors of one trial.
     """
-    roles = {k: a.role for k, a in record.sheet.arms.items()}
     tables: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for e in chosen(record):
-        if e.part == "count" and e.factor and e.category and e.arm and not e.endpoint:
+    for e in record.where(part="count", endpoint=None):
+        if e.factor and e.category and e.arm:
             rows = tables.setdefault((e.block, e.factor), {})
-            rows.setdefault(e.category, {})[roles[e.arm]] = e.value
+            rows.setdefault(e.category, {})[record.roles[e.arm]] = e.value
     for (block, factor), rows in tables.items():
-        table = [[r["experimental"], r["control"]] for r in rows.values()
-                 if {"experimental", "control"} <= set(r)]  # fmt: skip
-        if (
-            len(table) < 2
-            or not prod(map(sum, zip(*table, strict=True)))
-            or not all(map(sum, table))
-        ):
+        table = [[r[role] for role in ROLES] for r in rows.values() if {*ROLES} <= set(r)]
+        if len(table) < 2 or not np.all(np.sum(table, axis=0)) or not np.all(np.sum(table, axis=1)):
             continue
         p = fisher_exact(table).pvalue if len(table) == 2 else chi2_contingency(table).pvalue
-        test = "Fisher" if len(table) == 2 else "chi-square"
-        words = f"{test}, {len(table)} levels; information only"
-        yield Check("D1", f"{block}.{factor}", "information", "", f"P = {p:.2f}", words)
+        how = f"{'Fisher' if len(table) == 2 else 'chi-square'}, {len(table)} levels"
+        found, remark = Found("P = {value:.2f}", float(p)), "information only"
+        yield Check("D1", f"{block}.{factor}", "information", "", found, how, remark)

@@ -8,12 +8,11 @@ from math import exp, log, sqrt
 
 from scipy.stats import norm
 
-from palmira.audit.check import Check, Verdict
-from palmira.audit.counts import chosen
-from palmira.audit.ratios import events_of, level_of, p_as_z, prints, ratio_rows
+from palmira.audit.check import Check, Found, Verdict
+from palmira.audit.ratios import p_as_z
 from palmira.record import Record
 from palmira.record.entries import Entry
-from palmira.statistics.estimates import log_se
+from palmira.record.record import Interval
 
 # Differences of z between a joint interaction model and two separate subgroup models: 1 in 20 of
 # simulated trials exceeds the first; none with ten events in each cell reached the second.
@@ -30,52 +29,46 @@ def c10_subgroups(record: Record) -> Iterator[Check]:
     that of another factor to its third decimal, or beyond 1.5 with ten events in each cell. A
     common factor on all ratios cancels.
     """
-    rows = [c for c in ratio_rows(record, "hazard ratio") if c["estimate"].factor]
-    groups: dict[tuple[str, str], list[dict[str, Entry]]] = {}
-    for c in rows:
-        groups.setdefault((c["estimate"].block, str(c["estimate"].factor)), []).append(c)
-    for (block, factor), cells in groups.items():
-        if len(cells) < 2:
+    groups: dict[tuple[str, str], list[Interval]] = {}
+    for ratio in record.ratios("hazard ratio"):
+        if ratio.estimate.factor:
+            groups.setdefault((ratio.estimate.block, ratio.estimate.factor), []).append(ratio)
+    for (block, factor), ratios in groups.items():
+        if len(ratios) < 2:
             continue
-        logs = [log(c["estimate"].value) for c in cells]
-        ses = [log_se(c["lower"].value, c["upper"].value, level_of(c)) for c in cells]
-        overall = record.entries.get(f"{block}.all.{cells[0]['estimate'].column}.estimate")
-        if overall is not None:
-            weights = [1 / s**2 for s in ses]
-            pooled = sum(w * x for w, x in zip(weights, logs, strict=True)) / sum(weights)
-            whole = record.cell(overall)
-            se = log_se(whole["lower"].value, whole["upper"].value, level_of(whole))
-            near = abs(pooled - log(overall.value)) <= se / 2
+        if overall := record.whole(ratios[0].estimate):
+            whole = record.interval(overall.cell)
+            weights = [1 / r.se**2 for r in ratios]
+            sums = (w * log(r.estimate.value) for w, r in zip(weights, ratios, strict=True))
+            pooled = sum(sums) / sum(weights)
+            near = abs(pooled - log(whole.estimate.value)) <= whole.se / 2
             verdict: Verdict = "consistent" if near else "information"
-            how = f"inverse-variance pool over {factor}"
-            yield Check(
-                "C10", f"{block}.{factor}", verdict, overall.text, f"{exp(pooled):.2f}", how
-            )
-        key = (block, factor, "p", "interaction")
-        tests = [e for e in chosen(record) if (e.block, e.factor, e.part, e.column) == key]
-        if tests and len(cells) == 2 and tests[0].printed:
-            yield _interaction(record, tests[0], cells, ses)
+            id, how = f"{block}.{factor}", f"inverse-variance pool over {factor}"
+            found = Found.number(exp(pooled), 2)
+            yield Check("C10", id, verdict, whole.estimate.text, found, how)
+        tests = record.where(block=block, column="interaction", part="p", factor=factor)
+        if tests and len(ratios) == 2 and tests[0].printed:
+            yield _interaction(record, tests[0], ratios)
 
 
-def _interaction(
-    record: Record, test: Entry, cells: list[dict[str, Entry]], ses: list[float]
-) -> Check:
-    boxes = [prints(c)[0] for c in cells]
-    se = sqrt(ses[0] ** 2 + ses[1] ** 2)
-    zs = [log(a / b) / se for a, b in product(*((x.low, x.high) for x in boxes))]
-    low = 0.0 if min(zs) <= 0 <= max(zs) else min(map(abs, zs))
-    z = abs(log(boxes[0].value / boxes[1].value)) / se
-    assert test.printed
-    ends = p_as_z(test.printed)
-    gap = max(0.0, low - ends[1], ends[0] - max(map(abs, zs)))
+def _interaction(record: Record, test: Entry, ratios: list[Interval]) -> Check:
+    one, other = (r.estimate.rounding for r in ratios)
+    se = sqrt(sum(r.se**2 for r in ratios))
+    corners = product((one.low, one.high), (other.low, other.high))
+    zs = [log(a / b) / se for a, b in corners]
+    least = 0.0 if min(zs) <= 0 <= max(zs) else min(map(abs, zs))
+    z = abs(log(one.value / other.value)) / se
+    printed = p_as_z(test.rounding)
+    gap = max(0.0, least - printed.high, printed.low - max(map(abs, zs)))
     verdict: Verdict = "information" if gap > INTERACTION_USUAL else "consistent"
     how = f"z = {z:.2f} from the subgroups, {norm.isf(test.value / 2):.2f} from the printed P"
-    few = min(e.value for c in cells for e in events_of(record, c["estimate"])[0] or [test])
-    others = [e for e in chosen(record)
-              if (e.block, e.part, e.column) == (test.block, "p", "interaction") and e != test
-              and e.text == test.text and test.printed.decimals >= 3]  # fmt: skip
-    if gap > INTERACTION_USUAL and others:
-        verdict, how = "inconsistent", f"{how}; the same P is printed for {others[0].factor}"
+    remark = ""
+    few = min(d for r in ratios for d in record.events_behind(r.estimate).numbers or [test.value])
+    same = record.where(block=test.block, column=test.column, part=test.part, text=test.text)
+    same.remove(test)
+    if gap > INTERACTION_USUAL and same and test.rounding.decimals >= 3:
+        verdict, remark = "inconsistent", f"the same P is printed for {same[0].factor}"
     elif gap > INTERACTION_MOST and few >= FEW_EVENTS:
         verdict = "inconsistent"
-    return Check("C10", test.id, verdict, test.text, f"{2 * norm.sf(z):.3f}", how)
+    found = Found.number(2 * float(norm.sf(z)), 3)
+    return Check("C10", test.id, verdict, test.text, found, how, remark)

@@ -5,16 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.printed import Printed
 
-# A kind with what it is of: ("level", factor, category), ("event", endpoint, analysis), ("term",
-# term, analysis, lowest grade, highest grade), ("row", row, "", "1", "5"), ("out", analysis set).
-Property = tuple[str, ...]
-# An analysis set, and what those of its patients have in common who are counted.
-Key = tuple[str, frozenset[Property]]
+
+class Property(NamedTuple):
+    """What patients have in common, by ``kind``: a "level" of the factor ``name`` (``of``: its
+    category), an "event" of the end point ``name`` (its analysis), a "term" of adverse events (its
+    analysis) or a plain "row" at some grades, to be "in" the analysis set ``name`` or "out"."""
+
+    kind: str
+    name: str
+    of: str = ""
+    low: int = 0
+    high: int = 0
+
+    @property
+    def node(self) -> Property:
+        """The same at whatever grade."""
+        return self._replace(low=0, high=0)
+
+
+class Key(NamedTuple):
+    """An analysis set, and what those of its patients have in common ``who`` are counted."""
+
+    population: str
+    who: frozenset[Property]
+
+
 EVERYBODY: frozenset[Property] = frozenset()
 
 COUNTS = frozenset({"count", "events", "n"})
@@ -64,20 +85,17 @@ class Margins:
     """
 
     def __init__(self, record: Record) -> None:
-        self.entries = [e for e in record.entries.values() if not e.version]
+        self.entries, self.rows = record.chosen, record.rows
         self.populations = record.sheet.populations
         self.sizes: dict[str, list[str]] = {}
         for population, arms in self.populations.items():
             for id in arms.values():
                 self.sizes.setdefault(id, []).append(population)
-        self.rows: dict[str, list[Entry]] = {}
         self.twins: dict[str, list[str]] = {}
         for e in self.entries:
-            row = f"{e.block}.{e.row}"
-            self.rows.setdefault(row, []).append(e)
             for twin in e.same_as:
-                self.twins.setdefault(row, []).append(twin)
-                self.twins.setdefault(twin, []).append(row)
+                self.twins.setdefault(e.in_row, []).append(twin)
+                self.twins.setdefault(twin, []).append(e.in_row)
         # The set of which a set's patients are part, from the entries that hold its size.
         self.parent: dict[str, str] = {}
         for id, populations in self.sizes.items():
@@ -93,8 +111,10 @@ class Margins:
             for key in m.keys if m.count is not None else ():
                 self.printed.setdefault((key, m.arm), int(m.entry.value))
         # A percent says something only where it is known of how many.
-        sized = {(key[0], arm) for key, arm in self.printed if key[1] == EVERYBODY}
-        self.margins = [m for m in found if m.count is not None or (m.keys[0][0], m.arm) in sized]
+        sized = {(key.population, arm) for key, arm in self.printed if key.who == EVERYBODY}
+        self.margins = [
+            m for m in found if m.count is not None or (m.keys[0].population, m.arm) in sized
+        ]
 
     def chain(self, population: str) -> list[str]:
         """The set itself, the set of which it is part, and so on outwards."""
@@ -107,10 +127,9 @@ class Margins:
         """Rows (kind, name, analysis) within each other, and those whose parts leave nobody out."""
         node: dict[str, Property] = {}
         for m in self.margins:
-            for _, properties in m.keys:
-                for p in properties:
-                    if p[0] in ("term", "row"):
-                        node.setdefault(f"{m.entry.block}.{m.entry.row}", p[:3])
+            for p in (p for key in m.keys for p in key.who):
+                if p.kind in ("term", "row"):
+                    node.setdefault(m.entry.in_row, p.node)
         parts: dict[Property, list[Property]] = {}
         full: set[Property] = set()
         unknown: set[Property] = set()
@@ -127,24 +146,24 @@ class Margins:
 
     def _margins(self, record: Record) -> Iterator[Margin]:
         for e in self.entries:
-            if e.arm is None or e.printed is None or e.printed.exact is None or e.printed.bound:
+            if e.arm is None or not e.estimable or e.rounding.bound:
                 continue
             if e.part in SHARES and COUNTS & set(record.cell(e)):
                 continue
             if keys := self._keys(e) or self._keys_of_twin(e):
                 yield Margin(e, tuple(keys), int(e.value) if e.part in COUNTS else None)
-            elif any(p[0] != "row" for p in _properties(e) or ()):
+            elif any(p.kind != "row" for p in _properties(e) or ()):
                 self.homeless.append(e)
 
     def _keys(self, e: Entry) -> list[Key]:
-        sizes: list[Key] = [(p, EVERYBODY) for p in self.sizes.get(e.id, ())]
+        sizes = [Key(p, EVERYBODY) for p in self.sizes.get(e.id, ())]
         population, properties = self._set(e), _properties(e)
         if population is None or properties is None or (sizes and not e.factor):
             return sizes
-        keys = [*sizes, (population, properties)]
+        keys = [*sizes, Key(population, properties)]
         if len(e.between) == 2:
             before, after = (self._sizes_of(row, e.arm) for row in e.between)
-            keys += [(one, frozenset({("out", other)})) for one in before for other in after]
+            keys += [_lost(one, other) for one in before for other in after]
         return keys
 
     def _sizes_of(self, row: str, arm: str | None) -> list[str]:
@@ -154,8 +173,12 @@ class Margins:
         def kind(x: Entry) -> tuple[object, ...]:
             return x.arm, x.part in COUNTS, _is_event(x), x.grade or "any"
 
-        twins = (t for row in self.twins.get(f"{e.block}.{e.row}", ()) for t in self.rows[row])
-        return next((k for t in twins if kind(t) == kind(e) and (k := self._keys(t))), [])
+        found = (self._keys(t) for t in self._twins_of(e) if kind(t) == kind(e))
+        return next((keys for keys in found if keys), [])
+
+    def _twins_of(self, e: Entry) -> list[Entry]:
+        """The entries of the rows that are the same as that of an entry."""
+        return [t for row in self.twins.get(e.in_row, ()) for t in self.rows[row]]
 
     def _set(self, e: Entry) -> str | None:
         if e.population:
@@ -168,19 +191,19 @@ class Margins:
         group = (e.block, e.factor)
         if group not in self._factor_sets:
             mates = [x for x in self.entries if (x.block, x.factor) == group and x.part in COUNTS]
-            twins = [
-                t for x in mates for row in self.twins.get(f"{x.block}.{x.row}", ())
-                for t in self.rows[row] if t.factor == e.factor
-            ]  # fmt: skip
-            all_patients = [
-                x for x in self.entries
-                if x.block == e.block and not x.factor and x.part in ("events", "n")
-            ]  # fmt: skip
+            twins = [t for x in mates for t in self._twins_of(x) if t.factor == e.factor]
+            plain = [x for x in self.entries if x.block == e.block and not x.factor]
+            all_patients = [x for x in plain if x.part in ("events", "n")]
             for candidates in ([*mates, *twins], all_patients):
                 if sets := {x.population for x in candidates if x.population}:
                     break
             self._factor_sets[group] = sets.pop() if len(sets) == 1 else None
         return self._factor_sets[group]
+
+
+def _lost(population: str, inner: str) -> Key:
+    """The patients of an analysis set who are not in another."""
+    return Key(population, frozenset({Property("out", inner)}))
 
 
 def _is_event(e: Entry) -> bool:
@@ -200,16 +223,17 @@ def _properties(e: Entry) -> frozenset[Property] | None:
         return None
     if (e.factor and not e.category) or (share and e.factor):
         return None
-    level = {("level", e.factor, str(e.category))} if e.factor else set()
+    level = {Property("level", e.factor, str(e.category))} if e.factor else set()
     if e.part == "n":
         return frozenset(level)
     if e.term or e.grade:
         span = grades(e.grade or "")
         if not e.term or span is None or level:
             return None
-        return frozenset({("term", e.term, e.analysis or "", *span)})
+        low, high = map(int, span)
+        return frozenset({Property("term", e.term, e.analysis or "", low, high)})
     if _is_event(e) and e.endpoint:
-        return frozenset({*level, ("event", e.endpoint, e.analysis or "")})
+        return frozenset({*level, Property("event", e.endpoint, e.analysis or "")})
     if level:
         return None if _is_event(e) else frozenset(level)
-    return None if e.endpoint else frozenset({("row", f"{e.block}.{e.row}", "", "1", "5")})
+    return None if e.endpoint else frozenset({Property("row", e.in_row, "", 1, 5)})

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import compress, product
+from typing import NamedTuple, TypeVar
 
 from palmira.audit.margins import EVERYBODY, Key, Margin, Margins, Property
 from palmira.record import Record
 
 Cell = frozenset[Property]
-# A group of keys that need a table in common: its kind, its set, and its factor or analysis.
-Group = tuple[str, str, str]
+Item = TypeVar("Item")
+
+
+class Group(NamedTuple):
+    """Keys that need a table in common: their kind, their set, and their factor or analysis."""
+
+    kind: str
+    population: str
+    what: str = ""
+
 
 # Each is part of the next: a patient who responds has clinical benefit, and disease control.
 CHAIN = ("ORR", "CBR", "DCR")
-NAMES = {"size": "Analysis sets", "event": "Events", "response": "Responses",
-         "term": "Adverse events", "row": "Other counts"}  # fmt: skip
+NAMES = {
+    "size": "Analysis sets",
+    "event": "Events",
+    "response": "Responses",
+    "term": "Adverse events",
+    "row": "Other counts",
+}
 ORDER = ("size", "event", "level", "response", "term", "row")
 GRADES = range(6)
 
@@ -64,10 +78,10 @@ def components(margins: Margins, record: Record) -> list[Component]:
         groups.setdefault(builder.group(key), []).append(key)
     tables = {g: builder.tables(g, keys) for g, keys in groups.items()}
     homes: dict[Key, list[Group]] = {}
-    for g in sorted(groups, key=lambda g: ORDER.index(g[0])):
+    for g in sorted(groups, key=lambda g: ORDER.index(g.kind)):
         for key in {k: None for t in tables[g] for k in t.sums}:
             homes.setdefault(key, []).append(g)
-    together = {g: [g] for g in sorted(groups, key=lambda g: ORDER.index(g[0]))}
+    together = {g: [g] for g in sorted(groups, key=lambda g: ORDER.index(g.kind))}
     for key, (first, *others) in homes.items():
         if any((key, arm) not in margins.printed for arm in builder.arms):
             for g in others:
@@ -87,32 +101,32 @@ class _Builder:
 
     def __init__(self, margins: Margins, record: Record) -> None:
         self.margins = margins
-        roles = {name: arm.role for name, arm in record.sheet.arms.items()}
-        self.arms = [a for a, role in roles.items() if role != "total"] or list(roles)
-        self.totals = [a for a in roles if a not in self.arms]
+        self.arms = [a for a, role in record.roles.items() if role != "total"] or [*record.roles]
+        self.totals = [a for a in record.roles if a not in self.arms]
         self.parts, self.full = margins.trees()
         self.groups_named: dict[str, list[Group]] = {}
 
     def group(self, key: Key) -> Group:
-        population, properties = key
-        kinds = {p[0]: p for p in properties}
-        root = self.margins.chain(population)[-1]
+        kinds = {p.kind: p for p in key.who}
+        root = self.margins.chain(key.population)[-1]
         if "level" in kinds:
-            return "level", population, kinds["level"][1]
-        if "event" in kinds and kinds["event"][1] in CHAIN:
-            return "response", root, kinds["event"][2]
+            return Group("level", key.population, kinds["level"].name)
+        if "event" in kinds and kinds["event"].name in CHAIN:
+            return Group("response", root, kinds["event"].of)
         for kind in ("event", "term", "row"):
             if kind in kinds:
-                return kind, population, ""
-        return "size", root, ""
+                return Group(kind, key.population)
+        return Group("size", root)
 
     def tables(self, group: Group, keys: list[Key]) -> list[Table]:
         kind, population, what = group
         if kind == "size":
-            return [self._sizes(p) for p in self.margins.populations
-                    if self.margins.chain(p)[-1] == population]  # fmt: skip
+            inside = [
+                p for p in self.margins.populations if self.margins.chain(p)[-1] == population
+            ]
+            return [self._sizes(p) for p in inside]
         if kind == "event":
-            return [_table(population, [EVERYBODY, k[1]], [k]) for k in keys]
+            return [_table(population, [EVERYBODY, k.who], [k]) for k in keys]
         if kind == "level":
             return self._levels(population, what, keys)
         if kind == "response":
@@ -122,51 +136,50 @@ class _Builder:
     def _sizes(self, population: str) -> Table:
         """A set within the sets around it: patients up to each of them."""
         *inner, root = self.margins.chain(population)
-        cells = [frozenset(("in" if i >= n else "out", p) for i, p in enumerate(inner))
-                 for n in range(len(inner) + 1)]  # fmt: skip
-        outs: list[Key] = [(p, frozenset({("out", q)})) for p in (*inner, root) for q in inner]
-        return _table(root, cells, [(p, EVERYBODY) for p in inner] + outs)
+        out, within = ([Property(kind, p) for p in inner] for kind in ("out", "in"))
+        cells = [frozenset([*out[:n], *within[n:]]) for n in range(len(inner) + 1)]
+        outs = [Key(p, frozenset({q})) for p in (*inner, root) for q in out]
+        return _table(root, cells, [Key(p, EVERYBODY) for p in inner] + outs)
 
     def _levels(self, population: str, factor: str, keys: list[Key]) -> list[Table]:
         """Levels of a factor with the events in them: one table for all blocks whose levels are
         all, one for each other level."""
-        events = list({p: None for k in keys for p in sorted(k[1]) if p[0] == "event"})
-        shared = [(population, frozenset({e})) for e in events]
+        events = list({p: None for k in keys for p in sorted(k.who) if p.kind == "event"})
+        shared = [Key(population, frozenset({e})) for e in events]
         partitions = self._partitions(population, factor)
         patterns: list[Cell] = []
         for values in product(*partitions) if partitions else ():
             if all(v == values[i] for v in values for i, p in enumerate(partitions) if v in p):
-                patterns.append(frozenset(("level", factor, v) for v in values))
-        inside: set[Property] = {("level", factor, v) for p in partitions for v in p}
+                patterns.append(frozenset(Property("level", factor, v) for v in values))
+        inside = {Property("level", factor, v) for p in partitions for v in p}
         sets = [(patterns, inside)] if partitions else []
-        for level in {p: None for k in keys for p in k[1] if p[0] == "level"}:
+        for level in {p: None for k in keys for p in k.who if p.kind == "level"}:
             if level not in inside:
                 sets.append(([EVERYBODY, frozenset({level})], {level}))
-        happened = [frozenset(e for e, yes in zip(events, combination, strict=True) if yes)
-                    for combination in product((False, True), repeat=len(events))]  # fmt: skip
-        return [
-            _table(population, [c | h for c in cells for h in happened], [*shared, *keys],
-                   levels | set(events))
-            for cells, levels in sets
-        ]  # fmt: skip
+        happened = [frozenset(some) for some in _subsets(events)]
+        wanted, tables = [*shared, *keys], []
+        for cells, levels in sets:
+            both = [cell | h for cell in cells for h in happened]
+            tables.append(_table(population, both, wanted, levels | set(events)))
+        return tables
 
     def _partitions(self, population: str, factor: str) -> list[tuple[str, ...]]:
         """Levels of the factor by block, where they fill the set (see ``c16_patient_table``)."""
         blocks: dict[str, dict[str, dict[str, int]]] = {}
         for m in self.margins.margins:
-            for p, properties in m.keys:
-                level = next(iter(properties), ("",))
-                if p == population and len(properties) == 1 and level[:2] == ("level", factor):
+            for key in (k for k in m.keys if k.population == population and len(k.who) == 1):
+                (p,) = key.who
+                if (p.kind, p.name) == ("level", factor):
                     levels = blocks.setdefault(m.entry.block, {})
                     if m.count is not None:
-                        levels.setdefault(level[2], {}).setdefault(m.arm, m.count)
+                        levels.setdefault(p.of, {}).setdefault(m.arm, m.count)
         found: dict[frozenset[str], tuple[str, ...]] = {}
         printed = self.margins.printed
         for levels in blocks.values():
             gaps = {
                 arm: sum(counts[arm] for counts in levels.values()) - n
                 for arm in (*self.arms, *self.totals)
-                if (n := printed.get(((population, EVERYBODY), arm))) is not None
+                if (n := printed.get((Key(population, EVERYBODY), arm))) is not None
                 and all(arm in counts for counts in levels.values())
             }
             wrong = [arm for arm, gap in gaps.items() if gap]
@@ -177,43 +190,35 @@ class _Builder:
 
     def _responses(self, root: str, keys: list[Key]) -> Table:
         """Patients by the sets that they are in and by how far they come in the chain."""
-        sets = list({p: None for key in keys for p in self.margins.chain(key[0])})
-        universe = root
-        if len({k[0] for k in keys}) == 1:
-            universe = keys[0][0]
-            sets = [universe]
+        universe, sets = root, {p: None for key in keys for p in self.margins.chain(key.population)}
+        if len({k.population for k in keys}) == 1:
+            universe, sets = keys[0].population, {}
         inner = [p for p in sets if p != universe]
-        events = {p for k in keys for p in k[1]}
-        chain = sorted(events, key=lambda e: CHAIN.index(e[1]), reverse=True)
+        events = {p for k in keys for p in k.who}
+        chain = sorted(events, key=lambda e: CHAIN.index(e.name), reverse=True)
         cells: list[Cell] = []
-        for flags in product((False, True), repeat=len(inner)):
-            into = {p for p, yes in zip(inner, flags, strict=True) if yes}
+        for into in map(set, _subsets(inner)):
             if all(set(self.margins.chain(p)) <= into | {universe} for p in into):
-                member = {("in", p) for p in into}
+                member = {Property("in", p) for p in into}
                 cells += [frozenset({*member, *chain[:n]}) for n in range(len(chain) + 1)]
-        return _table(universe, cells, [*((p, EVERYBODY) for p in inner), *keys])
+        return _table(universe, cells, [*(Key(p, EVERYBODY) for p in inner), *keys])
 
     def _rows(self, population: str, keys: list[Key]) -> Table:
         """Patients by row and grade (0: none), rows within each other by their inequalities."""
-        nodes = list({p[:3]: None for k in keys for p in k[1]})
+        nodes = list({p.node: None for k in keys for p in k.who})
         at = {(n, g): i * len(GRADES) + g for i, n in enumerate(nodes) for g in GRADES}
         everybody = [[at[n, g] for g in GRADES] for n in nodes]
-        table = Table(len(at), {(population, EVERYBODY): everybody})
+        table = Table(len(at), {Key(population, EVERYBODY): everybody})
         for key in keys:
-            (p,) = key[1]
-            table.sums[key] = [[at[p[:3], g] for g in GRADES if int(p[3]) <= g <= int(p[4])]]
-        for whole, parts in self.parts.items():
-            if whole not in nodes:
-                continue
-            for g in GRADES[1:]:
-                higher = [h for h in GRADES if h >= g]
-                for part in parts:
-                    if part in nodes:
-                        table.at_most.append(
-                            ([at[part, h] for h in higher], [at[whole, h] for h in higher])
-                        )
-                if whole in self.full and all(part in nodes for part in parts):
-                    table.at_most.append(([at[whole, g]], [at[part, g] for part in parts]))
+            (p,) = key.who
+            table.sums[key] = [[at[p.node, g] for g in range(p.low, p.high + 1)]]
+        known = {whole: parts for whole, parts in self.parts.items() if whole in nodes}
+        for (whole, parts), g in product(known.items(), GRADES[1:]):
+            higher = [at[whole, h] for h in GRADES[g:]]
+            for part in (part for part in parts if part in nodes):
+                table.at_most.append(([at[part, h] for h in GRADES[g:]], higher))
+            if whole in self.full and all(part in nodes for part in parts):
+                table.at_most.append(([at[whole, g]], [at[part, g] for part in parts]))
         return table
 
     def components(
@@ -226,15 +231,13 @@ class _Builder:
         # Its own numbers first, then of those that it shares the ones that define a set's size.
         margins.sort(key=lambda m: (not own & set(m.keys), m.entry.id not in self.margins.sizes))
         mine = {m.arm for m in margins if own & set(m.keys)}
-        if members[0][0] != "term" or len(members) > 1 or mine & set(self.totals):
+        if members[0].kind != "term" or len(members) > 1 or mine & set(self.totals):
             return [Component(name, tables, self.arms, self.totals, margins, frozenset(own))]
+        by_arm = {a: [m for m in margins if m.arm == a] for a in self.arms if a in mine}
         return [
-            Component(
-                f"{name}, {arm}", tables, [arm], [], [m for m in margins if m.arm == arm],
-                frozenset(own),
-            )
-            for arm in self.arms if arm in mine
-        ]  # fmt: skip
+            Component(f"{name}, {arm}", tables, [arm], [], of_arm, frozenset(own))
+            for arm, of_arm in by_arm.items()
+        ]
 
     def _name(self, members: list[Group]) -> str:
         kind, population, what = members[0]
@@ -245,16 +248,21 @@ class _Builder:
         return name + (f" and {len(members) - 1} more" if len(members) > 1 else "")
 
 
+def _subsets(items: list[Item]) -> Iterator[list[Item]]:
+    """All choices among some items, those without the first ones first."""
+    for flags in product((False, True), repeat=len(items)):
+        yield list(compress(items, flags))
+
+
 def _table(
     universe: str, cells: Iterable[Cell], keys: list[Key], known: set[Property] | None = None
 ) -> Table:
     """A table of all patients of a set by cell, and those keys of which it knows all properties."""
     cells = list(dict.fromkeys(cells))
     known = {p for cell in cells for p in cell} if known is None else known
-    table = Table(len(cells), {(universe, EVERYBODY): [list(range(len(cells)))]})
-    for population, properties in keys:
-        needed = properties | ({("in", population)} if population != universe else set())
-        if needed and needed <= known:
-            lists = [[i for i, cell in enumerate(cells) if needed <= cell]]
-            table.sums[population, properties] = lists
+    table = Table(len(cells), {Key(universe, EVERYBODY): [list(range(len(cells)))]})
+    for key in keys:
+        inside = {Property("in", key.population)} if key.population != universe else set()
+        if (needed := key.who | inside) and needed <= known:
+            table.sums[key] = [[i for i, cell in enumerate(cells) if needed <= cell]]
     return table

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from math import inf, nan
 from typing import Any
 
-from palmira.audit.check import Check
+from palmira.audit.check import Check, Found
 from palmira.audit.margins import EVERYBODY, Key, Margin, Margins
 from palmira.audit.patient_tables import Component, components
 from palmira.record import Record
@@ -66,25 +67,25 @@ def c16_patient_table(record: Record) -> Iterator[Check]:
     try:
         import ortools.sat.python.cp_model  # noqa: F401
     except ImportError:
-        yield Check("C16", "patient table", "not checkable", "", "", MEND)
+        yield Check.lacking("C16", "patient table", "", MEND)
         return
     margins = Margins(record)
     found = components(margins, record)
     if not found:
-        detail = "no analysis set with a printed number of patients"
-        yield Check("C16", "patient table", "not checkable", "", "", detail)
+        what = "no analysis set with a printed number of patients"
+        yield Check.lacking("C16", "patient table", "", what)
     refuted: set[str] = set()
     for component in found:
         try:
             yield from _checks(component, refuted)
         except Undecided:
             printed = f"{len(component.margins)} numbers"
-            detail = "neither a table nor a proof that there is none was found with this effort"
-            yield Check("C16", component.name, "not checkable", printed, "", detail)
+            what = "neither a table nor a proof that there is none was found with this effort"
+            yield Check.lacking("C16", component.name, printed, what)
     if left := margins.homeless:
         about = {str(e.factor or e.term or e.endpoint): None for e in left}
-        detail = f"no analysis set is named for {len(left)} numbers ({', '.join(about)})"
-        yield Check("C16", left[0].id, "not checkable", left[0].text, "", detail)
+        what = f"no analysis set is named for {len(left)} numbers ({', '.join(about)})"
+        yield Check.lacking("C16", left[0].id, left[0].text, what)
 
 
 def _checks(component: Component, refuted: set[str]) -> Iterator[Check]:
@@ -97,11 +98,12 @@ def _checks(component: Component, refuted: set[str]) -> Iterator[Check]:
         everybody = next(iter(component.tables[0].sums))
         sizes = {a: solution[everybody, a] for a in component.arms}
         by_arm = ", ".join(f"{a} {n}" for a, n in sizes.items())
-        text = f"{sum(sizes.values())} patients"
-        detail = f"a table of {text} ({by_arm}) with these {len(stated)} printed numbers exists"
-        if left := sum(m.entry.id in refuted for m in component.margins):
-            detail += f"; {left} that another set of numbers refutes are left out"
-        yield Check("C16", component.name, "consistent", f"{len(stated)} numbers", text, detail)
+        found = Found("{value:.0f} patients", sum(sizes.values()))
+        printed = f"{len(stated)} numbers"
+        how = f"a table of {found} ({by_arm}) with these {len(stated)} printed numbers exists"
+        left = sum(m.entry.id in refuted for m in component.margins)
+        remark = f"{left} that another set of numbers refutes are left out" if left else ""
+        yield Check("C16", component.name, "consistent", printed, found, how, remark)
     while solution is None:
         minimal = _minimal(component, stated)
         yield _contradiction(component, stated, minimal)
@@ -112,35 +114,40 @@ def _checks(component: Component, refuted: set[str]) -> Iterator[Check]:
 
 def _contradiction(component: Component, stated: list[Margin], minimal: list[Margin]) -> Check:
     """The check that names a minimal set, and each number that alone could be the odd one."""
-    would = {m.entry.id: text for m in minimal if (text := _otherwise(component, stated, m))}
+    would = {m.entry.id: found for m in minimal if (found := _otherwise(component, stated, m))}
     odd = [m for m in minimal if m.entry.id in would] or minimal
-    printed, values = "; ".join(m.entry.text for m in odd), " or ".join(would.values())
-    detail = f"{component.name}: {_names(minimal)} cannot hold together"
+    how = f"{component.name}: {_names(minimal)} cannot hold together"
     if len(would) == 1:
         rest = [m for m in stated if m in odd or m not in minimal]
         rest.sort(key=lambda m: (m not in odd, m.arm != odd[0].arm))
         if solve(component, rest) is None:
-            second = _minimal(component, rest)
-            detail += f", nor can {_names(second)}"
-        detail += f"; the others hold without {odd[0].entry.id}, which would be {values}"
+            how += f", nor can {_names(_minimal(component, rest))}"
+        (value,) = would.values()
+        remark = f"the others hold without {odd[0].entry.id}, which would be {value}"
     elif would:
         ids = ", or ".join(f"{id} were {value}" for id, value in would.items())
-        detail += f"; all could if {ids}"
+        remark = f"all could if {ids}"
     else:
-        detail += "; no single other number mends it"
-    return Check("C16", odd[0].entry.id, "inconsistent", printed, values, detail)
+        remark = "no single other number mends it"
+    found = Found(
+        " or ".join(map(str, would.values())),
+        lower=min((x.lower for x in would.values()), default=nan),
+        upper=max((x.upper for x in would.values()), default=nan),
+    )
+    printed = "; ".join(m.entry.text for m in odd)
+    return Check("C16", odd[0].entry.id, "inconsistent", printed, found, how, remark)
 
 
-def _otherwise(component: Component, stated: list[Margin], margin: Margin) -> str:
-    """What a number would be by all the others; empty where these do not hold together either."""
+def _otherwise(component: Component, stated: list[Margin], margin: Margin) -> Found | None:
+    """What a number would be by all the others; None where these do not hold together either."""
     rest = [m for m in stated if m is not margin]
     ends = [solve(component, rest, (margin, sense)) for sense in (1, -1)]
     low, high = (s[component.key(margin), margin.arm] if s else None for s in ends)
     if low is None or high is None:
-        return ""
+        return None
     if high >= MANY:
-        return f"{low} or more"
-    return f"{low}" if low == high else f"{low} to {high}"
+        return Found("{lower} or more", lower=low, upper=inf)
+    return Found("{lower}" if low == high else "{lower} to {upper}", lower=low, upper=high)
 
 
 def _names(margins: list[Margin]) -> str:
@@ -188,7 +195,9 @@ def solve(
     for m in stated:
         for key in m.keys:
             if (key, m.arm) in sums:
-                _state(model, m, sums[key, m.arm], sums.get(((key[0], EVERYBODY), m.arm)))
+                _state(
+                    model, m, sums[key, m.arm], sums.get((Key(key.population, EVERYBODY), m.arm))
+                )
     if aim:
         margin, sense = aim
         model.minimize(sense * sums[component.key(margin), margin.arm])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from palmira.audit.check import Check, Verdict, boxes_meet
-from palmira.audit.counts import chosen
+from palmira.audit.check import Check, Found, Verdict, boxes_meet
 from palmira.record import Record
+from palmira.record.entries import Entry
 
 
 def c15_quotations(record: Record, others: dict[str, Record]) -> Iterator[Check]:
@@ -17,7 +17,7 @@ def c15_quotations(record: Record, others: dict[str, Record]) -> Iterator[Check]
     Where another source of the other record agrees with the quotation, the detail says so.
     """
     own = {s.doi for s in record.sheet.sources.values() if s.doi}
-    for entry in chosen(record):
+    for entry in record.chosen:
         trial, _, row = (entry.quotes or "").partition(":")
         source = others.get(trial)
         if source is None or entry.printed is None:
@@ -26,18 +26,24 @@ def c15_quotations(record: Record, others: dict[str, Record]) -> Iterator[Check]
         twin = source.entries.get(row + part) or source.entries.get(f"{row}.estimate")
         if twin is None or twin.printed is None:
             continue
-        name = f"{source.trial}, as the source in use has it"
-        if boxes_meet(entry.printed, twin.printed.low, twin.printed.high):
-            yield Check("C15", entry.id, "consistent", entry.text, twin.text, name)
-            continue
-        elsewhere = [
-            v for v in source.entries.values()
-            if v.version and v.id.replace(f"@{v.version}", "") == twin.id and v.printed
-            and boxes_meet(entry.printed, v.printed.low, v.printed.high)
-            and not own & {source.sheet.sources[s].doi for s in v.source}
-        ]  # fmt: skip
-        how = name + ("; another source prints the same as here" if elsewhere else "")
-        cut = entry.printed.truncates_from(twin.value)
-        verdict: Verdict = "rounding" if cut else "inconsistent"
-        how += "; cut off instead of rounded" if cut else ""
-        yield Check("C15", entry.id, verdict, entry.text, twin.text, how)
+        how = f"{source.trial}, as the source in use has it"
+        verdict: Verdict = "consistent"
+        remarks: list[str] = []
+        if not boxes_meet(entry.printed, twin.printed.low, twin.printed.high):
+            if _elsewhere(entry, twin, source, own):
+                remarks = ["another source prints the same as here"]
+            cut = entry.printed.truncates_from(twin.value)
+            verdict = "rounding" if cut else "inconsistent"
+            remarks += ["cut off instead of rounded"] if cut else []
+        found = Found.printed(twin)
+        yield Check("C15", entry.id, verdict, entry.text, found, how, "; ".join(remarks))
+
+
+def _elsewhere(entry: Entry, twin: Entry, source: Record, own: set[str]) -> bool:
+    """Whether another version of the quoted number, by others than ``own``, agrees."""
+    return any(
+        boxes_meet(entry.rounding, v.printed.low, v.printed.high)
+        for v in source.entries.values()
+        if v.version and v.printed and v.id.replace(f"@{v.version}", "") == twin.id
+        if not own & {source.sheet.sources[s].doi for s in v.source}
+    )

@@ -10,11 +10,9 @@ from math import exp, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from palmira.audit.check import Check, Verdict
-from palmira.audit.ratios import events_of, level_of, prints, ratio_rows, stem
+from palmira.audit.check import Check, Found, Verdict
 from palmira.record import Record
-from palmira.record.entries import Entry
-from palmira.statistics.estimates import critical, log_se
+from palmira.statistics.estimates import critical
 from palmira.statistics.hazard_ratios import smallest_se
 
 Array = NDArray[np.float64]
@@ -59,50 +57,50 @@ class CommonFactor:
 def rows_of(record: Record, block: str) -> list[Row]:
     """The hazard ratios of one block that have events and patients by arm."""
     rows = []
-    for cell in ratio_rows(record, "hazard ratio"):
-        entry = cell["estimate"]
-        events, own = events_of(record, entry)
-        if entry.block != block or not own or len(events) != 2:
+    for ratio in record.ratios("hazard ratio"):
+        events = record.events_behind(ratio.estimate)
+        if ratio.estimate.block != block or not events.own or len(events.printed) != 2:
             continue
-        sizes = [_patients(record, e) for e in events]
-        if None in sizes or min(e.value for e in events) < 2:
+        sizes = [record.cell(e).get("n") or record.patients(e) for e in events.printed]
+        d, n = [int(x) for x in events.numbers], [int(e.value) if e else 0 for e in sizes]
+        if min(d) < 2 or d[0] > n[0] or d[1] > n[1]:
             continue
-        if any(e.value > (n or 0) for e, n in zip(events, sizes, strict=True)):
-            continue
-        _, lower, upper = prints(cell)
-        if not 0 < lower.high < upper.low:
-            continue
-        level = level_of(cell)
-        ends = (log_se(lower.high, upper.low, level), log_se(lower.low, upper.high, level))
-        d, n = (
-            (int(events[0].value), int(events[1].value)),
-            (int(sizes[0] or 0), int(sizes[1] or 0)),
-        )
-        se = log_se(lower.value, upper.value, level)
-        rows.append(Row(stem(cell), d, n, se, ends, entry.factor, entry.category))
+        _, lower, upper = ratio.prints
+        if 0 < lower.high < upper.low:
+            factor, category = ratio.estimate.factor, ratio.estimate.category
+            by_arm = (d[0], d[1]), (n[0], n[1])
+            rows.append(Row(ratio.cell, *by_arm, ratio.se, ratio.se_range, factor, category))
     return rows
 
 
-def _patients(record: Record, events: Entry) -> float | None:
-    n = record.cell(events).get("n")
-    if n is not None:
-        return n.value
-    return (
-        record.size(events.population, events.arm).value
-        if events.population and events.arm
-        else None
-    )
+@dataclass(frozen=True)
+class _Trials:
+    """Drawn trials in the order of time: arm and event by (trial, patient), and each factor's
+    levels, numbered in the order of its ``rows``."""
+
+    rows: list[Row]
+    arm: Array
+    event: Array
+    levels: dict[str, Array]
+
+    def log_ratio(self, row: Row, strata: tuple[str, ...]) -> Array:
+        """Log of the SE over its bound that a Cox model of one row reports in each trial."""
+        member = np.ones_like(self.arm)
+        if row.factor:
+            siblings = [r for r in self.rows if r.factor == row.factor]
+            member = (self.levels[row.factor] == siblings.index(row)).astype(float)
+        others = [self.levels[f] for f in strata if f in self.levels and f != row.factor]
+        se = _cox_se(np.stack([self.arm, *others], axis=2), self.event, member)
+        return np.log(se / smallest_se(*row.events))
 
 
-def _deal(
-    rows: list[Row], whole: Row, rng: np.random.Generator
-) -> tuple[Array, Array, dict[str, Array]]:
+def _deal(rows: list[Row], whole: Row, rng: np.random.Generator) -> _Trials:
     """Draw trials with the printed margins: arm, event and each factor's level by patient.
 
     Patients of an arm with an event are dealt to the levels as printed, those without likewise.
     Times are exponential, with an effect of the arm and of each factor drawn anew for each trial
     (log hazard ratios with standard deviations ``ARM_EFFECT`` and ``FACTOR_EFFECT``), so that the
-    expected ratio does not rest on one guess of them. Shapes: (trials, n), in the order of time.
+    expected ratio does not rest on one guess of them.
     """
     n = sum(whole.patients)
     arm = np.repeat([1.0, 0.0], whole.patients)
@@ -126,7 +124,7 @@ def _deal(
         log_hazard = log_hazard + rng.normal(0, FACTOR_EFFECT, (TRIALS, 1)) * code
     order = np.argsort(rng.exponential(size=(TRIALS, n)) / np.exp(log_hazard), axis=1)
     sorted_levels = {f: np.take_along_axis(c, order, axis=1) for f, c in levels.items()}
-    return arm[order], event[order].astype(float), sorted_levels
+    return _Trials(rows, arm[order], event[order].astype(float), sorted_levels)
 
 
 def _cox_se(covariates: Array, event: Array, member: Array) -> Array:
@@ -174,38 +172,24 @@ def common_factor(rows: list[Row], strata: tuple[str, ...] = (), seed: int = SEE
     Raises ``ArithmeticError`` where too few simulated trials could be fitted.
     """
     whole = next(r for r in rows if r.factor is None)
-    arm, event, levels = _deal(rows, whole, np.random.default_rng(seed))
+    trials = _deal(rows, whole, np.random.default_rng(seed))
     observed = np.array([log(r.se / smallest_se(*r.events)) for r in rows])
     rounding = (
         sum((r.se_range[1] - r.se_range[0]) ** 2 / 12 / r.se**2 for r in rows) / len(rows) ** 2
     )
     means, spreads, ratios = [], [], []
     for adjusted in dict.fromkeys([strata, ()]):
-        logs = np.array([_log_ratio(r, rows, arm, event, levels, adjusted) for r in rows])
+        logs = np.array([trials.log_ratio(row, adjusted) for row in rows])
         logs = logs[:, np.all(np.isfinite(logs) & (logs < log(3)), axis=0)]
         if logs.shape[1] < LEAST_TRIALS:
             raise ArithmeticError("too few events in a row to simulate its model")
         ratios.append(tuple(float(x) for x in np.exp(logs.mean(axis=1))))
         means.append(float(np.mean(observed - logs.mean(axis=1))))
         spreads.append(sqrt(float(np.var(logs.mean(axis=0))) + rounding))
-    low = min(m - 1.96 * s for m, s in zip(means, spreads, strict=True))
-    high = max(m + 1.96 * s for m, s in zip(means, spreads, strict=True))
+    z = critical(95)
+    low = min(m - z * s for m, s in zip(means, spreads, strict=True))
+    high = max(m + z * s for m, s in zip(means, spreads, strict=True))
     return CommonFactor(exp(means[0]), exp(low), exp(high), tuple(rows), ratios[0])
-
-
-def _log_ratio(
-    row: Row, rows: list[Row], arm: Array, event: Array, levels: dict[str, Array],
-    strata: tuple[str, ...],
-) -> Array:  # fmt: skip
-    """Log of the SE over its bound that a Cox model of one row reports in each simulated trial."""
-    member = np.ones_like(arm)
-    if row.factor:
-        siblings = [r for r in rows if r.factor == row.factor]
-        member = (levels[row.factor] == siblings.index(row)).astype(float)
-    others = [levels[f] for f in strata if f in levels and f != row.factor]
-    return np.log(
-        _cox_se(np.stack([arm, *others], axis=2), event, member) / smallest_se(*row.events)
-    )
 
 
 def c4_common_factor(record: Record) -> Iterator[Check]:
@@ -220,17 +204,19 @@ def c4_common_factor(record: Record) -> Iterator[Check]:
         rows = rows_of(record, block.id)
         if len(rows) < LEAST_ROWS or not any(r.factor is None for r in rows):
             continue
+        many = f"{len(rows)} hazard ratios"
         try:
-            found = common_factor(rows, strata)
+            common = common_factor(rows, strata)
         except ArithmeticError as error:
-            many = f"{len(rows)} hazard ratios"
-            yield Check("C4", block.id, "not checkable", many, "", str(error))
+            yield Check.lacking("C4", block.id, many, str(error))
             continue
-        fits = [name for name, f in SLIPS.items() if found.lower <= f <= found.upper]
-        out = [name for name, f in SLIPS.items() if not found.lower <= f <= found.upper]
-        below = found.upper < 1
-        verdict: Verdict = "inconsistent" if below else "consistent"
-        text = f"{found.value:.3f} ({found.lower:.3f} to {found.upper:.3f})"
-        how = f"{len(rows)} rows; fits {', '.join(fits) or 'no known slip'}; not {', '.join(out)}"
-        how = how if below else f"{len(rows)} rows; no common factor below 1 is needed"
-        yield Check("C4", block.id, verdict, f"{len(rows)} hazard ratios", text, how)
+        form = "{value:.3f} ({lower:.3f} to {upper:.3f})"
+        found = Found(form, common.value, common.lower, common.upper)
+        verdict: Verdict = "consistent"
+        remark = "no common factor below 1 is needed"
+        if common.upper < 1:
+            verdict = "inconsistent"
+            fits = [name for name, f in SLIPS.items() if common.lower <= f <= common.upper]
+            out = ", ".join(name for name in SLIPS if name not in fits)
+            remark = f"fits {', '.join(fits) or 'no known slip'}; not {out}"
+        yield Check("C4", block.id, verdict, many, found, f"{len(rows)} rows", remark)

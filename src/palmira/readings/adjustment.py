@@ -6,12 +6,14 @@ arms, counts of responders and levels of each factor, in which each factor has a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from palmira.readings.response import ResponseRate, response_rate
 from palmira.record import Record
-from palmira.statistics.proportions import count_from_percent
 
 Array = NDArray[np.float64]
 # Standard deviation of the log odds ratio of a factor's level among responders.
@@ -19,56 +21,43 @@ EFFECT = 0.7
 STEPS = 8
 
 
-def responders(record: Record, outcome: str, arms: tuple[str, str]) -> list[tuple[int, int]]:
-    """Responders and patients of two arms, from the printed rates of ``outcome``.
+class Rates(NamedTuple):
+    """The printed rates of an outcome (a row of the results) in two arms."""
 
-    Raises ``ValueError`` where a rate allows no count, or more than one.
-    """
-    found = []
-    for arm in arms:
-        rate = record[f"results.{outcome}.{arm}.estimate"]
-        n = int(record.size(str(rate.population), arm).value)
-        counts = count_from_percent(rate.value, rate.printed.half_unit, n) if rate.printed else []
-        if len(counts) != 1:
-            raise ValueError(f"{rate.id}: {counts or 'no count'} of {n} prints as {rate.text}%")
-        found.append((counts[0], n))
-    return found
+    outcome: str
+    arms: tuple[str, str]
+
+    def of(self, record: Record) -> list[ResponseRate]:
+        """The rates with the counts behind them. Raises ``ValueError`` where one allows no count,
+        or more than one."""
+        return [response_rate(record, self.outcome, arm) for arm in self.arms]
 
 
 def levels(record: Record, factors: tuple[str, ...], arms: tuple[str, str]) -> list[list[int]]:
     """Patients at the first level of each factor of the subgroup figure, by arm."""
     found = []
     for factor in factors:
-        rows = [
-            e for e in record.entries.values()
-            if e.block == "figure3" and e.factor == factor and e.part == "n" and not e.version
-        ]  # fmt: skip
-        first = next(e.category for e in rows)
-        by_arm = {e.arm: int(e.value) for e in rows if e.category == first}
+        rows = record.where(block="figure3", factor=factor, part="n")
+        by_arm = {e.arm: int(e.value) for e in rows if e.category == rows[0].category}
         found.append([by_arm[arm] for arm in arms])
     return found
 
 
 def adjusted_ratios(
-    record: Record,
-    outcome: str,
-    arms: tuple[str, str],
-    factors: tuple[str, ...],
-    trials: int,
-    seed: int,
+    record: Record, rates: Rates, factors: tuple[str, ...], trials: int, seed: int
 ) -> dict[str, pd.DataFrame]:
-    """Ratios of the first of ``arms`` to the second, adjusted for ``factors``, in drawn trials.
+    """Ratios of the first arm to the second, adjusted for ``factors``, in drawn trials.
 
     ``logistic``: odds ratio by maximum likelihood, ``se`` model-based; ``risk``: risk ratio by
     Poisson regression, ``se`` robust (Zou, Am J Epidemiol 2004;159:702). ``robust`` is the sandwich
     standard error of either. One line a trial, the same trials under both models.
     """
-    counts = responders(record, outcome, arms)
+    counts = rates.of(record)
     rng = np.random.default_rng(seed)
-    y = np.concatenate([np.arange(n) < k for k, n in counts]).astype(int)
-    arm = np.repeat([1, 0], [n for _, n in counts])
+    y = np.concatenate([np.arange(arm.n) < arm.count for arm in counts]).astype(int)
+    arm = np.repeat([1, 0], [arm.n for arm in counts])
     code = np.tile(y + 2 * arm, (trials, 1))  # one bit each: response, arm, level of each factor
-    for bit, sizes in enumerate(levels(record, factors, arms), start=2):
+    for bit, sizes in enumerate(levels(record, factors, rates.arms), start=2):
         effect = rng.normal(0, EFFECT, (trials, 1))
         taste = effect * y + rng.gumbel(size=(trials, len(y)))
         for value, size in zip((1, 0), sizes, strict=True):

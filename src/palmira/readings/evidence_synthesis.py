@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from math import exp, log, sqrt
 
 import numpy as np
 import pandas as pd
 
-from palmira.audit.ratios import events_of
-from palmira.readings.three_readings import printed_estimate, reading, widest_se
+from palmira.readings.three_readings import reading
 from palmira.record import Record
 from palmira.record.entries import Entry
+from palmira.record.record import Interval
 from palmira.statistics.estimates import Estimate, critical, log_se, ratio
-from palmira.statistics.hazard_ratios import interaction, wald_p
+from palmira.statistics.hazard_ratios import interaction, smallest_se, wald_p
 from palmira.statistics.pooling import Contrast, Pool, contrast, contrast_power, pool
 
 PFS = "contrasts.pfs.hazard_ratio"
@@ -22,43 +22,40 @@ READINGS = ("neutral", "printed", "conditional")
 
 CONTINUED, SWITCHED = "Same agent continued", "Agent switched"
 # By design of the experimental arm; a minority of the patients does not fit (see the chapter).
-STRATEGY = {
-    "palmira": CONTINUED, "pace": CONTINUED, "maintain": SWITCHED, "postmonarch": SWITCHED,
-}  # fmt: skip
+STRATEGY = dict.fromkeys(("palmira", "pace"), CONTINUED)
+STRATEGY |= dict.fromkeys(("maintain", "postmonarch"), SWITCHED)
 
 
 def on_level(estimate: Estimate, level: float = 95.0) -> Estimate:
     """The same estimate with its Wald interval at another level; unchanged at its own."""
-    if estimate.level == level:
-        return estimate
-    return ratio(estimate.value, log_se(estimate.lower, estimate.upper, estimate.level), level)
+    at_own = estimate.level == level
+    return estimate if at_own else ratio(estimate.value, estimate.log_se, level)
 
 
 def se_bound(record: Record, row: str = PFS) -> float | None:
     """Least standard error that the printed events allow; None where none are printed."""
-    events, own = events_of(record, record[f"{row}.estimate"])
-    return reading(record, row).ways.smallest_se if events and own else None
+    events = record.events_behind(record[f"{row}.estimate"])
+    return smallest_se(*events.even) if events.printed and events.own else None
 
 
 def trial_readings(record: Record, row: str = PFS) -> dict[str, Estimate]:
     """A trial's hazard ratio with 95% limits: in three readings where the printed events rule out
     the printed standard error, with its rounding; else as printed alone."""
-    bound = se_bound(record, row)
-    if bound and widest_se(record, row) < bound:
+    ratio, bound = record.interval(row), se_bound(record, row)
+    if bound and ratio.se_range[1] < bound:
         return {name: on_level(e) for name, e in reading(record, row).estimates.items()}
-    return {"printed": on_level(printed_estimate(record, row))}
+    return {"printed": on_level(ratio.over())}
 
 
 def trial_effects(records: Mapping[str, Record]) -> pd.DataFrame:
     """One line a trial and reading: hazard ratio, 95% limits, log hazard ratio and its SE."""
     lines = []
     for key, record in records.items():
+        about = {"trial": record.trial, "strategy": STRATEGY[key]}
         for name, e in trial_readings(record).items():
-            lines.append(
-                {"trial": record.trial, "strategy": STRATEGY[key], "reading": name,
-                 "hazard_ratio": e.value, "lower": e.lower, "upper": e.upper,
-                 "log_hazard_ratio": log(e.value), "se": log_se(e.lower, e.upper)}
-            )  # fmt: skip
+            limits = {"hazard_ratio": e.value, "lower": e.lower, "upper": e.upper}
+            log_scale = {"log_hazard_ratio": log(e.value), "se": e.log_se}
+            lines.append({**about, "reading": name, **limits, **log_scale})
     return pd.DataFrame(lines)
 
 
@@ -153,40 +150,35 @@ def version_checks(record: Record, row: str = PFS) -> pd.DataFrame:
 
     The first line is the chosen version; ``printed_p`` is the version's own P, else the chosen.
     """
-    return pd.DataFrame([_version(*v) for v in _versions(record, row)])
+    numbers = (
+        e.version for e in record.entries.values() if e.in_row == record[f"{row}.estimate"].in_row
+    )
+    cells = [f"{row}@{number}" if number else row for number in dict.fromkeys(numbers)]
+    ratios = [record.interval(cell) for cell in cells if f"{cell}.estimate" in record.entries]
+    return pd.DataFrame([_version(ratio, ratio.p or ratios[0].p) for ratio in ratios])
 
 
-def _versions(record: Record, row: str) -> Iterator[tuple[dict[str, Entry], Entry | None]]:
-    number, chosen = 0, record.entries.get(f"{row}.p")
-    while f"{row}{f'@{number}' if number else ''}.estimate" in record.entries:
-        cell = record.cell(record[f"{row}{f'@{number}' if number else ''}.estimate"])
-        yield cell, cell.get("p", chosen)
-        number += 1
-
-
-def _version(cell: dict[str, Entry], p: Entry | None) -> dict[str, object]:
-    estimate, lower, upper = (cell[x] for x in ("estimate", "lower", "upper"))
-    low, high, value = lower.printed, upper.printed, estimate.printed
-    assert low and high and value
-    level = float(estimate.interval_level or 95)
+def _version(ratio: Interval, p: Entry | None) -> dict[str, object]:
+    value, low, high = ratio.prints
     middle = [sqrt(a * b) for a, b in ((low.low, high.low), (low.high, high.high))]
-    values = [
-        wald_p(x, log_se(a, b, level))
-        for x, (a, b) in product(
-            (value.low, value.high), ((low.low, high.high), (low.high, high.low))
-        )
-    ]
-    spans_null = value.low < 1 < value.high
-    box = (min(values), 1.0 if spans_null else max(values))
+    values = [wald_p(x, se) for x, se in product((value.low, value.high), ratio.se_range)]
+    p_low, p_high = min(values), 1.0 if value.low < 1 < value.high else max(values)
     own = p.printed if p else None
     return {
-        "version": estimate.version, "printed": f"{estimate} ({lower} to {upper})",
-        "level": level, "source": estimate.source, "confidence": estimate.confidence,
-        "se": log_se(low.value, high.value, level), "middle": sqrt(low.value * high.value),
-        "middle_low": middle[0], "middle_high": middle[1],
+        "version": ratio.estimate.version,
+        "printed": ratio.text(),
+        "level": ratio.level,
+        "source": ratio.estimate.source,
+        "confidence": ratio.estimate.confidence,
+        "se": ratio.se,
+        "middle": sqrt(low.value * high.value),
+        "middle_low": middle[0],
+        "middle_high": middle[1],
         "middle_meets": middle[0] <= value.high and value.low <= middle[1],
-        "printed_p": p.text if p else "", "own_p": bool(p and p.version == estimate.version),
-        "p": wald_p(value.value, log_se(low.value, high.value, level)),
-        "p_low": box[0], "p_high": box[1],
-        "p_meets": bool(own and own.low <= box[1] and box[0] <= own.high),
-    }  # fmt: skip
+        "printed_p": p.text if p else "",
+        "own_p": bool(p and p.version == ratio.estimate.version),
+        "p": wald_p(value.value, ratio.se),
+        "p_low": p_low,
+        "p_high": p_high,
+        "p_meets": bool(own and own.low <= p_high and p_low <= own.high),
+    }

@@ -13,7 +13,6 @@ import pandas as pd
 
 from palmira.audit import MEANINGS, Check, Verdict
 from palmira.record import Record
-from palmira.record.entries import Entry
 from palmira.record.printed import tidy
 
 # The questions that the checks ask, for a reader; those of one question stand together.
@@ -35,6 +34,8 @@ QUESTIONS = {
 }
 # Checks whose rows say nothing by themselves; other chapters show them.
 BACKGROUND = ("A4", "C7", "D1")
+# What entries of rows with the same quantity have in common where they print it.
+SAME = ("measure", "arm", "grade", "part")
 ORDER: tuple[Verdict, ...] = tuple(reversed(MEANINGS))
 
 
@@ -65,22 +66,16 @@ def places(record: Record) -> dict[str, str]:
     Rows name others that hold the same quantity (``same_as``); of these, cells of one measure, arm
     and grade are the same.
     """
-    rows: dict[str, list[Entry]] = {}
-    for entry in record.entries.values():
-        rows.setdefault(f"{entry.block}.{entry.row}", []).append(entry)
-    first = {cell_of(record, id): cell_of(record, id) for id in record.entries}
+    first = {e.cell: e.cell for e in record.entries.values()}
     order = {cell: i for i, cell in enumerate(first)}
 
     def root(cell: str) -> str:
         return cell if first[cell] == cell else root(first[cell])
 
-    for entry in record.entries.values():
-        for twin in (t for row in entry.same_as for t in rows.get(row, [])):
-            alike = [
-                getattr(entry, a) == getattr(twin, a) for a in ("measure", "arm", "grade", "part")
-            ]
-            if all(alike):
-                pair = [root(cell_of(record, e.id)) for e in (entry, twin)]
+    for entry in record.chosen:
+        for twin in (t for row in entry.same_as for t in record.rows[row]):
+            if all(getattr(entry, a) == getattr(twin, a) for a in SAME):
+                pair = [root(e.cell) for e in (entry, twin)]
                 early, late = sorted(pair, key=order.__getitem__)
                 first[late] = early
     return {cell: root(cell) for cell in first}
@@ -124,8 +119,11 @@ def name(record: Record, id: str) -> str:
     )
     if id in titles or entry is None:
         return titles.get(id, id)
-    what = {"hazard ratio": entry.endpoint, "median": f"Median {entry.endpoint or ''}".strip(),
-            "P": "P of interaction"}.get(entry.measure or "", "")  # fmt: skip
+    what = {
+        "hazard ratio": entry.endpoint,
+        "median": f"Median {entry.endpoint or ''}".strip(),
+        "P": "P of interaction",
+    }.get(entry.measure or "")
     level = entry.label == entry.category or entry.row == "all"
     words = [entry.label]
     if entry.part == "p" and "atio" in entry.label:
@@ -170,7 +168,7 @@ def listed(record: Record, found: Iterable[Fact]) -> pd.DataFrame:
 
 def compared(found: Iterable[Fact]) -> pd.DataFrame:
     """The comparisons behind some facts, a row each."""
-    frame = pd.DataFrame([vars(c) for fact in found for c in fact.checks])
+    frame = pd.DataFrame([c.shown() for fact in found for c in fact.checks])
     return frame.rename(columns={"id": "check"})
 
 
@@ -181,5 +179,6 @@ def _whose(record: Record, id: str) -> str:
 
 
 def _sentence(text: str) -> str:
+    """With a capital, unless the first word is a symbol or holds capitals of its own."""
     word = text.split(" ")[0]
     return text[:1].upper() + text[1:] if word.islower() and len(word) > 1 else text

@@ -17,13 +17,12 @@ from palmira.readings.explanations import (
     Evidence,
     Explanation,
     abstract_agrees,
-    box,
     holds_p,
     p_span,
+    printed_p,
     prints_share,
-    se_box,
 )
-from palmira.readings.three_readings import p_text
+from palmira.statistics.estimates import p_text, percent
 from palmira.statistics.proportions import risk_ratio
 
 Fit = Literal["fits", "in part", "does not fit", "silent"]
@@ -69,11 +68,12 @@ def _width(found: Evidence, name: str, e: Explanation) -> Verdict:
     f = found.factor
     text = f"{f.value:.3f} ({f.lower:.3f} to {f.upper:.3f})"
     if e.robust:
-        fit: Fit = "fits" if found.robust_floor <= found.ratios[1] else "does not fit"
+        fit: Fit = "fits" if found.robust_floor <= found.widest_ratio else "does not fit"
         return fit, (
             f"In simulated trials of this size a robust standard error fell to "
-            f"{found.robust_floor:.2f} of the bound; the printed one of all patients is "
-            f"{found.ratios[1]:.2f} of it at the widest rounding. Small subgroups alone say less."
+            f"{found.robust_floor:.2f} of the bound; the printed one of all patients "
+            f"is {found.widest_ratio:.2f} of it at the widest rounding. Small subgroups alone say "
+            "less."
         )
     if name == "misprint":
         return "does not fit", (
@@ -92,7 +92,7 @@ def _width(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 def _p(found: Evidence, name: str, e: Explanation) -> Verdict:
     cells = [PFS, "contrasts.pfs.preplanned", CBR]
-    prints = [box(found.record, c)["p"].text for c in cells]
+    prints = [printed_p(found.record, c).text for c in cells]
     held = [holds_p(found.record, c, 95) for c in cells]
     count = f"{sum(held)} of {len(held)} P values ({', '.join(prints)})"
     if name in CBR_ONLY:
@@ -121,14 +121,12 @@ def _p(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 
 def _place(found: Evidence, name: str, e: Explanation) -> Verdict:
-    printed = box(found.record, CBR)["estimate"]
+    printed, lower, upper = found.record.interval(CBR).prints
     model = "risk" if name == "risk" else "logistic"
     shares = [prints_share(found.draws[model, k], printed, e.estimate) for k in ("strata", "more")]
     raw = found.benefit.odds_ratio.value
     if name == "misprint":
-        middle = (
-            box(found.record, CBR)["lower"].value * box(found.record, CBR)["upper"].value
-        ) ** 0.5
+        middle = (lower.value * upper.value) ** 0.5
         return "does not fit", (
             f"The middle of the limits, {middle:.2f}, and P go with {printed.text}: all four "
             "numbers would have to be wrong together."
@@ -157,11 +155,11 @@ def _place(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 
 def _percent(share: float) -> str:
-    return "none" if share == 0 else f"{100 * share:.{0 if share >= RARE else 1}f}%"
+    return "none" if share == 0 else percent(share, 0 if share >= RARE else 1)
 
 
 def _cbr_width(found: Evidence, name: str, e: Explanation) -> Verdict:
-    low, high = se_box(found.record, CBR)
+    low, high = found.record.interval(CBR).se_range
     woolf = found.benefit.odds_ratio_se
     printed = f"{low:.3f} to {high:.3f} in print"
     logistic = found.draws["logistic", "strata"]["se"]
@@ -211,20 +209,23 @@ def _abstract(found: Evidence, name: str, e: Explanation) -> Verdict:
 
 def _elsewhere(found: Evidence, name: str, e: Explanation) -> Verdict:
     if name in ("doubled", "level"):
-        patients, n = found.effective
         checks = audit(found.record, only=["B1"])
         exact = [c for c in checks if c.entry.endswith(("lower", "upper"))]
         agree = sum(c.verdict == "consistent" for c in exact)
         what = "single patients" if name == "doubled" else "a 95% level"
         return "in part", (
             f"{agree} of {len(exact)} exact limits are those of {what}, and the 6-month interval "
-            f"that of {patients:.0f} patients out of {n}: the slip would have to spare everything "
-            "but the regression models."
+            f"that of {found.effective:.0f} patients out of {found.patients}: the slip would have "
+            "to spare everything but the regression models."
         )
     return "silent", "No regression stands behind them; a model's coding or error leaves no trace."
 
 
 RULES: dict[str, Callable[[Evidence, str, Explanation], Verdict]] = {
-    "width": _width, "p": _p, "place": _place, "cbr_width": _cbr_width, "abstract": _abstract,
+    "width": _width,
+    "p": _p,
+    "place": _place,
+    "cbr_width": _cbr_width,
+    "abstract": _abstract,
     "elsewhere": _elsewhere,
-}  # fmt: skip
+}

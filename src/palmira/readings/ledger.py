@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
@@ -213,10 +213,9 @@ def _per_number(record: Record, check: Check) -> Iterator[tuple[str, Check]]:
     elif check.id == "C1" and check.verdict in ("consistent", "rounding"):
         yield f"{check.entry}.estimate", check
     elif check.id in ("C3", "C5") and check.verdict != "consistent":
-        limits = check.recomputed.split(" to ") if check.recomputed else ["", ""]
-        for part, limit in zip(("lower", "upper"), limits, strict=True):
+        for part in ("lower", "upper"):
             id = f"{check.entry}.{part}"
-            yield id, Check(check.id, id, check.verdict, check.printed, limit, check.detail)
+            yield id, replace(check, entry=id, found=check.found.limit(part))
 
 
 def _line(entry: Entry, check: Check | None, said: Said | None, trial: str) -> LedgerEntry:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from palmira.readings.three_readings import printed_estimate, printed_text
 from palmira.record import Record
 from palmira.statistics.estimates import Estimate
 from palmira.statistics.proportions import (
@@ -40,20 +39,18 @@ def response_rate(record: Record, outcome: str, arm: str) -> ResponseRate:
 
     Raises ``ValueError`` where no count, or more than one, prints as the rate.
     """
-    cell = f"results.{outcome}.{arm}"
-    entry = record[f"{cell}.estimate"]
-    if entry.printed is None or entry.population is None:
-        raise ValueError(f"{cell}: no rate of an analysis set")
-    n = int(record.size(entry.population, arm).value)
+    rate = record.interval(f"results.{outcome}.{arm}")
+    entry, size = rate.estimate, record.patients(rate.estimate)
+    if entry.printed is None or size is None:
+        raise ValueError(f"{rate.cell}: no rate of an analysis set")
+    n = int(size.value)
     counts = count_from_percent(entry.value, entry.printed.half_unit, n)
     if len(counts) != 1:
-        raise ValueError(f"{cell}: {entry.text}% of {n} patients may be {counts or 'no count'}")
-    e = clopper_pearson(counts[0], n, float(entry.interval_level or 95))
-    exact = Estimate(100 * e.value, 100 * e.lower, 100 * e.upper, e.level)
-    return ResponseRate(
-        OUTCOMES[outcome], arm, counts[0], n, printed_estimate(record, cell),
-        printed_text(record, cell), exact,
-    )  # fmt: skip
+        raise ValueError(
+            f"{rate.cell}: {entry.text}% of {n} patients may be {counts or 'no count'}"
+        )
+    exact = clopper_pearson(counts[0], n, rate.level).times(100)
+    return ResponseRate(OUTCOMES[outcome], arm, counts[0], n, rate.over(), rate.text(), exact)
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,6 @@ class Comparison:
 def comparison(record: Record, outcome: str) -> Comparison:
     """Compare the arms from the counts that their printed rates imply."""
     a, b = (response_rate(record, outcome, arm) for arm in ARMS)
-    d = risk_difference(a.count, a.n, b.count, b.n)
+    points = risk_difference(a.count, a.n, b.count, b.n).times(100)
     odds, se, p = odds_ratio(b.count, b.n, a.count, a.n)
-    points = Estimate(100 * d.value, 100 * d.lower, 100 * d.upper, d.level)
     return Comparison(a, b, points, odds, se, p)

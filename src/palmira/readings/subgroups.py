@@ -37,14 +37,13 @@ def subgroups(record: Record, block: str = "figure3") -> list[Subgroup]:
     return [_subgroup(record, f"{block}.{row.id}.", arms) for row in record.block(block).rows]
 
 
-def _subgroup(record: Record, stem: str, arms: tuple[str, str]) -> Subgroup:
-    cells = {i.removeprefix(stem): e for i, e in record.entries.items() if i.startswith(stem)}
-    ratio = cells["hazard_ratio.estimate"]
+def _subgroup(record: Record, row: str, arms: tuple[str, str]) -> Subgroup:
+    cells = {i.removeprefix(row): e for i, e in record.entries.items() if i.startswith(row)}
     events, n = (
         (int(cells[f"{arms[0]}.events.{x}"].value), int(cells[f"{arms[1]}.events.{x}"].value))
         for x in ("events", "n")
     )
-    lower, upper = cells["hazard_ratio.lower"].value, cells["hazard_ratio.upper"].value
-    level = float(ratio.interval_level or 95)
-    ways = three_ways(ratio.value, lower, upper, *events, level)
-    return Subgroup(ratio.row, ratio.factor, ratio.label, events, n, ways, cells)
+    ratio = record.interval(f"{row}hazard_ratio")
+    about = ratio.estimate
+    ways = three_ways(ratio.over(), *events)
+    return Subgroup(about.row, about.factor, about.label, events, n, ways, cells)

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palmira.record.published import Record
+from palmira.record.record import Record
 
 GRADES = ("1-2", "3", "4", "5")
 SEVERE = "3-5"
 CLASSES = ("Hematologic", "Nonhematologic")
-
-
-def arms(record: Record) -> dict[str, str]:
-    """The names of the experimental and the control arm by role."""
-    return {
-        arm.role: name
-        for name, arm in record.sheet.arms.items()
-        if arm.role in ("experimental", "control")
-    }
 
 
 def adverse_events(record: Record, block: str = "table2") -> pd.DataFrame:
@@ -30,7 +21,7 @@ def adverse_events(record: Record, block: str = "table2") -> pd.DataFrame:
     frame = record.frame
     cells = frame[(frame.block == block) & (frame.part == "count") & (frame.version == 0)]
     lines: list[dict[str, object]] = []
-    for role, arm in arms(record).items():
+    for role, arm in record.arms().items():
         mine = cells[cells.arm == arm]
         missing = [g for g in GRADES[1:] if g not in set(mine.grade)]
         if missing:
@@ -54,8 +45,6 @@ def adverse_events(record: Record, block: str = "table2") -> pd.DataFrame:
 def _prove_empty(record: Record, rows: pd.DataFrame, arm: str, missing: list[str]) -> None:
     """A grade without a column is empty if the printed grades of the total row fill it up."""
     printed = rows[(rows.term == "Any") & rows.grade.isin(GRADES[1:])].value.sum()
-    frame = record.frame
-    text = frame[(frame.term == "Any") & (frame.grade == SEVERE) & (frame.arm == arm)
-                 & (frame.part == "count")]  # fmt: skip
-    if text.empty or text.value.iloc[0] != printed:
+    severe = record.where(term="Any", grade=SEVERE, arm=arm, part="count")
+    if not severe or severe[0].value != printed:
         raise ValueError(f"{arm}: no column for grade {', '.join(missing)}, and no proof of none")

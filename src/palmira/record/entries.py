@@ -21,14 +21,16 @@ from palmira.record.schema import (
     Version,
 )
 
-ATTRIBUTES = (
-    "arm", "measure", "unit", "endpoint", "factor", "category", "term", "grade", "time",
-    "population", "analysis", "sided",
-)  # fmt: skip
-
-
+WHAT = ("arm", "measure", "unit", "endpoint", "factor", "category", "term", "grade")
+ATTRIBUTES = (*WHAT, "time", "population", "analysis", "sided")
+# What an entry has from its row: as it stands, and lists.
+FROM_ROW = ("label", "confidence", "quotes", "within", "exhaustive", "test", "reference", "note")
+LISTS = ("source", "same_as", "perhaps_same_as", "between")
 # Parts that a column's declared decimals do not touch.
 UNDECLARED = frozenset({"count", "events", "n", "level", "percent", "p"})
+LIMITS = ("lower", "estimate", "upper")
+# Parts of a cell that stand in this order.
+ORDERS = (LIMITS, ("minimum", "median", "maximum"), ("q1", "median", "q3"), ("low", "high"))
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,28 @@ class Entry:
             raise TypeError(f"{self.id} is not a number: {self.text!r}")
         return self.printed.value
 
+    @property
+    def rounding(self) -> Printed:
+        """The printed number with its rounding; raises ``TypeError`` for a date or a text."""
+        if self.printed is None:
+            raise TypeError(f"{self.id} is no number")
+        return self.printed
+
+    @property
+    def estimable(self) -> bool:
+        """Whether it is a number, and not "NA"."""
+        return self.printed is not None and self.printed.exact is not None
+
+    @property
+    def level(self) -> float:
+        """Level of its interval in percent; 95 where none is printed."""
+        return float(self.interval_level or 95)
+
+    @property
+    def in_row(self) -> str:
+        """Id of its row: ``block.row``."""
+        return f"{self.block}.{self.row}"
+
     @cached_property
     def cell(self) -> str:
         """Id of the printed cell: that of the entry without its part."""
@@ -90,14 +114,6 @@ class Entry:
 
     def __str__(self) -> str:
         return self.text
-
-
-def _attribute(name: str, *levels: Attributes) -> Any:
-    """The first level (row, column, block) that says something."""
-    for level in levels:
-        if (said := getattr(level, name)) is not None:
-            return said
-    return None
 
 
 def expand(sheet: Sheet) -> dict[str, Entry]:
@@ -132,55 +148,92 @@ def _row(block: Block, row: Row) -> Iterator[Entry]:
         )
         for (name, column), text in zip(columns.items(), reading.values, strict=True):
             if text is not None:
-                yield from _cell(block, about, name, column, text, version)
+                yield from _Cell(block, about, name, column, version).entries(text)
         if reading.p is not None:
             plain = about.model_copy(update={"cell": "p", "measure": "P", "unit": None})
-            yield from _cell(block, plain, "", Column(), reading.p, version)
+            yield from _Cell(block, plain, "", Column(), version).entries(reading.p)
 
 
-def _cell(
-    block: Block, row: Row, name: str, column: Column, text: str, version: int
-) -> Iterator[Entry]:
-    where = f"block {block.id}, row {row.id}" + (f", column {name}" if name else "")
-    layout = _attribute("cell", row, column, block) or "value"
-    if layout not in CELLS:
-        raise RecordError(f"{where}: unknown cell {layout!r}. Mend: use one of {sorted(CELLS)}.")
-    match = CELLS[layout].match(text)
-    if match is None:
-        raise RecordError(f"{where}: {text!r} does not read as {layout!r}. Mend: correct it.")
-    parts = {part: string for part, string in match.groupdict().items() if string is not None}
-    level = _attribute("interval_level", row, column, block)
-    if "lower" in parts:
+@dataclass(frozen=True)
+class _Cell:
+    """A cell of a block: its row, its column with the column's name, the version of the row."""
+
+    block: Block
+    row: Row
+    name: str
+    column: Column
+    version: int
+
+    def said(self, attribute: str) -> Any:
+        """What the first level (row, column, block) says that says something."""
+        levels: tuple[Attributes, ...] = (self.row, self.column, self.block)
+        return next((x for level in levels if (x := getattr(level, attribute)) is not None), None)
+
+    @property
+    def where(self) -> str:
+        column = f", column {self.name}" if self.name else ""
+        return f"block {self.block.id}, row {self.row.id}{column}"
+
+    def parts(self, text: str) -> dict[str, str]:
+        """The printed strings of the cell by part, the level of an interval among them."""
+        layout = self.said("cell") or "value"
+        if layout not in CELLS:
+            known = sorted(CELLS)
+            raise RecordError(f"{self.where}: unknown cell {layout!r}. Mend: use one of {known}.")
+        match = CELLS[layout].match(text)
+        if match is None:
+            raise RecordError(
+                f"{self.where}: {text!r} does not read as {layout!r}. Mend: correct it."
+            )
+        parts = {part: string for part, string in match.groupdict().items() if string is not None}
+        if "lower" not in parts:
+            return parts
+        level = self.said("interval_level")
         if level is None:
-            raise RecordError(f"{where}: an interval without its level. Mend: add interval_level.")
-        parts["level"] = level
-    declared = _attribute("decimals", row, column, block)
-    numbers: dict[str, Printed] = {}
-    for part, string in parts.items():
-        try:
-            if part == "date":
-                parse_date(string)
-            elif part not in NOT_NUMBERS:
-                numbers[part] = Printed(string, None if part in UNDECLARED else declared)
-        except ValueError as error:
-            raise RecordError(f"{where}: {error}. Mend: correct it.") from None
-    if not row.as_printed:
-        _check(where, numbers, _attribute("measure", row, column, block))
-    stem = ".".join(x for x in (block.id, row.id, name) if x) + (f"@{version}" if version else "")
-    attributes = {a: _attribute(a, row, column, block) for a in ATTRIBUTES}
-    for part, string in parts.items():
-        yield Entry(
-            id=stem if part in {"value", *NOT_NUMBERS} else f"{stem}.{part}",
-            text=string, part=part, place=row.place or block.place, label=row.label,
-            block=block.id, row=row.id, column=name, printed=numbers.get(part),
-            interval_level=level if part in {"estimate", "lower", "upper"} else None,
-            source=tuple(row.source or ()), confidence=row.confidence, version=version,
-            same_as=tuple(row.same_as), perhaps_same_as=tuple(row.perhaps_same_as),
-            quotes=row.quotes, within=row.within, exhaustive=row.exhaustive,
-            between=tuple(row.between), test=row.test, reference=row.reference,
-            repair=row.repairs.get(name), note=row.note,
-            **attributes,
-        )  # fmt: skip
+            mend = "Mend: add interval_level."
+            raise RecordError(f"{self.where}: an interval without its level. {mend}")
+        return {**parts, "level": level}
+
+    def numbers(self, parts: dict[str, str]) -> dict[str, Printed]:
+        """Those of the parts that are numbers."""
+        declared, numbers = self.said("decimals"), {}
+        for part, string in parts.items():
+            try:
+                if part == "date":
+                    parse_date(string)
+                elif part not in NOT_NUMBERS:
+                    numbers[part] = Printed(string, None if part in UNDECLARED else declared)
+            except ValueError as error:
+                raise RecordError(f"{self.where}: {error}. Mend: correct it.") from None
+        if not self.row.as_printed:
+            _check(self.where, numbers, self.said("measure"))
+        return numbers
+
+    def entries(self, text: str) -> Iterator[Entry]:
+        """The entries of the cell, printed as ``text``."""
+        block, row = self.block, self.row
+        parts = self.parts(text)
+        numbers = self.numbers(parts)
+        stem = ".".join(x for x in (block.id, row.id, self.name) if x)
+        stem += f"@{self.version}" if self.version else ""
+        about = {a: self.said(a) for a in ATTRIBUTES}
+        about |= {a: getattr(row, a) for a in FROM_ROW}
+        about |= {a: tuple(getattr(row, a) or ()) for a in LISTS}
+        for part, string in parts.items():
+            yield Entry(
+                id=stem if part in {"value", *NOT_NUMBERS} else f"{stem}.{part}",
+                text=string,
+                part=part,
+                place=row.place or block.place,
+                block=block.id,
+                row=row.id,
+                column=self.name,
+                printed=numbers.get(part),
+                interval_level=self.said("interval_level") if part in LIMITS else None,
+                version=self.version,
+                repair=row.repairs.get(self.name),
+                **about,
+            )
 
 
 def _check(where: str, numbers: dict[str, Printed], measure: str | None) -> None:
@@ -198,14 +251,10 @@ def _check(where: str, numbers: dict[str, Printed], measure: str | None) -> None
         raise RecordError(f"{where}: a {measure} below zero. {mend}")
     if "events" in numbers and numbers["events"].value > numbers["n"].value:
         raise RecordError(f"{where}: more events than patients. {mend}")
-    for order in (
-        ("lower", "estimate", "upper"), ("minimum", "median", "maximum"), ("q1", "median", "q3"),
-        ("low", "high"),
-    ):  # fmt: skip
-        present = [numbers[p] for p in order if p in numbers and numbers[p].exact is not None]
-        if len(order) == len([p for p in order if p in numbers]):
-            for one, other in pairwise(present):
-                if one.low > other.high:
-                    raise RecordError(
-                        f"{where}: {' <= '.join(order)} does not hold ({one} > {other}). {mend}"
-                    )
+    for order in ORDERS:
+        found = [numbers[part] for part in order if part in numbers]
+        estimable = [x for x in found if x.exact is not None]
+        for one, other in pairwise(estimable if len(found) == len(order) else ()):
+            if one.low > other.high:
+                names = " <= ".join(order)
+                raise RecordError(f"{where}: {names} does not hold ({one} > {other}). {mend}")

@@ -1,4 +1,4 @@
-"""The published record of a trial: every printed number, once, with its place in the paper.
+"""Reading a published record and checking it.
 
 A record is a YAML file of blocks (a table, a figure, a passage), rows and columns, laid out as the
 paper lays them out so that a reader can compare the two line by line. Loading it expands each cell
@@ -9,131 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pandas as pd
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from palmira.record.entries import ATTRIBUTES, Entry, expand
-from palmira.record.schema import Block, RecordError, Sheet
-
-
-@dataclass(frozen=True)
-class Record:
-    """A trial's published record. ``record["block.row.column.part"]`` is one entry.
-
-    ``sheet`` is the file as it stands, ``entries`` its numbers by id in the order of the file,
-    versions that were not chosen included (their ids end in ``@1``, ``@2`` ...).
-    """
-
-    sheet: Sheet
-    entries: dict[str, Entry]
-
-    @property
-    def trial(self) -> str:
-        return self.sheet.trial
-
-    def __getitem__(self, id: str) -> Entry:
-        try:
-            return self.entries[id]
-        except KeyError:
-            near = [e for e in self.entries if e.startswith(id.rsplit(".", 1)[0])][:6]
-            raise KeyError(f"{self.trial} has no entry {id!r}; near it: {near}") from None
-
-    def block(self, id: str) -> Block:
-        """A block of the record by its id."""
-        for block in self.sheet.blocks:
-            if block.id == id:
-                return block
-        raise KeyError(f"{self.trial} has no block {id!r}")
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """One line an entry: id, text, value (NaN for text), part, place and attributes."""
-        columns = ("id", "text", "value", "part", "block", "row", "column", "label", "place",
-                   "version", "same_as", "confidence", "source", *ATTRIBUTES)  # fmt: skip
-        return pd.DataFrame(
-            [
-                {c: (e.number if c == "value" else getattr(e, c)) for c in columns}
-                for e in self.entries.values()
-            ]
-        )
-
-    def cells(self, *patterns: str) -> pd.DataFrame:
-        """Printed cells as a tidy frame, a row each, in the order of the record.
-
-        ``patterns`` are matched with ids less their part (``results.pfs.median.*``). Columns:
-        ``cell`` (that id), block, row, column, label, the attributes (arm, measure, factor ...),
-        confidence and source; each part as a number (estimate, lower, upper, p, count, percent,
-        value ..., NaN where there is none); ``text``, the cell as printed: ``0.84 (0.66 to 1.07)``,
-        ``107 (78.7)``. Raises ``KeyError`` for a pattern that no cell has.
-        """
-        frame, found = self.frame, []
-        frame = frame.assign(cell=[e.cell for e in self.entries.values()])
-        frame = frame[frame["version"] == 0]
-        for pattern in patterns:
-            part = frame[[fnmatchcase(cell, pattern) for cell in frame["cell"]]]
-            if part.empty:
-                raise KeyError(f"{self.trial} has no cell {pattern!r}")
-            found.append(part)
-        entries = pd.concat(found).drop_duplicates("id")
-        about = ["cell", "block", "row", "column", "label", *ATTRIBUTES, "confidence", "source"]
-        wide = entries.pivot(index="cell", columns="part", values="value").rename_axis(columns=None)
-        heads = entries.drop_duplicates("cell")[about].set_index("cell")
-        texts = [_printed_cell({p: e.text for p, e in self._cells[c].items()}) for c in heads.index]
-        return heads.join(wide).assign(text=texts).reset_index()
-
-    @cached_property
-    def _cells(self) -> dict[str, dict[str, Entry]]:
-        cells: dict[str, dict[str, Entry]] = {}
-        for entry in self.entries.values():
-            cells.setdefault(entry.cell, {})[entry.part] = entry
-        return cells
-
-    def cell(self, entry: Entry) -> dict[str, Entry]:
-        """The parts of the same printed cell by name, and the P value printed with its row."""
-        return self._cells[entry.cell]
-
-    def two_arms(self) -> tuple[str, str]:
-        """Keys of the experimental and the control arm. Raises ``RecordError`` unless one of
-        each."""
-        roles = [
-            [key for key, arm in self.sheet.arms.items() if arm.role == role]
-            for role in ("experimental", "control")
-        ]
-        if any(len(keys) != 1 for keys in roles):
-            raise RecordError(
-                f"{self.trial}: this needs one experimental and one control arm. "
-                "Mend: give one arm each role, as in `role: control`."
-            )
-        return roles[0][0], roles[1][0]
-
-    def size(self, population: str, arm: str) -> Entry:
-        """The entry that holds the number of patients of an arm in an analysis set."""
-        return self[self.sheet.populations[population][arm]]
-
-
-def _printed_cell(texts: Mapping[str, str]) -> str:
-    """A cell as a reader knows it, from the texts of its parts."""
-    for form in (
-        "{estimate} ({lower} to {upper})",
-        "{median} ({minimum} to {maximum})",
-        "{median} ({q1} to {q3})",
-        "{low} to {high}",
-        "{events} / {n} ({percent})",
-        "{count} ({percent})",
-    ):
-        try:
-            return form.format_map(texts)
-        except KeyError:
-            continue
-    return ", ".join(texts.values())
+from palmira.record.entries import expand
+from palmira.record.record import Record
+from palmira.record.schema import RecordError, Sheet
 
 
 def _cross_check(record: Record) -> None:
@@ -144,49 +30,41 @@ def _cross_check(record: Record) -> None:
         for row in block.rows:
             where = f"block {block.id}, row {row.id}"
             if lost := {*row.same_as, *row.perhaps_same_as} - rows:
-                raise RecordError(
-                    f"{where}: same_as names no row: {sorted(lost)}. Mend: correct it."
-                )
+                raise _wrong(where, f"same_as names no row: {sorted(lost)}")
             if row.within and (row.within == row.id or f"{block.id}.{row.within}" not in rows):
-                raise RecordError(
-                    f"{where}: within names no other row of its block: {row.within!r}. "
-                    "Mend: correct it."
-                )
+                raise _wrong(where, f"within names no other row of its block: {row.within!r}")
             if unknown := set(row.repairs) - set(block.columns or {""}):
-                raise RecordError(
-                    f"{where}: repair of {sorted(unknown)}, which is no column. Mend: correct it."
-                )
+                raise _wrong(where, f"repair of {sorted(unknown)}, which is no column")
     for entry in record.entries.values():
-        for name, value, known in (
-            ("arm", entry.arm, sheet.arms), ("population", entry.population, sheet.populations),
-            ("confidence", entry.confidence, sheet.confidences),
-        ):  # fmt: skip
+        for name, known in (
+            ("arm", sheet.arms),
+            ("population", sheet.populations),
+            ("confidence", sheet.confidences),
+        ):
+            value = getattr(entry, name)
             if value is not None and value not in known:
-                raise RecordError(
-                    f"entry {entry.id}: unknown {name} {value!r}. Mend: use one of {list(known)}."
-                )
+                mend = f"use one of {list(known)}"
+                raise _wrong(f"entry {entry.id}", f"unknown {name} {value!r}", mend)
         if lost := set(entry.source) - set(sheet.sources):
-            raise RecordError(
-                f"entry {entry.id}: unknown source {sorted(lost)}. Mend: add it to sources."
-            )
+            raise _wrong(f"entry {entry.id}", f"unknown source {sorted(lost)}", "add it to sources")
     for population, arms in sheet.populations.items():
         for arm, id in arms.items():
+            where = f"population {population}, arm {arm}"
             if arm not in sheet.arms or id not in record.entries:
-                raise RecordError(
-                    f"population {population}, arm {arm}: {id!r} is no entry. Mend: correct it."
-                )
+                raise _wrong(where, f"{id!r} is no entry")
             if record[id].part not in ("count", "n"):
-                raise RecordError(
-                    f"population {population}, arm {arm}: {id!r} is no number of patients. "
-                    "Mend: name an entry that ends in count."
-                )
+                mend = "name an entry that ends in count"
+                raise _wrong(where, f"{id!r} is no number of patients", mend)
     for entry in record.entries.values():
         arms = sheet.populations.get(entry.population or "", {})
         if entry.population and entry.arm and entry.arm not in arms:
-            raise RecordError(
-                f"entry {entry.id}: population {entry.population} has no arm {entry.arm!r}. Mend: "
-                "add it to populations, with the entry that holds its number of patients."
-            )
+            what = f"population {entry.population} has no arm {entry.arm!r}"
+            mend = "add it to populations, with the entry that holds its number of patients"
+            raise _wrong(f"entry {entry.id}", what, mend)
+
+
+def _wrong(where: str, what: str, mend: str = "correct it") -> RecordError:
+    return RecordError(f"{where}: {what}. Mend: {mend}.")
 
 
 Model = TypeVar("Model", bound=BaseModel)

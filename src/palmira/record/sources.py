@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from palmira.record.published import Record
+from palmira.record.record import Record
 
 
 def listed(records: Mapping[str, Record]) -> pd.DataFrame:
@@ -19,16 +19,9 @@ def listed(records: Mapping[str, Record]) -> pd.DataFrame:
     for record in records.values():
         used = {key for e in record.entries.values() for key in e.source}
         for key, source in record.sheet.sources.items():
-            if key not in used:
-                continue
-            line: dict[str, object] = {
-                "trial": record.trial,
-                "cite": source.cite,
-                "doi": source.doi or "",
-                "url": source.url or "",
-                "seen": source.seen or "",
-            }
-            lines.setdefault(key, line)["key"] = key
+            if key in used and key not in lines:
+                about = {a: getattr(source, a) or "" for a in ("cite", "doi", "url", "seen")}
+                lines[key] = {"trial": record.trial, **about, "key": key}
     frame = pd.DataFrame(lines.values())
     same = frame["doi"].where(frame["doi"] != "", frame["key"])
     frame.insert(0, "number", pd.factorize(same)[0] + 1)

@@ -6,7 +6,7 @@ import re
 from math import isfinite, isnan
 
 from palmira.record.printed import tidy
-from palmira.statistics.estimates import p_text
+from palmira.statistics.estimates import p_text, percent
 
 __all__ = ["ci", "count_percent", "minus", "p_text", "percent", "signed", "span", "spell", "tidy"]
 
@@ -36,11 +36,6 @@ def _number(x: float, decimals: int) -> str:
 def count_percent(count: float, n: float, decimals: int = 1) -> str:
     """A number of patients with its share of ``n``: ``90 (66.2)``."""
     return f"{count:.0f}\u00a0({100 * count / n:.{decimals}f})"
-
-
-def percent(share: float, decimals: int = 1) -> str:
-    """A share as a percent: ``66.2%``."""
-    return f"{100 * share:.{decimals}f}%"
 
 
 def signed(x: float, decimals: int = 2) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,24 +72,23 @@ def posterior(
     share = weight / total
     middle, variance = _given_tau(tau, y, v)
 
-    def beyond(x: float, p: float) -> float:
-        """Probability of a tau below ``x`` less ``p``."""
+    def below(x: float) -> float:
+        """Probability of a tau below ``x``."""
         points, steps = _nodes(x)
-        mass = np.sum(steps * np.exp(_log_density(points, y, v, scale) - highest))
-        return float(mass) / total - p
+        return float(np.sum(steps * np.exp(_log_density(points, y, v, scale) - highest))) / total
 
-    found = [float(brentq(beyond, 0, top, args=(p,), xtol=1e-12)) for p in _tails(level)]
     center = float(share @ middle)
     spread, new = np.sqrt(variance), np.sqrt(variance + tau**2)
     return Posterior(
-        scale=scale, trials=len(y),
-        mean=_median(share, middle, spread, level),
+        scale=scale,
+        trials=len(y),
+        mean=_mixture(share, middle, spread, level),
         sd=float(np.sqrt(share @ (variance + (middle - center) ** 2))),
-        prediction=_median(share, middle, new, level),
-        tau=Estimate(found[0], found[1], found[2], level),
+        prediction=_mixture(share, middle, new, level),
+        tau=_median(below, 0, top, level),
         mean_below=float(share @ norm.cdf(-middle / spread)),
         prediction_below=float(share @ norm.cdf(-middle / new)),
-    )  # fmt: skip
+    )
 
 
 def _nodes(top: float) -> tuple[Array, Array]:
@@ -113,17 +113,16 @@ def _log_density(tau: Array, y: Array, v: Array, scale: float) -> Array:
     return 0.5 * (np.log(w).sum(axis=1) + np.log(variance) - q - (tau / scale) ** 2)
 
 
-def _median(share: Array, middle: Array, spread: Array, level: float) -> Estimate:
+def _mixture(share: Array, middle: Array, spread: Array, level: float) -> Estimate:
     """Median and central interval of a mixture of normals."""
     low, high = float(np.min(middle - 12 * spread)), float(np.max(middle + 12 * spread))
-
-    def beyond(x: float, p: float) -> float:
-        return float(share @ norm.cdf((x - middle) / spread)) - p
-
-    found = [float(brentq(beyond, low, high, args=(p,), xtol=1e-12)) for p in _tails(level)]
-    return Estimate(found[0], found[1], found[2], level)
+    return _median(lambda x: float(share @ norm.cdf((x - middle) / spread)), low, high, level)
 
 
-def _tails(level: float) -> tuple[float, float, float]:
-    """Probabilities of the median and of the limits of a central interval."""
-    return 0.5, 0.5 - level / 200, 0.5 + level / 200
+def _median(below: Callable[[float], float], low: float, high: float, level: float) -> Estimate:
+    """Median and central interval of a distribution function between two ends."""
+
+    def quantile(p: float) -> float:
+        return float(brentq(lambda x: below(x) - p, low, high, xtol=1e-12))
+
+    return Estimate(quantile(0.5), quantile(0.5 - level / 200), quantile(0.5 + level / 200), level)

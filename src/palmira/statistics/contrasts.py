@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import exp, log, sqrt
 
-import numpy as np
 import pandas as pd
 from lifelines import datasets
 
-from palmira.statistics.estimates import Estimate, log_se, ratio, two_sided_p
+from palmira.statistics.estimates import Estimate, ratio, two_sided_p
 from palmira.statistics.survival import cox
 
 
@@ -94,5 +93,4 @@ def lung_under(name: str) -> Coded:
 def rescaled(estimate: Estimate, name: str) -> Coded:
     """What one of ``CODINGS`` prints where the ratio of the levels and its interval are these."""
     coding = CODINGS[name]
-    se = log_se(estimate.lower, estimate.upper, estimate.level)
-    return Coded(coding, float(np.log(estimate.value)) / coding.divisor, se / coding.divisor)
+    return Coded(coding, log(estimate.value) / coding.divisor, estimate.log_se / coding.divisor)

@@ -24,6 +24,25 @@ class Estimate:
         return f"{value} ({lower} to {upper})"
 
     @property
+    def wald_p(self) -> float:
+        """Two-sided P value of a ratio by the Wald test of its logarithm."""
+        return two_sided_p(log(self.value) / self.log_se)
+
+    @classmethod
+    def symmetric(cls, value: float, reach: float, level: float = 95.0) -> Estimate:
+        """A value with limits at equal distance."""
+        return cls(value, value - reach, value + reach, level)
+
+    @property
+    def log_se(self) -> float:
+        """Standard error of its logarithm, if it is a ratio with Wald limits."""
+        return log_se(self.lower, self.upper, self.level)
+
+    def times(self, unit: float) -> Estimate:
+        """The same in another unit, as 100 for percents."""
+        return Estimate(self.value * unit, self.lower * unit, self.upper * unit, self.level)
+
+    @property
     def exponential(self) -> Estimate:
         """The ratio whose logarithm this is."""
         return Estimate(exp(self.value), exp(self.lower), exp(self.upper), self.level)
@@ -54,3 +73,8 @@ def ratio(value: float, se: float, level: float = 95.0) -> Estimate:
 def p_text(p: float) -> str:
     """A P value as the journal prints it: ``.149``, ``< .001``."""
     return "< .001" if p < 0.0005 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1.00"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """A share as a percent: ``66.2%``."""
+    return f"{100 * share:.{decimals}f}%"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log, sqrt
 
-from palmira.statistics.estimates import Estimate, log_se, ratio, two_sided_p
+from palmira.statistics.estimates import Estimate, ratio, two_sided_p
 
 
 def smallest_se(events: float, control_events: float) -> float:
@@ -43,10 +43,11 @@ def neutral(
     return ratio(hazard_ratio, smallest_se(events, control_events), level)
 
 
-def full_scale(hazard_ratio: float, lower: float, upper: float, level: float = 95) -> Estimate:
+def full_scale(printed: Estimate) -> Estimate:
     """Conditional: what is meant if estimate and limits were printed divided by sqrt(2) on the log
     scale, as a two-level factor with orthonormal contrasts would print them."""
-    return Estimate(hazard_ratio ** sqrt(2), lower ** sqrt(2), upper ** sqrt(2), level)
+    value, lower, upper = (x ** sqrt(2) for x in (printed.value, printed.lower, printed.upper))
+    return Estimate(value, lower, upper, printed.level)
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,13 @@ class ThreeWays:
         return self.printed_se / self.smallest_se
 
 
-def three_ways(
-    hazard_ratio: float, lower: float, upper: float, events: float, control_events: float,
-    level: float = 95,
-) -> ThreeWays:  # fmt: skip
+def three_ways(printed: Estimate, events: float, control_events: float) -> ThreeWays:
     """The three readings that the book shows of every PALMIRA hazard ratio."""
     return ThreeWays(
-        printed=Estimate(hazard_ratio, lower, upper, level),
-        neutral=neutral(hazard_ratio, events, control_events, level),
-        conditional=full_scale(hazard_ratio, lower, upper, level),
-        printed_se=log_se(lower, upper, level),
+        printed=printed,
+        neutral=neutral(printed.value, events, control_events, printed.level),
+        conditional=full_scale(printed),
+        printed_se=printed.log_se,
         smallest_se=smallest_se(events, control_events),
     )
 

@@ -32,8 +32,7 @@ def from_interval(survival: float, lower: float, upper: float, level: float = 95
 def difference(one: Landmark, other: Landmark, level: float = 95.0) -> tuple[Estimate, float]:
     """Difference of two survival rates with its Wald interval and P value, on the linear scale."""
     value, se = one.survival - other.survival, sqrt(one.se**2 + other.se**2)
-    z = critical(level)
-    return Estimate(value, value - z * se, value + z * se, level), two_sided_p(value / se)
+    return Estimate.symmetric(value, critical(level) * se, level), two_sided_p(value / se)
 
 
 def log_log_p(one: Landmark, other: Landmark) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import chi, chi2, norm, t
 
-from palmira.statistics.estimates import Estimate
+from palmira.statistics.estimates import Estimate, critical
 
 Array = NDArray[np.float64]
 POINTS, WEIGHTS = np.polynomial.legendre.leggauss(200)
@@ -151,18 +151,25 @@ def pool(
     if knapp_hartung:
         variance *= cochran_q(y, v, tau2) / (k - 1)
     upper = 0.5 + level / 200
-    reach = sqrt(variance) * float(t.ppf(upper, k - 1) if knapp_hartung else norm.ppf(upper))
+    reach = sqrt(variance) * (float(t.ppf(upper, k - 1)) if knapp_hartung else critical(level))
     prediction = None
     df = k - 1 if knapp_hartung else k - 2
     if method != "FE" and df > 0:
         wide = float(t.ppf(upper, df)) * sqrt(variance + tau2)
-        prediction = Estimate(effect, effect - wide, effect + wide, level)
+        prediction = Estimate.symmetric(effect, wide, level)
     return Pool(
-        method=method + (" + Knapp-Hartung" if knapp_hartung else ""), trials=k, effect=effect,
-        se=sqrt(variance), interval=Estimate(effect, effect - reach, effect + reach, level),
-        prediction=prediction, tau2=tau2, tau2_interval=q_profile(y, v, level), q=q,
-        q_p=float(chi2.sf(q, k - 1)), i2=i2,
-    )  # fmt: skip
+        method=method + (" + Knapp-Hartung" if knapp_hartung else ""),
+        trials=k,
+        effect=effect,
+        se=sqrt(variance),
+        interval=Estimate.symmetric(effect, reach, level),
+        prediction=prediction,
+        tau2=tau2,
+        tau2_interval=q_profile(y, v, level),
+        q=q,
+        q_p=float(chi2.sf(q, k - 1)),
+        i2=i2,
+    )
 
 
 def _i2_of_q(q: float, trials: int) -> float:
@@ -207,7 +214,7 @@ def contrast(effects: ArrayLike, se: ArrayLike, groups: ArrayLike, level: float 
     effect, error = one - other, sqrt(scale) * _contrast_se(v, g, tau2)
     reach = float(t.ppf(0.5 + level / 200, df)) * error
     p = float(2 * t.sf(abs(effect) / error, df)) if error else float(effect == 0)
-    interval = Estimate(effect, effect - reach, effect + reach, level)
+    interval = Estimate.symmetric(effect, reach, level)
     return Contrast(effect, error, df, interval, p, tau2)
 
 
@@ -217,10 +224,9 @@ def _contrast_se(variances: Array, groups: NDArray[np.bool_], tau2: float) -> fl
 
 
 def contrast_power(
-    effect: float, se: ArrayLike, groups: ArrayLike, tau2: float, estimated: bool = True,
-    level: float = 95.0,
-) -> float:  # fmt: skip
-    """Power of the two-sided subgroup test for a true difference ``effect``, from 0 to 1.
+    effect: float, se: ArrayLike, groups: ArrayLike, tau2: float, estimated: bool = True
+) -> float:
+    """Power of the subgroup test (two-sided 5%) for a true difference ``effect``, from 0 to 1.
 
     ``estimated``: Knapp and Hartung's test on k - 2 degrees of freedom, whose statistic has a
     noncentral t distribution when the trials are weighted by the true ``tau2``. Else the Wald test
@@ -229,10 +235,10 @@ def contrast_power(
     v, g = np.asarray(se, dtype=float) ** 2, np.asarray(groups, dtype=bool)
     shift = abs(effect) / _contrast_se(v, g, tau2)
     if not estimated:
-        z = float(norm.ppf(0.5 + level / 200))
+        z = critical(95)
         return float(norm.sf(z - shift) + norm.cdf(-z - shift))
     df = len(v) - 2
-    limit = float(t.ppf(0.5 + level / 200, df)) / sqrt(df)
+    limit = float(t.ppf(0.975, df)) / sqrt(df)
     # Over the residual deviation, a chi: scipy's own noncentral t fails where the shift is large.
     top = float(chi.isf(1e-15, df))
     s = top * (POINTS + 1) / 2

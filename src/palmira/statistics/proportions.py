@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from math import exp, inf, log, sqrt
 
+import numpy as np
 from scipy.optimize import brentq
+from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from palmira.statistics.estimates import Estimate, critical, two_sided_p
+from palmira.statistics.estimates import Estimate, critical
 
 
 def clopper_pearson(count: int, n: int, level: float = 95.0) -> Estimate:
@@ -45,7 +47,9 @@ def risk_ratio(
 
     It excludes 1 exactly where Pearson's chi-square test of the two arms is significant. None where
     neither arm has a case; with none in one arm the ratio is 0 or infinite, and so is the limit on
-    that side, while the other limit is that of the score test.
+    that side, while the other limit is that of the score test. Solved here, since statsmodels'
+    score limits miss the ratio where everybody in an arm is a case: 0.50 (0.75 to 1.94) for 1 of 2
+    against 2 of 2, where the limits are 0.09 and 1.94.
     """
     if count == 0 and control_count == 0:
         return None
@@ -54,12 +58,12 @@ def risk_ratio(
     def beyond(log_ratio: float) -> float:
         return _ratio_score(exp(log_ratio), count, n, control_count, control_n) - limit
 
-    value = float("inf") if control_count == 0 else (count / n) / (control_count / control_n)
-    center = log(value) if 0 < value < float("inf") else 0.0
+    value = inf if control_count == 0 else (count / n) / (control_count / control_n)
+    center = log(value) if 0 < value < inf else 0.0
     far = 60.0  # Beyond e ** 60 no arm of fewer than 10 ** 24 patients has a limit.
     lower = 0.0 if count == 0 else exp(brentq(beyond, -far, center if control_count else far))
     if control_count == 0:
-        return Estimate(value, lower, float("inf"), level)
+        return Estimate(value, lower, inf, level)
     return Estimate(value, lower, exp(brentq(beyond, center if count else -far, far)), level)
 
 
@@ -82,11 +86,10 @@ def odds_ratio(
 
     Source: Woolf, Ann Hum Genet 1955;19:251. Raises ``ValueError`` for an empty cell.
     """
-    cells = (count, n - count, control_count, control_n - control_count)
-    if min(cells) <= 0:
-        raise ValueError(f"Woolf's interval needs four filled cells, not {cells}")
-    value = cells[0] * cells[3] / (cells[1] * cells[2])
-    se = sqrt(sum(1 / c for c in cells))
-    z = critical(level)
-    estimate = Estimate(value, value * exp(-z * se), value * exp(z * se), level)
-    return estimate, se, two_sided_p(log(value) / se)
+    cells = np.array([[count, n - count], [control_count, control_n - control_count]])
+    if cells.min() <= 0:
+        raise ValueError(f"Woolf's interval needs four filled cells, not {cells.tolist()}")
+    table = Table2x2(cells)
+    lower, upper = table.oddsratio_confint(1 - level / 100)
+    estimate = Estimate(float(table.oddsratio), float(lower), float(upper), level)
+    return estimate, float(table.log_oddsratio_se), float(table.oddsratio_pvalue())

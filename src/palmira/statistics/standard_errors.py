@@ -42,17 +42,18 @@ def two_arm_errors(time: np.ndarray, event: np.ndarray, arm: np.ndarray) -> pd.D
 
 
 def simulate(
-    n: int, control_n: int, events: int, hazard_ratio: float, trials: int, seed: int
+    arms: tuple[int, int], events: int, hazard_ratio: float, trials: int, seed: int
 ) -> pd.DataFrame:
     """``two_arm_errors`` of simulated trials, with each error over the least of its trial's events.
 
-    Exponential times, everybody followed until event number ``events`` of the whole trial; the
-    columns ``model_ratio``, ``robust_ratio`` and ``peto_ratio`` hold the quotients.
+    ``arms`` are the patients of the experimental and the control arm. Exponential times, everybody
+    followed until event number ``events`` of the whole trial; the columns ``model_ratio``,
+    ``robust_ratio`` and ``peto_ratio`` hold the quotients.
     """
-    if not 0 < events <= n + control_n:
-        raise ValueError(f"{events} events among {n + control_n} patients")
+    if not 0 < events <= sum(arms):
+        raise ValueError(f"{events} events among {sum(arms)} patients")
     generator = np.random.default_rng(seed)
-    arm = np.tile(np.repeat([1.0, 0.0], [n, control_n]), (trials, 1))
+    arm = np.tile(np.repeat([1.0, 0.0], arms), (trials, 1))
     time = generator.exponential(1 / np.where(arm == 1, hazard_ratio, 1.0))
     event = time <= np.sort(time, axis=1)[:, [events - 1]]
     errors = two_arm_errors(time, event, arm)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from palmira.audit.counts import counts_behind
 from palmira.record import Record
-from palmira.record.adverse_event_table import arms
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
 
@@ -30,7 +29,7 @@ def arm_names(record: Record) -> list[str]:
 
     Raises ``RecordError`` where the record lacks one of them.
     """
-    names = arms(record)
+    names = record.arms()
     if len(names) != 2:
         raise RecordError(f"{record.trial}: no experimental or no control arm. Mend: add its role.")
     return [names["experimental"], names["control"]]

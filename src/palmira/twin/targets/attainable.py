@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from math import exp, inf, log, sqrt
 
 from palmira.audit import audit
-from palmira.audit.counts import chosen, counts_behind
+from palmira.audit.counts import counts_behind
 from palmira.audit.odds import tables_of
-from palmira.audit.ratios import events_of, level_of, prints, ratio_rows
 from palmira.record import Record
-from palmira.record.entries import Entry
-from palmira.statistics.estimates import critical, log_se, two_sided_p
+from palmira.record.record import Interval
+from palmira.statistics.estimates import critical, two_sided_p
 from palmira.statistics.hazard_ratios import smallest_se, smallest_se_of_total
 from palmira.statistics.proportions import clopper_pearson, odds_ratio
 
@@ -89,7 +88,7 @@ def _shares(record: Record, wrong: set[str]) -> Iterator[tuple[str, str]]:
 
 def _exact_limits(record: Record) -> Iterator[tuple[str, str]]:
     """Limits of a response rate that are not Clopper and Pearson's of any count that fits it."""
-    for e in chosen(record):
+    for e in record.chosen:
         cell = record.cell(e)
         if e.measure != "response rate" or e.part != "estimate" or "lower" not in cell:
             continue
@@ -97,7 +96,7 @@ def _exact_limits(record: Record) -> Iterator[tuple[str, str]]:
             continue
         n = int(record.size(e.population, e.arm).value)
         counts = [k for found in counts_behind(e.printed, n) for k in found]
-        exact = [clopper_pearson(k, n, level_of(cell)) for k in counts]
+        exact = [clopper_pearson(k, n, e.level) for k in counts]
         if not counts:
             yield e.id, f"no whole number of {n} prints so"
         for part in ("lower", "upper"):
@@ -110,45 +109,44 @@ def _exact_limits(record: Record) -> Iterator[tuple[str, str]]:
 
 def _narrow_hazard_ratios(record: Record, scale: str) -> Iterator[tuple[str, str]]:
     """Limits and P values that the least standard error of a Cox model rules out (check C3)."""
-    for cell in ratio_rows(record, "hazard ratio"):
-        events, own = events_of(record, cell["estimate"])
-        d = [e.value for e in events]
-        if not d or min(d) <= 0 or cell["estimate"].quotes:
+    for ratio in record.ratios("hazard ratio"):
+        events = record.events_behind(ratio.estimate)
+        d = events.numbers
+        if not d or min(d) <= 0 or ratio.estimate.quotes:
             continue
         least = smallest_se(*d) if len(d) == 2 else smallest_se_of_total(sum(d))
-        words = f"{'' if own else 'at most '}{' and '.join(e.text for e in events)} events"
-        yield from _narrow(cell, least, words, scale)
+        yield from _narrow(ratio, least, events.text, scale)
 
 
 def _narrow_odds_ratios(record: Record, scale: str) -> Iterator[tuple[str, str]]:
     """The same of odds ratios: no model-based standard error is below the raw table's (C5)."""
-    for cell in ratio_rows(record, "odds ratio"):
-        table = tables_of(record, cell["estimate"])
-        if not {"experimental", "control"} <= set(table):
+    for ratio in record.ratios("odds ratio"):
+        table = tables_of(record, ratio.estimate)
+        if not table:
             continue
         (ks, n), (cs, m) = table["experimental"], table["control"]
         errors = [odds_ratio(k, n, c, m)[1] for k in ks for c in cs if 0 < k < n and 0 < c < m]
         if errors:
-            yield from _narrow(cell, min(errors), "the arms' counts", scale, SLACK)
+            yield from _narrow(ratio, min(errors), "the arms' counts", scale, SLACK)
 
 
 def _narrow(
-    cell: dict[str, Entry], least: float, words: str, scale: str, slack: float = 1.0
+    ratio: Interval, least: float, words: str, scale: str, slack: float = 1.0
 ) -> Iterator[tuple[str, str]]:
     factor = SCALES[scale]
-    estimate, lower, upper = prints(cell)
-    widest = factor * log_se(max(lower.low, 1e-9), upper.high, level_of(cell))
+    estimate, lower, upper = ratio.prints
+    widest = factor * ratio.se_range[1]
     if widest < slack * least - 1e-9:
         reason = (
             f"narrower than {words} allow: a standard error of {least:.3f} at least, "
             f"{widest:.3f} at most in print"
         )
-        half = critical(level_of(cell)) * least / factor
+        half = critical(ratio.level) * least / factor
         if estimate.high * exp(-half) < lower.low:
-            yield cell["lower"].id, reason
+            yield ratio.lower.id, reason
         if estimate.low * exp(half) > upper.high:
-            yield cell["upper"].id, reason
-    p = cell.get("p")
+            yield ratio.upper.id, reason
+    p = ratio.p
     if p is not None and p.printed is not None and p.printed.exact is not None:
         far = max(abs(log(max(x, 1e-9))) for x in (estimate.low, estimate.high))
         smallest = two_sided_p(factor * far / least) * (0.5 if p.sided == "one" else 1)
@@ -158,14 +156,14 @@ def _narrow(
 
 def _differences(record: Record) -> Iterator[tuple[str, str]]:
     """P values of a difference of rates that its own Wald interval does not give."""
-    for e in chosen(record):
+    for e in record.chosen:
         cell = record.cell(e)
         p = cell.get("p")
         if e.measure != "difference" or e.part != "estimate" or p is None or p.printed is None:
             continue
-        estimate, lower, upper = prints(cell)
+        estimate, lower, upper = record.interval(e.cell).prints
         ses = [
-            (a - b) / (2 * critical(level_of(cell)))
+            (a - b) / (2 * critical(e.level))
             for a, b in ((upper.low, lower.high), (upper.high, lower.low))
         ]
         if ses[0] <= 0:
