@@ -7,13 +7,14 @@ patient's day. So all events and sizes hold at every step, and what is searched 
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
 
 from palmira.twin.search.arithmetic import State
-from palmira.twin.search.goals import Estimates, Goal, cost_of, estimates, places
+from palmira.twin.search.goals import Goal, cost_of, estimates, places
 
 NONE, LEVEL, DAYS, SHIFT, STATUS = -1, 0, 1, 2, 3
 TRIES = 40
@@ -21,17 +22,10 @@ TRIES = 40
 PERIOD, UP, DOWN, MOST = 20_000, 1.05, 0.99, 8.0
 
 
-class Rules(NamedTuple):
-    """What a move may do: first and last day of each patient, whether an arm keeps its order of
-    events and censorings, the factors whose levels may be exchanged, whether days may move, and
-    whether interactions count."""
-
-    first: Any
-    last: Any
-    frozen: Any
-    dealt: Any
-    days: bool
-    interactions: bool
+# What a move may do: first and last day of each patient, whether an arm keeps its order of events
+# and censorings, the factors whose levels may be exchanged, whether days may move, and whether
+# interactions count.
+Rules = namedtuple("Rules", "first last frozen dealt days interactions")
 
 
 class Cooling(NamedTuple):
@@ -42,43 +36,15 @@ class Cooling(NamedTuple):
     cold: float
 
 
-class Aim(NamedTuple):
-    """The patient that a move begins with, and the row that it is to change."""
-
-    patient: int
-    row: int
-
-
-class Move(NamedTuple):
-    """A move that was made: its kind, one or two patients, the factor and the first one's day
-    before."""
-
-    kind: int
-    one: int
-    other: int
-    factor: int
-    day: int
-
-
-class Scores(NamedTuple):
-    """Distance from each goal of the table before a move and after it, with the estimates; which
-    goals count at all, and which the move may have changed; weights."""
-
-    costs: Any
-    new: Any
-    found: Estimates
-    tried: Estimates
-    counts: Any
-    touched: Any
-    weights: Any
-
-
-class Best(NamedTuple):
-    """The best days and levels, and the sum of their distances."""
-
-    day: Any
-    level: Any
-    cost: float
+# The patient that a move begins with, and the row that it is to change.
+Aim = namedtuple("Aim", "patient row")
+# A move that was made: its kind, one or two patients, the factor and the first one's day before.
+Move = namedtuple("Move", "kind one other factor day")
+# Distance from each goal of the table before a move and after it, with the estimates; which goals
+# count at all, and which the move may have changed; weights.
+Scores = namedtuple("Scores", "costs new found tried counts touched weights")
+# The best days and levels, and the sum of their distances.
+Best = namedtuple("Best", "day level cost")
 
 
 @nb.njit(cache=True)
@@ -199,7 +165,7 @@ def aim(state: State, costs: Any, rng: Any) -> Aim:
     return Aim(i, row)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def deal(state: State, rules: Rules, at: Aim, rng: Any) -> Move:
     """Exchange a level with a patient of the same arm and status: of the row's factor if it may."""
     i, f = at.patient, (at.row - 1) // 2
@@ -226,7 +192,7 @@ def swap(state: State, rules: Rules, i: int, alike: bool, rng: Any) -> Move:
     return Move(DAYS if alike else STATUS, i, j, 0, day)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def shift(state: State, goal: Goal, rules: Rules, at: Aim, rng: Any) -> Move:
     """Move one patient's day: into a window of the row's median or limits, or a little, or far."""
     i = at.patient
@@ -245,7 +211,7 @@ def shift(state: State, goal: Goal, rules: Rules, at: Aim, rng: Any) -> Move:
     return Move(SHIFT, i, i, 0, old)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def propose(state: State, goal: Goal, rules: Rules, costs: Any, rng: Any) -> Move:
     """A move, made at once; its kind is ``NONE`` if none was found."""
     at, u = aim(state, costs, rng), rng.random()
@@ -258,7 +224,7 @@ def propose(state: State, goal: Goal, rules: Rules, costs: Any, rng: Any) -> Mov
     return shift(state, goal, rules, at, rng)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def undo(state: State, move: Move) -> None:
     """Take a move back."""
     if move.kind == LEVEL:
@@ -270,7 +236,7 @@ def undo(state: State, move: Move) -> None:
         exchange_days(state, move.one, move.other)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def touch_level(goal: Goal, a: int, f: int, touched: Any) -> None:
     """Mark the goals that a changed level of a factor bears on, for a patient of arm ``a``."""
     at = places(len(goal.interactions))
@@ -283,7 +249,7 @@ def touch_level(goal: Goal, a: int, f: int, touched: Any) -> None:
         touched[at.ratio : at.push] = True
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def touch_days(state: State, move: Move, touched: Any) -> None:
     """Mark the goals that one or two changed days bear on."""
     at, a = places(state.level.shape[1]), state.arm[move.one]
@@ -303,7 +269,7 @@ def touch_days(state: State, move: Move, touched: Any) -> None:
         touched[at.middle] = True
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def touch(state: State, goal: Goal, move: Move, scores: Scores) -> None:
     """Mark the goals that a move may have changed, of those that count."""
     touched = scores.touched
@@ -333,7 +299,7 @@ def begin(state: State, goal: Goal, interactions: bool) -> Scores:
     return Scores(costs, costs.copy(), found, tried, counts, touched, goal.weights.copy())
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def accepts(state: State, goal: Goal, scores: Scores, limit: float) -> bool:
     """Whether the table after a move may stay: its weighted distances rise no more than ``limit``.
 

@@ -6,7 +6,8 @@ order and works on the patients of a row, without copying any.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -21,52 +22,19 @@ PARAMETERS = 9
 SIDES = (0.0, 1.0, -1.0)
 
 
-class State(NamedTuple):
-    """A patient table: day, event, arm (0 or 1) and levels (0 or 1) by factor, the ``order`` of the
-    patients by day, and what follows from these: covariates, members of each row (all patients,
-    then each level of each factor), of each row in each arm, and how many these are."""
-
-    day: Any
-    event: Any
-    arm: Any
-    level: Any
-    order: Any
-    x: Any
-    member: Any
-    by_arm: Any
-    size: Any
-
-
-class Curve(NamedTuple):
-    """Survival rates and Greenwood's sums after each of some sorted days."""
-
-    days: Any
-    rate: Any
-    variance: Any
-
-
-class Cohort(NamedTuple):
-    """The patients of a Cox model: their order by day, days, events, who is in the model, and
-    covariates (0 or 1)."""
-
-    order: Any
-    day: Any
-    event: Any
-    member: Any
-    x: Any
-
-
-class Sums(NamedTuple):
-    """Sums of a Cox model: what a patient of each pattern of covariates adds to them, those over
-    all at risk and over a day's events (hazard, hazard times covariates, times pairs of these), the
-    covariates' means, score and information."""
-
-    add: Any
-    total: Any
-    tied: Any
-    mean: Any
-    score: Any
-    information: Any
+# A patient table: day, event, arm (0 or 1) and levels (0 or 1) by factor, the ``order`` of the
+# patients by day, and what follows from these: covariates, members of each row (all patients,
+# then each level of each factor), of each row in each arm, and how many these are.
+State = namedtuple("State", "day event arm level order x member by_arm size")
+# Survival rates and Greenwood's sums after each of some sorted days.
+Curve = namedtuple("Curve", "days rate variance")
+# The patients of a Cox model: their order by day, days, events, who is in the model, and
+# covariates (0 or 1).
+Cohort = namedtuple("Cohort", "order day event member x")
+# Sums of a Cox model: what a patient of each pattern of covariates adds to them, those over all
+# at risk and over a day's events (hazard, hazard times covariates, times pairs of these), the
+# covariates' means, score and information.
+Sums = namedtuple("Sums", "add total tied mean score information")
 
 
 @nb.njit(cache=True)
@@ -80,7 +48,7 @@ def after_event(at_risk: int, survival: float, variance: float) -> tuple[float, 
     )
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def curve_at(state: State, arm: int, row: int, curve: Curve) -> None:
     """Fill in a curve: that of the patients of an arm and row (a level of a factor, or all)."""
     order, day, event = state.order, state.day, state.event
@@ -129,7 +97,7 @@ def rate_and_limits(rate: float, variance: float) -> tuple[float, float, float]:
     return rate, log_log_limit(rate, variance, 1.0), log_log_limit(rate, variance, -1.0)
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def edges(windows: Any, work: Curve) -> Curve:
     """The part of ``work`` that holds, sorted, the last day before each window and its last day."""
     days, count = work.days, 0
@@ -147,14 +115,14 @@ def edges(windows: Any, work: Curve) -> Curve:
     return Curve(days[:count], work.rate[:count], work.variance[:count])
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def height(curve: Curve, k: int, side: float) -> float:
     """A curve's rate, or its log-log limit on a side, after one of its days."""
     rate = curve.rate[k]
     return log_log_limit(rate, curve.variance[k], side) if side else rate
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, inline="always")
 def quantile_distance(state: State, arm: int, row: int, windows: Any, work: Curve) -> float:
     """How far the median and its log-log limits are from their windows, about in patients.
 

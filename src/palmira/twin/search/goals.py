@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 import numba as nb
@@ -87,14 +88,9 @@ class Goal(NamedTuple):
     weights: Any
 
 
-class Estimates(NamedTuple):
-    """The last estimates of each model, and rates and variances by arm and landmark; a curve to
-    work with."""
-
-    beta: Any
-    rate: Any
-    variance: Any
-    work: Curve
+# The last estimates of each model, and rates and variances by arm and landmark; a curve to work
+# with.
+Estimates = namedtuple("Estimates", "beta rate variance work")
 
 
 class Places(NamedTuple):
