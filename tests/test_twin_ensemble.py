@@ -12,7 +12,8 @@ from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import cox
 from palmira.twin.ensemble import twin_curves as curves
 from palmira.twin.ensemble.dealt import dealt
-from palmira.twin.ensemble.members import RATE, drive, member, setting
+from palmira.twin.ensemble.members import drive, member, setting
+from palmira.twin.search.goals import SURVIVAL, Push
 from palmira.twin.search.orderings import rate_at
 from palmira.twin.search.timing import envelope
 
@@ -80,8 +81,8 @@ def test_a_member_lies_within_the_days_that_its_orders_allow(made, found):
     for a, order in enumerate(found.orders):
         mine = np.flatnonzero(table.arm == a)
         mine = mine[np.lexsort((~table.event[mine], table.day[mine]))]
-        first, last = envelope(shared.problem, a, table.event[mine], order.cuts, shared.horizon)
-        assert (first <= table.day[mine]).all() and (table.day[mine] <= last).all()
+        room = envelope(shared.problem, a, table.event[mine], order.cuts, shared.horizon)
+        assert (room.first <= table.day[mine]).all() and (table.day[mine] <= room.last).all()
         letters = "".join("e" if e else "c" for e in table.event[mine])
         assert letters.startswith(order.letters)
 
@@ -94,7 +95,8 @@ def test_a_driven_member_goes_further_prints_the_same_and_is_made_alike_twice(pa
         return curves.of_arm(frame_of(shared.problem, table), "palbociclib").at(day)
 
     up, again, down = (
-        drive(shared, found, (RATE, 0, day, 0, sign, 5.0), [1, 1]) for sign in (1.0, 1.0, -1.0)
+        drive(shared, found, Push(SURVIVAL, 0, day, 0.0, sign, 5.0), [1, 1])
+        for sign in (1.0, 1.0, -1.0)
     )
     assert height(down) < height(found.table) < height(up)
     assert (up.day == again.day).all() and (up.level == again.level).all()

@@ -12,11 +12,11 @@ from palmira.record import Record, published
 from palmira.record.schema import RecordError
 from palmira.twin.adam.study_days import timeline
 from palmira.twin.search import enrollment, overall_survival
+from palmira.twin.search.annealing import Cooling
 from palmira.twin.search.enrollment import enroll
-from palmira.twin.search.goals import parts
 from palmira.twin.search.make import earliest_censoring
 from palmira.twin.search.overall_survival import survive
-from palmira.twin.search.patient_table import improve, start
+from palmira.twin.search.patient_table import Stage, improve, start
 from palmira.twin.search.pfs import patients_frame
 from palmira.twin.search.problem import empty_goal, pfs_problem
 from palmira.twin.verify.recompute import verify
@@ -37,11 +37,11 @@ def progressed(record: Record, scale: str) -> tuple:
     problem = pfs_problem(record, scale)
     problem = replace(problem, earliest=earliest_censoring(record, problem))
     table = start(problem, 1100, np.random.default_rng(1), [None, None])
-    goal = empty_goal(len(problem.factors), problem.adjusting, problem.goal.scale)
-    goal.ratios[0] = problem.goal.ratios[0]
+    goal = empty_goal(problem.adjusting, problem.goal.scale)
+    goal.ratios[0], goal.ratio_z[0] = problem.goal.ratios[0], problem.goal.ratio_z[0]
     goal = goal._replace(mark_days=problem.goal.mark_days, mark_boxes=problem.goal.mark_boxes)
-    weights = np.ones(parts(len(problem.factors))[-1])
-    table, _ = improve(problem, table, goal, np.zeros(2, dtype=bool), weights, STEPS, 0.6, 0.1, 1)
+    stage = Stage(goal, Cooling(STEPS, 0.6, 0.1), np.zeros(2, dtype=bool))
+    table, _ = improve(table, stage, 1)
     return problem, patients_frame(problem, table)
 
 

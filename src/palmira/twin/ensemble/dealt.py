@@ -12,13 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from palmira.statistics.schedule import DAYS_PER_MONTH
-from palmira.twin.search.arithmetic import curve_at
-from palmira.twin.search.patient_table import PatientTable, deal, improve
-from palmira.twin.search.pfs import medians_of_factor, weights
+from palmira.twin.search.annealing import Cooling
+from palmira.twin.search.arithmetic import Curve, curve_at
+from palmira.twin.search.patient_table import PatientTable, Stage, deal, improve
+from palmira.twin.search.pfs import medians_of_factor
 from palmira.twin.search.problem import Problem
 
 # Tries for one factor; steps and temperatures of each.
-TRIES, STEPS, HOT, COLD = 3, 20_000, 1.0, 0.03
+TRIES, COOLING = 3, Cooling(20_000, 1.0, 0.03)
 # How many days a level's median may lie from the printed one: with days held, few events fall on
 # the very days that round to it.
 ROOM = 15
@@ -37,13 +38,12 @@ def dealt(
     level = deal(whole, table.arm, table.event, rng)
     for f, factor in enumerate(few.factors):
         level[:, whole.factors.index(factor)] = table.level[:, f]
-    full, w, met = replace(table, level=level), weights(whole), []
-    frozen = np.ones(2, dtype=bool)
+    full, met, frozen = replace(table, level=level), [], np.ones(2, dtype=bool)
     for f, factor in enumerate(whole.factors):
         goal = medians_of_factor(whole.goal, f, ROOM)
+        stage = Stage(goal, COOLING, frozen, dealt=(f,), days=False)
         for _ in range(TRIES):
-            made, costs = improve(whole, full, goal, frozen, w.copy(), STEPS, HOT, COLD,
-                                  int(rng.integers(1 << 31)), dealt=(f,), days=False)  # fmt: skip
+            made, costs = improve(full, stage, int(rng.integers(1 << 31)))
             if costs[:-1].sum() <= 0:
                 full = made
                 met.append(factor)
@@ -56,15 +56,14 @@ def heights(
 ) -> Heights:
     """Shares free of the event at ``months`` by factor, level and arm."""
     days = np.array([m * DAYS_PER_MONTH for m in months])
-    order = np.lexsort((~table.event, table.day)).astype(np.int64)
+    state = table.state()
     found: Heights = {}
     for factor in factors:
         f = whole.factors.index(factor)
         levels = found.setdefault(factor, {})
         for k, category in enumerate(whole.levels[f]):
             for a, arm in enumerate(whole.arms):
-                mine = (table.arm == a) & (table.level[:, f] == k)
-                s, v = np.ones(len(days)), np.zeros(len(days))
-                curve_at(order, table.day, table.event, mine, int(mine.sum()), days, s, v)
-                levels.setdefault(category, {})[arm] = s.tolist()
+                curve = Curve(days, np.ones(len(days)), np.zeros(len(days)))
+                curve_at(state, a, 1 + 2 * f + k, curve)
+                levels.setdefault(category, {})[arm] = curve.rate.tolist()
     return found

@@ -27,12 +27,7 @@ from palmira.record.schema import RecordError
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.twin.ensemble.dealt import dealt, heights
 from palmira.twin.ensemble.members import (
-    DIFFERENCE,
-    MEAN,
-    RATE,
-    RATIO,
     Member,
-    Push,
     Setting,
     drive,
     member,
@@ -40,6 +35,7 @@ from palmira.twin.ensemble.members import (
 )
 from palmira.twin.ensemble.spread import ENSEMBLE
 from palmira.twin.ensemble.twin_curves import described
+from palmira.twin.search.goals import DIFFERENCE, MEAN, RATIO, SURVIVAL, Push
 from palmira.twin.search.patient_table import PatientTable
 
 MEMBERS, SEED, PUSHED_FROM = 200, 20261127, 6
@@ -64,13 +60,16 @@ Found = tuple[Member, dict[str, Any]]
 
 
 def pushes() -> list[Push]:
-    """All driven quantities in both directions: kind, arm, days, direction, scale."""
+    """All driven quantities in both directions."""
     found: list[Push] = []
     for sign in (1.0, -1.0):
         for arm in (0, 1):
-            found += [(RATE, arm, m * DAYS_PER_MONTH, 0, sign, 5.0) for m in PUSHED_MONTHS]
+            found += [
+                Push(SURVIVAL, arm, m * DAYS_PER_MONTH, 0.0, sign, 5.0) for m in PUSHED_MONTHS
+            ]
         for kind, arm, first, last, scale in DRIVEN.values():
-            found.append((kind, arm, first * DAYS_PER_MONTH, last * DAYS_PER_MONTH, sign, scale))
+            days = first * DAYS_PER_MONTH, last * DAYS_PER_MONTH
+            found.append(Push(kind, arm, *days, sign, scale))
     return found
 
 
@@ -93,7 +92,7 @@ def _one(made: Setting, seed: int) -> Found | None:
 
 def _pushed(made: Setting, start: Member, push: Push, seed: int) -> dict[str, Any] | None:
     table = drive(made, start, push, [SEED, 1, seed])
-    return None if table is None else _said(made, table, push[0] != RATE)
+    return None if table is None else _said(made, table, push.kind != SURVIVAL)
 
 
 def drawn(made: Setting, members: int, pool: Parallel, words: str) -> list[Found]:

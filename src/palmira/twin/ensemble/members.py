@@ -13,24 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palmira.record import Record
-from palmira.twin.search.goals import ANY
+from palmira.twin.search.annealing import Cooling
+from palmira.twin.search.goals import DIFFERENCE, MEAN, RATIO, SURVIVAL, Push
 from palmira.twin.search.make import earliest_censoring, horizon_of
-from palmira.twin.search.orderings import Ordering, draw_order, rate_at
-from palmira.twin.search.patient_table import PatientTable, distances, events_before, improve, start
-from palmira.twin.search.pfs import small_orders, weights
-from palmira.twin.search.problem import Problem, aimed, pfs_problem
-from palmira.twin.search.timing import Days, drawn, envelope, fitted
-from palmira.twin.targets.target import main_analysis, targets
+from palmira.twin.search.orderings import Ordering, draw_order
+from palmira.twin.search.patient_table import (
+    PatientTable,
+    Stage,
+    distances,
+    events_before,
+    improve,
+    start,
+)
+from palmira.twin.search.pfs import small_orders
+from palmira.twin.search.problem import Days, Problem, aimed, main_targets, pfs_problem
+from palmira.twin.search.timing import drawn, envelope, fitted
 
 # Tries for one member; steps and temperatures that bring the hazard ratio in.
-TRIES, STEPS, HOT, COLD = 12, 30_000, 0.5, 0.02
+TRIES, COOLING = 12, Cooling(30_000, 0.5, 0.02)
 # Orders of the larger arm tried for one of the smaller arm before it is taken for impossible.
 PROBES = 8
 # Shares of the way to an extreme from which a quantity is driven; steps and temperatures.
-SHARES, PUSH_STEPS, PUSH_HOT, PUSH_COLD = (1.0, 0.85, 0.7, 0.5, 0.3, 0.0), 6_000, 0.1, 0.005
-# Kinds of driven quantities (see goals.quantity).
-RATE, MEAN, DIFFERENCE, RATIO = 1, 2, 3, 4
-Push = tuple[float, ...]
+SHARES, PUSHED = (1.0, 0.85, 0.7, 0.5, 0.3, 0.0), Cooling(6_000, 0.1, 0.005)
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,9 @@ def setting(record: Record, scale: str, seed: int) -> Setting:
     """What all members of a scale share. Raises ``RecordError`` for a record without a problem."""
     full = pfs_problem(record, scale)
     full = replace(full, earliest=earliest_censoring(record, full))
-    keep, horizon = full.adjusting, horizon_of(record, full)
-    few = replace(
-        full, factors=[f for f, k in zip(full.factors, keep, strict=True) if k],
-        levels=[v for v, k in zip(full.levels, keep, strict=True) if k],
-        factor_n=full.factor_n[keep], factor_events=full.factor_events[keep], adjusting=keep[keep],
-    )  # fmt: skip
-    wanted = [t for t in targets(record, scale) if t.attainable and not t.of.factor
-              and t.of.endpoint == full.endpoint
-              and t.of.analysis in (None, main_analysis(record))]  # fmt: skip
-    problem = aimed(few, wanted)
-    a, orders = small_orders(problem)
-    if (problem.goal.mark_boxes[1 - a][:, 0] <= -ANY).any():
-        orders = []
-    made = Setting(problem, full, horizon, a, orders)
+    wanted = [t for t in main_targets(record, scale, full.endpoint) if not t.of.factor]
+    problem = aimed(full.with_factors(np.flatnonzero(full.adjusting)), wanted)
+    made = Setting(problem, full, horizon_of(record, full), *small_orders(problem))
     return replace(made, orders=_possible(made, np.random.default_rng([seed, 1])))
 
 
@@ -86,21 +79,16 @@ def _possible(made: Setting, rng: np.random.Generator) -> list[Ordering]:
 
 
 def _gap(made: Setting, order: Ordering) -> tuple[float, float]:
-    mark = max(0, int(made.problem.goal.gap[6]))
-    rate, variance = rate_at(order, made.problem.n[made.small], mark)
-    return round(rate, 12), round(variance, 12)
+    gap = made.problem.difference(made.small, order)
+    return round(gap.rate, 12), round(gap.variance, 12)
 
 
 def _partner(made: Setting, order: Ordering, rng: np.random.Generator) -> Ordering | None:
     """An order of the larger arm that goes with one of the smaller arm."""
     p, a = made.problem, 1 - made.small
-    mark = max(0, int(p.goal.gap[6]))
     about = events_before(p, a, p.earliest, made.horizon)
-    return draw_order(
-        p.n[a], p.events[a], p.untreated[a], p.goal.mark_boxes[a],
-        np.append(p.goal.gap, 1.0 if a == 0 else -1.0), rate_at(order, p.n[made.small], mark),
-        int(rng.integers(about // 2, about * 3 // 2 + 1)), rng,
-    )  # fmt: skip
+    least = int(rng.integers(about // 2, about * 3 // 2 + 1))
+    return draw_order(p.landmarks(a), p.difference(made.small, order), least, rng)
 
 
 def member(made: Setting, seed: list[int]) -> Member | None:
@@ -110,8 +98,8 @@ def member(made: Setting, seed: list[int]) -> Member | None:
         found = _drawn(made, rng)
         if found is None:
             continue
-        table, costs = improve(p, found.table, p.goal, frozen(found), weights(p), STEPS, HOT, COLD,
-                               int(rng.integers(1 << 31)))  # fmt: skip
+        stage = Stage(p.goal, COOLING, frozen(found))
+        table, costs = improve(found.table, stage, int(rng.integers(1 << 31)))
         if costs[:-1].sum() <= 0:
             return replace(found, table=table)
     return None
@@ -134,7 +122,7 @@ def _drawn(made: Setting, rng: np.random.Generator) -> Member | None:
         bounds = envelope(p, a, table.event[mine], order.cuts, made.horizon)
         if bounds is None:
             return None
-        day[mine] = drawn(p, a, table.event[mine], order.cuts, bounds, rng)
+        day[mine] = drawn(bounds, rng)
     return Member(replace(table, day=day), orders)
 
 
@@ -147,48 +135,46 @@ def drive(made: Setting, found: Member, push: Push, seed: list[int]) -> PatientT
     """A table in which a quantity is driven as far as the search gets, all goals holding.
 
     The days are set as far towards what the orders allow as the hazard ratio can still be brought
-    in from, and the quantity is then annealed. ``push``: see ``goals.Goal``.
+    in from, and the quantity is then annealed.
     """
     rng, p = np.random.default_rng(seed), made.problem
-    goal = p.goal._replace(push=np.array(push, dtype=float))
+    settle = Stage(p.goal, COOLING, frozen(found))
+    driving = Stage(p.goal._replace(push=push), PUSHED, frozen(found))
     for share in SHARES if frozen(found).all() else SHARES[-1:]:
         table = towards(made, found, push, share)
-        table, costs = improve(p, table, p.goal, frozen(found), weights(p), STEPS, HOT, COLD,
-                               int(rng.integers(1 << 31)))  # fmt: skip
+        table, costs = improve(table, settle, int(rng.integers(1 << 31)))
         if costs[:-1].sum() > 0:
             continue
-        table, _ = improve(p, table, goal, frozen(found), weights(p), PUSH_STEPS, PUSH_HOT,
-                           PUSH_COLD, int(rng.integers(1 << 31)))  # fmt: skip
-        return table if distances(p, table, p.goal)[:-1].sum() <= 0 else None
+        table, _ = improve(table, driving, int(rng.integers(1 << 31)))
+        return table if distances(table, p.goal)[:-1].sum() <= 0 else None
     return None
 
 
 def towards(made: Setting, found: Member, push: Push, share: float) -> PatientTable:
     """The table with days moved by a share of the way to where a quantity is extreme."""
-    table, (kind, a, _, _, sign, _) = found.table, push
-    day = table.day.copy()
+    table, day = found.table, found.table.day.copy()
     for arm, order in enumerate(found.orders):
-        if order is None or (kind in (RATE, MEAN) and arm != a):
+        if order is None or (push.kind in (SURVIVAL, MEAN) and arm != push.arm):
             continue
-        late = sign > 0
-        if kind in (DIFFERENCE, RATIO):
-            late = late == ((arm == 0) == (kind == DIFFERENCE))
+        late = push.sign > 0
+        if push.kind in (DIFFERENCE, RATIO):
+            late = late == ((arm == 0) == (push.kind == DIFFERENCE))
         mine = np.flatnonzero(table.arm == arm)
         mine = mine[np.lexsort((~table.event[mine], table.day[mine]))]
         event = table.event[mine]
         bounds = envelope(made.problem, arm, event, order.cuts, made.horizon)
         if bounds is not None:
-            new = _moved(table.day[mine], bounds[1] if late else bounds[0], late, push, share)
-            day[mine] = fitted(new, event, bounds)
+            end = bounds.last if late else bounds.first
+            day[mine] = fitted(_moved(table.day[mine], end, late, push, share), bounds)
     return replace(table, day=day)
 
 
 def _moved(day: Days, end: Days, late: bool, push: Push, share: float) -> Days:
     """An arm's sorted days on the way to their ends: for a rate a share of those that can change
     sides of its day, the nearest first; else a share of the way for all in the quantity's time."""
-    kind, _, first, last, *_ = push
-    if kind != RATE:
-        begin, until = (first, last) if kind == RATIO else (0.0, first)
+    first = push.first
+    if push.kind != SURVIVAL:
+        begin, until = (first, push.last) if push.kind == RATIO else (0.0, first)
         here = (day > begin) & (day <= until)
         return np.where(here, day + share * (end - day), day).astype(np.int64)
     if late:

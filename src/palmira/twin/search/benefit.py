@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from palmira.record import Record
-from palmira.record.entries import Entry
 from palmira.record.printed import Printed
 from palmira.twin.facts import arm_names, chosen, responders, size
 from palmira.twin.search.logistic import fit, profile_limits
@@ -82,14 +81,8 @@ def frame(record: Record) -> Frame | None:
     sizes = np.array([size(record, entry.population, a) for a in arms])
     benefit = np.array([c or 0 for c in counts])
     gap = benefit[0] / sizes[0] - benefit[1] / sizes[1]
-    return Frame(
-        arms, strata, levels, n, sizes, benefit, tuple(printed), _level(entry),
-        1 if gap * (entry.value - 1) >= 0 else -1,
-    )  # fmt: skip
-
-
-def _level(entry: Entry) -> float:
-    return float(entry.interval_level or 95) / 100
+    level, sign = float(entry.interval_level or 95) / 100, 1 if gap * (entry.value - 1) >= 0 else -1
+    return Frame(arms, strata, levels, n, sizes, benefit, tuple(printed), level, sign)
 
 
 def _levels(record: Record, factor: str, arm: str) -> dict[str, int]:
@@ -141,12 +134,13 @@ def distance(frame: Frame, values: Floats) -> Floats:
 
 def screen(frame: Frame, n: Ints, totals: Ints, scale: str) -> Ints:
     """Which models print the odds ratio and the P value as the record does."""
-    x, ends = design(frame), [(q.low, q.high) for q in (frame.printed[0], frame.printed[3])]
-    beta, covariance, _ = fit(x, n.astype(float), totals.astype(float))
+    ratio, _, _, p_value = frame.printed
+    beta, covariance, _ = fit(design(frame), n.astype(float), totals.astype(float))
     with np.errstate(invalid="ignore"):
         p = 2 * norm.sf(np.abs(beta[:, 1]) / np.sqrt(covariance[:, 1, 1]))
-        ratio = np.exp(beta[:, 1] / SCALES[scale])
-        near = (ratio >= ends[0][0]) & (ratio <= ends[0][1]) & (p >= ends[1][0]) & (p <= ends[1][1])
+        found = np.exp(beta[:, 1] / SCALES[scale])
+        near = (found >= ratio.low) & (found <= ratio.high)
+        near &= (p >= p_value.low) & (p <= p_value.high)
     return np.flatnonzero(near).astype(np.int64)
 
 
@@ -183,10 +177,13 @@ def benefit_tables(record: Record, scale: str = "full") -> list[BenefitTable]:
 
 
 def best_benefit(
-    frame: Frame, n: Ints, ceiling: Ints, expected: Floats, scale: str = "full",
-    allowed: Callable[[Ints], bool] = lambda table: True,
-) -> Ints | None:  # fmt: skip
-    """The benefit table of given patients that prints best what the record prints.
+    frame: Frame,
+    n: Ints,
+    ceiling: Ints,
+    expected: Floats,
+    allowed: Callable[[Ints], bool] | None = None,
+) -> Ints | None:
+    """The benefit table of given patients that prints best what the record prints (scale "full").
 
     ``n``, ``ceiling``, ``expected``: by group (eight), patients, those who can have benefit at all
     and the benefit to be near to; ``allowed`` refuses other tables. Of the sums that print odds
@@ -195,20 +192,20 @@ def best_benefit(
     """
     totals = sums(frame, n.reshape(2, 4))
     every = np.repeat(n.reshape(1, 8), len(totals), axis=0)
-    which = screen(frame, every, totals, scale)
-    values = prints(frame, every[which].astype(float), totals[which].astype(float), scale)
-    order = list(which[np.argsort(distance(frame, values), kind="stable")])
-    found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
-    best = next((t for t in found if t is not None and allowed(t)), None)
+
+    def nearest_first(which: Ints) -> Ints:
+        values = prints(frame, every[which].astype(float), totals[which].astype(float))
+        return which[np.argsort(np.nan_to_num(distance(frame, values), nan=np.inf), kind="stable")]
+
+    def first_table(order: Ints) -> Ints | None:
+        found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
+        return next((t for t in found if t is not None and (not allowed or allowed(t))), None)
+
+    best = first_table(nearest_first(screen(frame, every, totals, "full")))
     if best is None:
         gap = np.abs(totals[:, 2:] - expected @ design(frame)[:, 2:]).sum(axis=1)
-        order = list(np.argsort(gap, kind="stable"))
-        close, rest = np.array(order[:CLOSE]), order[CLOSE:]
-        values = prints(frame, every[close].astype(float), totals[close].astype(float), scale)
-        far = np.nan_to_num(distance(frame, values), nan=np.inf)
-        order = [*close[np.argsort(far, kind="stable")], *rest]
-        found = (nearest_table(frame, ceiling, totals[i], expected) for i in order)
-        best = next((t for t in found if t is not None and allowed(t)), None)
+        close, rest = np.split(np.argsort(gap, kind="stable"), [CLOSE])
+        best = first_table(np.concatenate([nearest_first(close), rest]))
     return best
 
 
@@ -225,38 +222,35 @@ def sums(frame: Frame, n: Ints) -> Ints:
 def nearest_table(frame: Frame, n: Ints, totals: Ints, expected: Floats) -> Ints | None:
     """The benefit table (eight groups) with these sums that is nearest to ``expected``, by squares
     weighted as in Pearson's chi-square; None where no table has these sums."""
-    weight = 1 / np.maximum(expected, 0.25)
+    arms = zip(frame.benefit, n.reshape(2, 4), expected.reshape(2, 4), strict=True)
+    one, other = (_arm_tables(*arm) for arm in arms)
     best: tuple[float, Ints] | None = None
-    options: list[dict[tuple[int, int], tuple[float, Ints]]] = []
-    for a in range(2):
-        cells, want, w = (
-            n[4 * a : 4 * a + 4],
-            expected[4 * a : 4 * a + 4],
-            weight[4 * a : 4 * a + 4],
-        )
-        grids = np.meshgrid(*(np.arange(c + 1) for c in cells[1:]), indexing="ij")
-        three = np.stack([g.ravel() for g in grids], axis=1)
-        tables = np.column_stack([frame.benefit[a] - three.sum(axis=1), three])
-        tables = tables[(tables[:, 0] >= 0) & (tables[:, 0] <= cells[0])]
-        cost = (w * (tables - want) ** 2).sum(axis=1)
-        mine: dict[tuple[int, int], tuple[float, Ints]] = {}
-        for i in np.argsort(cost, kind="stable"):
-            t = tables[i]
-            mine.setdefault((int(t[2] + t[3]), int(t[1] + t[3])), (float(cost[i]), t))
-        options.append(mine)
-    for (first, second), (cost_0, t) in options[0].items():
-        other = options[1].get((int(totals[2]) - first, int(totals[3]) - second))
-        if other and (best is None or cost_0 + other[0] < best[0]):
-            best = cost_0 + other[0], np.concatenate([t, other[1]])
+    for (first, second), (cost, table) in one.items():
+        rest = other.get((int(totals[2]) - first, int(totals[3]) - second))
+        if rest and (best is None or cost + rest[0] < best[0]):
+            best = cost + rest[0], np.concatenate([table, rest[1]])
     return best[1] if best else None
+
+
+def _arm_tables(
+    benefit: int, cells: Ints, expected: Floats
+) -> dict[tuple[int, int], tuple[float, Ints]]:
+    """By sums over both strata's second categories the nearest table of an arm, and its cost."""
+    grids = np.meshgrid(*(np.arange(c + 1) for c in cells[1:]), indexing="ij")
+    three = np.stack([g.ravel() for g in grids], axis=1)
+    tables = np.column_stack([benefit - three.sum(axis=1), three])
+    tables = tables[(tables[:, 0] >= 0) & (tables[:, 0] <= cells[0])]
+    cost = (1 / np.maximum(expected, 0.25) * (tables - expected) ** 2).sum(axis=1)
+    found: dict[tuple[int, int], tuple[float, Ints]] = {}
+    for i in np.argsort(cost, kind="stable"):
+        t = tables[i]
+        found.setdefault((int(t[2] + t[3]), int(t[1] + t[3])), (float(cost[i]), t))
+    return found
 
 
 def _table(frame: Frame, n: Ints, benefit: Ints, values: Floats, far: float) -> BenefitTable:
     def by_arm(groups: Ints) -> dict[str, dict[str, int]]:
-        rows = groups.reshape(2, 4).tolist()
-        return {
-            a: dict(zip(frame.cells, row, strict=True))
-            for a, row in zip(frame.arms, rows, strict=True)
-        }
+        arms = zip(frame.arms, groups.reshape(2, 4).tolist(), strict=True)
+        return {a: dict(zip(frame.cells, row, strict=True)) for a, row in arms}
 
     return BenefitTable(by_arm(n), by_arm(benefit), tuple(map(float, values)), far)

@@ -15,11 +15,10 @@ from palmira.record.schema import RecordError
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.twin.adam.study_days import DAYS_PER_WEEK, VISIT_WINDOW, timeline
 from palmira.twin.facts import Ints, chosen, count, dated, draw, ids, number, where
-from palmira.twin.search.arithmetic import cox
+from palmira.twin.search.arithmetic import Cohort, cox
 from palmira.twin.search.goals import ratio_cost
-from palmira.twin.search.problem import Array, Problem, aimed
-from palmira.twin.targets.attainable import SCALES
-from palmira.twin.targets.target import main_analysis, targets
+from palmira.twin.search.problem import Array, Flags, Problem, aimed
+from palmira.twin.targets.target import Target, main_analysis, targets
 
 FIRST, LAST, CUTOFF = (f"timeline.{k}" for k in ("first_randomized", "last_randomized", "cutoff"))
 # Accrual at the end over accrual at the start: our assumption.
@@ -30,25 +29,40 @@ HOT, COLD = 1.0, 0.05
 
 
 @dataclass(frozen=True)
+class Cut:
+    """The day of an analysis at an earlier date, and its problem."""
+
+    day: int
+    problem: Problem
+
+
+@dataclass(frozen=True)
 class Calendar:
-    """Days since the first random assignment (day 0) of the last one and of the cutoff; days and
-    problems of the analyses at earlier dates; the days that follow-up may last at most."""
+    """Days since the first random assignment (day 0) of the last one and of the cutoff; the days
+    that follow-up may last at most; the analyses at earlier dates."""
 
     last: int
     cutoff: int
     longest: int
-    cuts: list[tuple[int, Problem]] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """First and last possible day of assignment, and who is on treatment at the cutoff."""
+
+    low: Ints
+    high: Ints
+    going: Flags
 
 
 @dataclass(frozen=True)
 class _Patients:
-    """Days and events with covariates by patient, and first and last possible day of assignment."""
+    """Days and events with covariates by patient."""
 
     day: Ints
-    event: NDArray[np.bool_]
+    event: Flags
     x: NDArray[np.int8]
-    low: Ints
-    high: Ints
 
 
 def enroll(
@@ -65,27 +79,22 @@ def enroll(
     """
     calendar = calendar_of(record, problem)
     rng = np.random.default_rng(seed)
-    for k in range(TRIES):
-        out = patients.copy()
-        low, high, going = _windows(record, problem, out, calendar, rng)
-        enrolled = _accrual(low, high, going, calendar.last, rng)
-        out["enrolled"], out["on_treatment"] = enrolled, going
-        level = [out[f] == levels[1] for f, levels in zip(problem.factors, problem.levels,
-                                                          strict=True)]  # fmt: skip
-        arm = (out["arm"] == problem.arms[0]).to_numpy()
-        x = np.column_stack([arm, *level]).astype(np.int8)
-        about = _Patients(out["pfs"].to_numpy(np.int64), out["pfs_event"].to_numpy(bool), x,
-                          low, high)  # fmt: skip
-        missed = _exchange(about, enrolled, where(~going), calendar.cuts, rng)
+    arm, event = patients["arm"] == problem.arms[0], patients["pfs_event"].to_numpy(bool)
+    x = np.column_stack([arm, problem.dealt(patients)]).astype(np.int8)
+    about = _Patients(patients["pfs"].to_numpy(np.int64), event, x)
+    for _ in range(TRIES):
+        windows = _windows(record, problem, patients, calendar, rng)
+        enrolled = _accrual(windows, calendar.last, rng)
+        missed = _exchange(about, windows, enrolled, calendar.cuts, rng)
         if not missed:
             break
-        if k == TRIES - 1:
-            entries = ids(*(record.entries[id] for id in missed))
-            raise RecordError(
-                f"{entries}: not met at that date by any days of random assignment that were "
-                "tried. Mend: correct them or the date, or let the final data be others."
-            )
-    out["enrolled"] = enrolled
+    else:
+        raise RecordError(
+            f"{ids(*(record.entries[id] for id in missed))}: not met at that date by any days of "
+            "random assignment that were tried. Mend: correct them or the date, or let the final "
+            "data be others."
+        )
+    out = patients.assign(enrolled=enrolled, on_treatment=windows.going)
     ends = dated(record) and LAST in record.entries
     if (dated(record) and enrolled.min() != 0) or (ends and enrolled.max() != calendar.last):
         raise RecordError(
@@ -105,25 +114,22 @@ def calendar_of(record: Record, problem: Problem) -> Calendar:
     )
     if not first <= last <= cutoff:
         raise RecordError(f"{ids(*_dates(record))}: not in this order. Mend: correct the dates.")
-    whole, scale = (cutoff - first).days, scale_of(problem)
-    ratios = [t for t in targets(record, scale) if t.attainable and t.kind == "hazard ratio"
-              and t.of.endpoint == problem.endpoint and not t.of.factor]  # fmt: skip
-    cuts = []
-    for analysis in dict.fromkeys(t.of.analysis for t in ratios):
-        if analysis not in (None, main_analysis(record)):
-            day = (timeline(record, str(analysis)) - first).days
-            cuts.append((day, aimed(problem, [t for t in ratios if t.of.analysis == analysis])))
-    longest = follow_up(record, scale).get("maximum", (1, whole + 1))[1]
+    whole, main = (cutoff - first).days, (None, main_analysis(record))
+    earlier: dict[str, list[Target]] = {}
+    for t in targets(record, problem.scale):
+        own = t.of.endpoint == problem.endpoint and not t.of.factor and t.of.analysis not in main
+        if t.attainable and t.kind == "hazard ratio" and own:
+            earlier.setdefault(str(t.of.analysis), []).append(t)
+    cuts = [
+        Cut((timeline(record, analysis) - first).days, aimed(problem, wanted))
+        for analysis, wanted in earlier.items()
+    ]
+    longest = follow_up(record, problem.scale).get("maximum", (1, whole + 1))[1]
     return Calendar((last - first).days, whole, min(longest, whole + 1), cuts)
 
 
 def _dates(record: Record) -> list[Entry | None]:
     return [record.entries.get(id) for id in (FIRST, LAST, CUTOFF)]
-
-
-def scale_of(problem: Problem) -> str:
-    """Name of the scale of a problem's hazard ratios."""
-    return next(name for name, factor in SCALES.items() if 1 / factor == problem.goal.scale)
 
 
 def follow_up(record: Record, scale: str) -> dict[str, tuple[int, int]]:
@@ -139,11 +145,14 @@ def follow_up(record: Record, scale: str) -> dict[str, tuple[int, int]]:
 
 
 def _windows(
-    record: Record, problem: Problem, out: pd.DataFrame, calendar: Calendar,
+    record: Record,
+    problem: Problem,
+    patients: pd.DataFrame,
+    calendar: Calendar,
     rng: np.random.Generator,
-) -> tuple[Ints, Ints, NDArray[np.bool_]]:  # fmt: skip
-    """First and last possible day of random assignment, and who is on treatment at the cutoff."""
-    pfs = out["pfs"].to_numpy(np.int64)
+) -> _Windows:
+    """Draws who is on treatment at the cutoff, and with it each patient's window."""
+    pfs = patients["pfs"].to_numpy(np.int64)
     high = np.minimum(calendar.last, calendar.cutoff + 1 - pfs)
     too_long = max(pfs.max() - calendar.longest, -high.min())
     if too_long > 0:
@@ -151,14 +160,13 @@ def _windows(
             f"{ids(*_dates(record))}: a PFS of {pfs.max()} days does "
             "not fit in between, or not into the longest follow-up. Mend: correct the dates."
         )
-    low = np.zeros(len(out), dtype=np.int64)
-    since = np.maximum(calendar.cutoff + 1 - pfs - _interval(record, pfs),
-                       calendar.cutoff + 1 - calendar.longest)  # fmt: skip
-    censored = (out["treated"] & ~out["pfs_event"]).to_numpy(dtype=bool)
-    going = np.zeros(len(out), dtype=bool)
+    back = np.minimum(pfs + _interval(record, pfs), calendar.longest)
+    since = np.maximum(calendar.cutoff + 1 - back, 0)
+    censored = (patients["treated"] & ~patients["pfs_event"]).to_numpy(dtype=bool)
+    going = np.zeros(len(pfs), dtype=bool)
     for arm in problem.arms:
-        pool = where(censored & (out["arm"] == arm).to_numpy())
-        able = pool[np.maximum(since, 0)[pool] <= high[pool]]
+        pool = where(censored & (patients["arm"] == arm).to_numpy())
+        able = pool[since[pool] <= high[pool]]
         k = count(record, "results.on_treatment", arm)
         k = len(able) if k is None else k
         if k > len(able):
@@ -169,7 +177,7 @@ def _windows(
                 "censored too early for that. Mend: correct the number, the events or the dates."
             )
         going[draw(rng, able, k, pfs[able].astype(float))] = True
-    return np.where(going, np.maximum(since, 0), low), high, going
+    return _Windows(np.where(going, since, 0), high, going)
 
 
 def _interval(record: Record, day: Ints) -> Ints:
@@ -186,11 +194,9 @@ def _interval(record: Record, day: Ints) -> Ints:
     return (DAYS_PER_WEEK * weeks).astype(np.int64) + VISIT_WINDOW - 1
 
 
-def _accrual(
-    low: Ints, high: Ints, going: NDArray[np.bool_], last: int, rng: np.random.Generator
-) -> Ints:
+def _accrual(windows: _Windows, last: int, rng: np.random.Generator) -> Ints:
     """Days of random assignment along a slowly rising accrual, each within its patient's window."""
-    n = len(low)
+    low, high, n = windows.low, windows.high, len(windows.low)
     share = (np.arange(n) + rng.uniform(size=n)) / n
     a = (RISE - 1) / 2
     # The distribution function is (u + a u^2) / (1 + a) on the share u of the period.
@@ -199,7 +205,8 @@ def _accrual(
     free[0], free[-1] = 0, last
     enrolled = np.full(n, -1, dtype=np.int64)
     # Those with narrow windows choose first; then from the latest day to the earliest.
-    for i in sorted(where(going), key=lambda i: (int(high[i] - low[i]), int(i))):
+    narrow = where(windows.going)
+    for i in narrow[np.argsort((high - low)[narrow], kind="stable")]:
         inside = where((free >= low[i]) & (free <= high[i]))
         if len(inside):
             k = int(rng.choice(inside))
@@ -208,7 +215,7 @@ def _accrual(
             enrolled[i] = rng.integers(low[i], high[i] + 1)
             k = 1 + int(np.argmin(np.abs(free[1:-1] - enrolled[i])))
         free = np.delete(free, k)
-    waiting = where(~going)
+    waiting = where(~windows.going)
     for day in free[::-1]:
         able = waiting[high[waiting] >= day]
         i = int(rng.choice(able)) if len(able) else int(waiting[np.argmax(high[waiting])])
@@ -218,41 +225,35 @@ def _accrual(
 
 
 def _exchange(
-    about: _Patients, enrolled: Ints, movable: Ints, cuts: list[tuple[int, Problem]],
-    rng: np.random.Generator,
-) -> list[str]:  # fmt: skip
-    """Exchange days of random assignment in place until the earlier analyses print what they
-    should; returns the ids of the targets that are still missed."""
-    beta = [np.zeros(int(p.goal.width[0])) for _, p in cuts]
-    costs = [_cost(about, enrolled, cut, b, 8) for cut, b in zip(cuts, beta, strict=True)]
-    now = sum(costs)
+    about: _Patients, windows: _Windows, enrolled: Ints, cuts: list[Cut], rng: np.random.Generator
+) -> list[str]:
+    """Exchange days of random assignment of those off treatment in place until the earlier analyses
+    print what they should; returns the ids of the targets that are still missed."""
+    low, high, movable = windows.low, windows.high, where(~windows.going)
+    models = [(cut, np.zeros(int(cut.problem.goal.width[0]))) for cut in cuts]
+    costs = [_cost(about, enrolled, cut, beta, 8) for cut, beta in models]
     for heat in np.geomspace(HOT, COLD, STEPS):
-        if now <= 0:
+        if sum(costs) <= 0:
             break
         i, j = rng.choice(movable, 2)
         a, b = enrolled[i], enrolled[j]
-        if not (about.low[i] <= b <= about.high[i] and about.low[j] <= a <= about.high[j]):
+        if not (low[i] <= b <= high[i] and low[j] <= a <= high[j]):
             continue
         enrolled[i], enrolled[j] = b, a
-        new = [_cost(about, enrolled, cut, b, 3) for cut, b in zip(cuts, beta, strict=True)]
-        if sum(new) - now > -heat * np.log(1 - rng.random()):
+        new = [_cost(about, enrolled, cut, beta, 3) for cut, beta in models]
+        if sum(new) - sum(costs) > -heat * np.log(1 - rng.random()):
             enrolled[i], enrolled[j] = a, b
             continue
-        costs, now = new, sum(new)
-    return [id for c, (_, p) in zip(costs, cuts, strict=True) if c > 0
-            for names in p.names for id in names]  # fmt: skip
+        costs = new
+    missed = (cut for cost, cut in zip(costs, cuts, strict=True) if cost > 0)
+    return [id for cut in missed for names in cut.problem.names for id in names]
 
 
-def _cost(
-    about: _Patients, enrolled: Ints, cut: tuple[int, Problem], beta: Array, steps: int
-) -> float:
+def _cost(about: _Patients, enrolled: Ints, cut: Cut, beta: Array, steps: int) -> float:
     """How far the adjusted hazard ratio is from its print if the data are cut at a day."""
-    day, problem = cut
-    known = day - enrolled + 1
-    event = about.event & (about.day <= known)
-    time = np.minimum(about.day, known)
-    order = np.lexsort((~event, time))
-    goal = problem.goal
-    columns = goal.columns[0, : goal.width[0]]
-    se = cox(order, time, event, enrolled < day, about.x, columns, beta, steps)
-    return float(ratio_cost(beta[0], se, goal.scale, goal.ratios[0]))
+    known, goal = cut.day - enrolled + 1, cut.problem.goal
+    event, day = about.event & (about.day <= known), np.minimum(about.day, known)
+    order = np.lexsort((~event, day))
+    cohort = Cohort(order, day, event, enrolled < cut.day, about.x)
+    se = cox(cohort, goal.columns[0, : goal.width[0]], beta, steps)
+    return float(ratio_cost(beta[0] * goal.scale, se * goal.scale, goal.ratios[0], goal.ratio_z[0]))

@@ -8,7 +8,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -54,9 +54,10 @@ def check(record: Record, scale: str) -> None:
 
 # Stages that are left out where the record prints nothing of them, in words.
 STAGES = {
-    "OS": "overall survival", "response": "response",
+    "OS": "overall survival",
+    "response": "response",
     "treatment": "the course of treatment or adverse events",
-}  # fmt: skip
+}
 
 
 def notes(record: Record) -> list[str]:
@@ -151,76 +152,85 @@ def make(path: Path, out: Path, seed: int, scale: str, effort: str, tell: Tell) 
     problem = pfs_problem(record, scale)
     problem = replace(problem, earliest=earliest_censoring(record, problem))
     stages("check", lambda: check(record, scale))
-    table = _search(record, problem, scale, seed, effort, stages, tell)
+    search = Search(record, problem, seed, stages, tell)
+    found = search.quick() if effort == "quick" else search.full()
+    pfs.refuse(record, problem, found)
     tell("Calendar, survival, response, characteristics, treatment, adverse events", 0.95)
-
-    known = printed(record)
-
-    def later() -> tuple[pd.DataFrame, pd.DataFrame]:
-        rng = np.random.default_rng([seed, 9])
-        patients = enroll(record, problem, pfs.patients_frame(problem, table), [seed, 2])
-        if "OS" in known:
-            patients = survive(record, problem, patients, [seed, 3], scale)
-        if "response" in known:
-            patients = responses(record, patients, rng, scale)
-        patients = characteristics(record, patients, rng)
-        if "treatment" in known:
-            patients = exposure(record, patients, rng)
-        return patients, adverse_events(record, patients, rng)
-
-    patients, events = stages("later", later)
+    before = pfs.patients_frame(problem, found.table)
+    patients, events = stages("later", lambda: _later(record, problem, before, seed))
     write(frames(patients, events, record, scale), out)
     stages.clear()
     tell("Written", 1.0)
     return patients
 
 
-def _search(record: Record, problem: Problem, scale: str, seed: int, effort: str, stages: Stages,
-            tell: Tell) -> pfs.PatientTable:  # fmt: skip
-    words, horizon = "Searching patients' times and factors", horizon_of(record, problem)
-    tell(words, 0.02)
-    if effort == "quick":
-        found = stages("start", lambda: pfs.begin(record, problem, scale, horizon, seed, True))
-        tell(f"{words}: {len(found.missed)} goals missed", 0.5)
-        found = stages("round", lambda: pfs.polish(problem, found, seed, pfs.QUICK))
-    else:
-        found = _best(
-            record,
-            problem,
-            scale,
-            horizon,
-            seed,
-            stages,
-            lambda f, share: tell(f"{words}: {len(f.missed)} goals missed", share),
+def _later(
+    record: Record, problem: Problem, patients: pd.DataFrame, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The stages after PFS: the patients with all their columns, and their adverse events."""
+    rng, known, scale = np.random.default_rng([seed, 9]), printed(record), problem.scale
+    patients = enroll(record, problem, patients, [seed, 2])
+    if "OS" in known:
+        patients = survive(record, problem, patients, [seed, 3], scale)
+    if "response" in known:
+        patients = responses(record, patients, rng, scale)
+    patients = characteristics(record, patients, rng)
+    if "treatment" in known:
+        patients = exposure(record, patients, rng)
+    return patients, adverse_events(record, patients, rng)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for PFS and factors: its record and problem, its seed, where its stages are kept,
+    and who is told how far it is."""
+
+    record: Record
+    problem: Problem
+    seed: int
+    stages: Stages
+    tell: Tell
+
+    def _say(self, found: pfs.Found | None, share: float) -> None:
+        words = "Searching patients' times and factors"
+        self.tell(words if found is None else f"{words}: {len(found.missed)} goals missed", share)
+
+    def _begin(self) -> int:
+        """The last day of the main end point."""
+        self._say(None, 0.02)
+        return horizon_of(self.record, self.problem)
+
+    def quick(self) -> pfs.Found:
+        """One short search for the overall rows and curves."""
+        problem, seed = self.problem, self.seed
+        begin = partial(pfs.begin, self.record, problem, self._begin(), seed, quick=True)
+        start: pfs.Found = self.stages("start", begin)
+        self._say(start, 0.5)
+        found: pfs.Found = self.stages(
+            "round", partial(pfs.polish, problem, start, seed, pfs.QUICK)
         )
-    pfs.refuse(record, problem, found)
-    return found.table
+        return found
 
+    def full(self) -> pfs.Found:
+        """The best of some whole searches, improved in rounds."""
+        horizon, tried = self._begin(), []
+        for k in range(ATTEMPTS):
+            tried.append(self.stages(f"attempt{k}", partial(self._attempt, horizon, k)))
+            best: pfs.Found = min(tried, key=lambda found: found.score)
+            self._say(best, 0.05 + 0.8 * (k + 1) / ATTEMPTS)
+        for k in range(ROUNDS):
+            best = self.stages(f"round{k}", partial(self.round, best, k))
+            self._say(best, 0.85 + 0.1 * (k + 1) / ROUNDS)
+        return best
 
-def _best(
-    record: Record, problem: Problem, scale: str, horizon: int, seed: int, stages: Stages,
-    tell: Callable[[pfs.Found, float], None],
-) -> pfs.Found:  # fmt: skip
-    best: pfs.Found | None = None
-    for k in range(ATTEMPTS):
-        each = seed * ATTEMPTS + k
-        found = stages(f"attempt{k}",
-                       partial(pfs.attempt, record, problem, scale, horizon, each))  # fmt: skip
-        if best is None or found.score < best.score:
-            best = found
-        tell(best, 0.05 + 0.8 * (k + 1) / ATTEMPTS)
-    assert best is not None
-    for k in range(ROUNDS):
-        best = stages(f"round{k}", partial(_round, problem, best, seed, k))
-        tell(best, 0.85 + 0.1 * (k + 1) / ROUNDS)
-    return best
+    def _attempt(self, horizon: int, k: int) -> pfs.Found:
+        return pfs.attempt(self.record, self.problem, horizon, self.seed * ATTEMPTS + k)
 
-
-def _round(problem: Problem, found: pfs.Found, seed: int, k: int) -> pfs.Found:
-    """All goals at once, hotter and cooler in turn, then each other factor's levels."""
-    effort, own = (pfs.POLISH, *pfs.HEATS[k % len(pfs.HEATS)]), seed * ROOM + k
-    whole = pfs.polish(problem, found, own, effort, free=True)
-    return min(whole, pfs.deal(problem, whole, own), key=lambda x: x.score)
+    def round(self, found: pfs.Found, k: int) -> pfs.Found:
+        """All goals at once, hotter and cooler in turn, then each other factor's levels."""
+        cooling, own = pfs.POLISH[k % len(pfs.POLISH)], self.seed * ROOM + k
+        whole = pfs.polish(self.problem, found, own, cooling, free=True)
+        return min(whole, pfs.deal(self.problem, whole, own), key=lambda x: x.score)
 
 
 # Seeds of the committed twins, the best of those tried; for the first in so many CPU hours in all.

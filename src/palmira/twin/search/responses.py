@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -19,13 +22,14 @@ from palmira.twin.facts import (
     responders,
     response_rate,
     where,
-)  # fmt: skip
+)
 from palmira.twin.search.benefit import ENDPOINT, Frame, best_benefit, frame
 
 MEASURABLE = ("Measurable disease", "Yes")
 STABLE = "methods.outcomes.stable_disease"
 # Disease that cannot be measured is mostly in bone: likelier without visceral involvement.
 BONE_ONLY = 4.0
+Flags = NDArray[np.bool_]
 
 
 def visits(record: Record, horizon: int) -> Ints:
@@ -39,6 +43,43 @@ def visits(record: Record, horizon: int) -> Ints:
         return np.zeros(0, dtype=np.int64)
     weeks = assessment_weeks(first, until or 1e6, later or first, horizon / 28)
     return np.array([round(7 * w) + 1 for w in weeks], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Assessed:
+    """Patients by their assessments: days of PFS, who was treated, the number of the last planned
+    assessment without progression (-1: none), and the days that stable disease must last (None:
+    not printed)."""
+
+    record: Record
+    patients: pd.DataFrame
+    day: Ints
+    treated: Flags
+    last: Ints
+    needed: int | None
+
+    @property
+    def confirmed(self) -> Flags:
+        """Who can have a response that is confirmed."""
+        return (self.last >= 1) & self.treated
+
+    @property
+    def beyond(self) -> Flags:
+        """Whose PFS exceeds the required duration of stable disease."""
+        return self.day > (self.needed if self.needed is not None else np.inf)
+
+    @property
+    def long(self) -> Flags:
+        """Who of these was treated."""
+        return self.beyond & self.treated
+
+    def of_arm(self, arm: str) -> Ints:
+        """Positions of an arm's patients."""
+        return where(self.patients["arm"] == arm)
+
+    def longest_first(self, who: Ints) -> Ints:
+        """Patients by days of PFS."""
+        return who[np.argsort(-self.day[who], kind="stable")]
 
 
 def responses(
@@ -58,145 +99,132 @@ def responses(
     ``RecordError`` naming the entries where no choice has the printed numbers.
     """
     duration = number(record, STABLE)
-    day = patients["pfs"].to_numpy()
+    day, treated = patients["pfs"].to_numpy(), patients["treated"].to_numpy(dtype=bool)
+    event = patients["pfs_event"].to_numpy(dtype=bool)
     grid = visits(record, int(day.max()) + 1)
     if not len(grid):
         return patients.copy()
     needed = 7 * int(duration) if duration is not None else None
-    out = patients.assign(response="NE", response_day=np.nan, benefit=False, measurable=False)
     # The last assessment without progression: where PFS is censored, maybe on its last day.
-    last = np.searchsorted(grid, day + ~patients["pfs_event"].to_numpy(dtype=bool)) - 1
-    confirmed = (last >= 1) & patients["treated"].to_numpy()
-    benefit = np.zeros(len(out), dtype=bool)
-    if needed is not None:
-        benefit = _benefit(record, patients, needed, confirmed, scale)
-    response = np.zeros(len(out), dtype=bool)
+    last = np.searchsorted(grid, day + ~event) - 1
+    about = _Assessed(record, patients, day, treated, last, needed)
+    benefit = _benefit(about, scale)
+    response, measurable = np.zeros(len(day), dtype=bool), np.zeros(len(day), dtype=bool)
     for arm in arm_names(record):
-        mine = where(patients["arm"] == arm)
-        chosen = _responders(record, arm, mine, benefit, day, needed, confirmed, rng)
+        chosen = _responders(about, arm, benefit, rng)
         response[chosen] = True
-        out.loc[_measurable(record, arm, patients, mine, chosen, rng), "measurable"] = True
+        measurable[_measurable(about, arm, chosen, rng)] = True
     benefit |= response
-    stable = (last >= 0) & patients["treated"].to_numpy()
-    progressed = patients["pfs_event"].to_numpy() & ~died_first(patients)
-    beyond = day > needed if needed is not None else np.zeros(len(out), dtype=bool)
-    text = np.where(stable, "SD", np.where(progressed, "PD", "NE"))
-    text = np.where(beyond & ~benefit, np.where(progressed, "PD", "NE"), text)
-    out["response"] = np.where(response, "PR", text)
-    out["benefit"] = benefit
+    unseen = np.where(event & ~died_first(patients), "PD", "NE")
+    stable = (last >= 0) & treated & (benefit | ~about.beyond)
+    text = np.where(response, "PR", np.where(stable, "SD", unseen))
+    response_day = np.full(len(day), np.nan)
     for i in where(response):
         # Before the last assessment, so that one is left to confirm it; mostly early.
-        latest = min(int(last[i]) - 1, 3)
-        out.loc[i, "response_day"] = float(grid[rng.integers(0, latest + 1)])
-    return out
+        response_day[i] = grid[rng.integers(0, min(int(last[i]) - 1, 3) + 1)]
+    return patients.assign(
+        response=text, response_day=response_day, benefit=benefit, measurable=measurable
+    )
 
 
-def died_first(patients: pd.DataFrame) -> NDArray[np.bool_]:
+def died_first(patients: pd.DataFrame) -> Flags:
     """Whether the event of PFS is a death."""
     if "died" not in patients:
         return np.zeros(len(patients), dtype=bool)
     return (patients["died"] & (patients["os"] == patients["pfs"])).to_numpy(dtype=bool)
 
 
-def _benefit(
-    record: Record, patients: pd.DataFrame, needed: int, confirmed: NDArray[np.bool_], scale: str
-) -> NDArray[np.bool_]:
+def _benefit(about: _Assessed, scale: str) -> Flags:
     """Who has clinical benefit."""
-    day, arms = patients["pfs"].to_numpy(), arm_names(record)
-    long = (day > needed) & patients["treated"].to_numpy()
-    found = np.zeros(len(day), dtype=bool)
-    about = frame(record) if scale == "full" else None
-    groups = [where(patients["arm"] == arm) for arm in arms]
+    record, arms, long = about.record, arm_names(about.record), about.long
     want = [responders(record, ENDPOINT, "randomized", arm) for arm in arms]
-    if None in want:
+    if about.needed is None or None in want:
         return long
-    early, can = [], []
-    for arm, mine, k in zip(arms, groups, want, strict=True):
-        spare = mine[confirmed[mine] & ~long[mine]]
-        spare = spare[np.argsort(-day[spare], kind="stable")]
-        lack = (k or 0) - int(long[mine].sum())
-        can.append(responders(record, "ORR", "randomized", arm) or 0)
-        if lack > min(can[-1], len(spare)):
-            rate = response_rate(record, ENDPOINT, "randomized", arm)
-            raise RecordError(
-                f"{ids(rate, record.entries.get(STABLE))}: {k} patients of arm {arm} have benefit, "
-                f"but {int(long[mine].sum())} are free of progression beyond {needed} days and "
-                f"{min(can[-1], len(spare))} more can respond. Mend: correct the rate, or let "
-                "more patients be free of progression then."
-            )
-        early.append(spare if about else spare[: max(lack, 0)])
+    table = frame(record) if scale == "full" else None
+    groups, numbers = [about.of_arm(arm) for arm in arms], [k or 0 for k in want]
+    can = [responders(record, "ORR", "randomized", arm) or 0 for arm in arms]
     able = long.copy()
-    able[np.concatenate(early)] = True
-    if about is not None:
-        groups, numbers = _by_cell(about, patients, able, long, np.array(can), scale)
-    else:
-        numbers = [k or 0 for k in want]
+    for arm, k, most in zip(arms, numbers, can, strict=True):
+        early = _early(about, arm, k, most)
+        lack = max(0, k - int(long[about.of_arm(arm)].sum()))
+        able[early if table else early[:lack]] = True
+    if table is not None:
+        groups, numbers = _by_cell(table, about, able, np.array(can))
+    found = np.zeros(len(long), dtype=bool)
     for mine, k in zip(groups, numbers, strict=True):
-        mine = mine[able[mine]]
-        found[mine[np.argsort(-day[mine], kind="stable")[:k]]] = True
+        found[about.longest_first(mine[able[mine]])[:k]] = True
     return found
 
 
-def _by_cell(
-    about: Frame, patients: pd.DataFrame, able: NDArray[np.bool_], long: NDArray[np.bool_],
-    responding: Ints, scale: str,
-) -> tuple[list[Ints], list[int]]:  # fmt: skip
-    """The patients of the eight groups of arm and strata, and how many of each have benefit: no
-    more beyond those free of progression for ``long`` than can respond by arm."""
-    one, other = (patients[s].to_numpy() for s in about.strata)
-    groups = [
-        where((patients["arm"] == arm).to_numpy() & (one == a) & (other == b))
-        for arm in about.arms
-        for a in about.levels[0]
-        for b in about.levels[1]
-    ]
-    n = np.array([len(g) for g in groups])
-    ceiling, free = (np.array([int(which[g].sum()) for g in groups]) for which in (able, long))
-    share = about.benefit / np.maximum(free.reshape(2, 4).sum(axis=1), 1)
+def _early(about: _Assessed, arm: str, k: int, most: int) -> Ints:
+    """The patients of an arm who can have benefit by early response alone, those with the longest
+    PFS first. Raises ``RecordError`` where these are too few, or more than the ``most`` who respond
+    are needed, for ``k`` patients with benefit."""
+    mine, record = about.of_arm(arm), about.record
+    free = int(about.long[mine].sum())
+    spare = about.longest_first(mine[about.confirmed[mine] & ~about.long[mine]])
+    if k - free > min(most, len(spare)):
+        rate = response_rate(record, ENDPOINT, "randomized", arm)
+        raise RecordError(
+            f"{ids(rate, record.entries.get(STABLE))}: {k} patients of arm {arm} have benefit, but "
+            f"{free} are free of progression beyond {about.needed} days and "
+            f"{min(most, len(spare))} more can respond. Mend: correct the rate, or let more "
+            "patients be free of progression then."
+        )
+    return spare
 
-    def allowed(table: Ints) -> bool:
-        early = np.maximum(table - free, 0).reshape(2, 4).sum(axis=1)
+
+def _by_cell(
+    table: Frame, about: _Assessed, able: Flags, responding: Ints
+) -> tuple[list[Ints], list[int]]:
+    """The patients of the eight groups of arm and strata, and how many of each have benefit: no
+    more beyond those free of progression for long enough than can respond by arm."""
+    arm, one, other = (about.patients[c].to_numpy() for c in ("arm", *table.strata))
+    cells = product(table.arms, *table.levels)
+    groups = [where((arm == x) & (one == a) & (other == b)) for x, a, b in cells]
+    n, ceiling, free = (
+        np.array([int(which[g].sum()) for g in groups])
+        for which in (np.ones_like(able), able, about.long)
+    )
+    share = table.benefit / np.maximum(free.reshape(2, 4).sum(axis=1), 1)
+
+    def allowed(benefit: Ints) -> bool:
+        early = np.maximum(benefit - free, 0).reshape(2, 4).sum(axis=1)
         return bool((early <= responding).all())
 
-    expected = free * np.repeat(share, 4)
-    table = best_benefit(about, n, ceiling, expected, scale, allowed)
-    if table is None:
+    best = best_benefit(table, n, ceiling, free * np.repeat(share, 4), allowed)
+    if best is None:
         raise RecordError(
-            f"the patients by {' and '.join(about.strata)} that could have clinical benefit "
+            f"the patients by {' and '.join(table.strata)} that could have clinical benefit "
             f"({ceiling.tolist()}) allow no table of benefit. Mend: let more patients be free of "
             "progression for that long."
         )
-    return groups, table.tolist()
+    return groups, best.tolist()
 
 
-def _responders(
-    record: Record, arm: str, mine: Ints, benefit: NDArray[np.bool_], day: NDArray[np.int64],
-    needed: int | None, confirmed: NDArray[np.bool_], rng: np.random.Generator,
-) -> Ints:  # fmt: skip
+def _responders(about: _Assessed, arm: str, benefit: Flags, rng: np.random.Generator) -> Ints:
     """The patients of an arm who respond: those whose benefit needs it, then others at random."""
+    record, day, mine = about.record, about.day, about.of_arm(arm)
     k = responders(record, "ORR", "randomized", arm) or 0
-    entry = response_rate(record, "ORR", "randomized", arm)
-    pool = mine[confirmed[mine]]
-    if needed is not None and response_rate(record, ENDPOINT, "randomized", arm) is not None:
+    rate = response_rate(record, ENDPOINT, "randomized", arm)
+    pool = mine[about.confirmed[mine]]
+    if about.needed is not None and rate is not None:
         pool = pool[benefit[pool]]
-    forced = pool[benefit[pool] & (day[pool] <= needed)] if needed is not None else pool[:0]
     if k > len(pool):
-        rate = response_rate(record, ENDPOINT, "randomized", arm)
+        entry = response_rate(record, "ORR", "randomized", arm)
         raise RecordError(
             f"{ids(entry, rate)}: {k} patients of arm {arm} respond, but only {len(pool)} could. "
             "Mend: correct one of the rates."
         )
+    forced = pool[(benefit & ~about.beyond)[pool]]
     rest = np.setdiff1d(pool, forced)
     more = draw(rng, rest, k - len(forced), day[rest].astype(float))
     return np.concatenate([forced, more])
 
 
-def _measurable(
-    record: Record, arm: str, patients: pd.DataFrame, mine: Ints, responding: Ints,
-    rng: np.random.Generator,
-) -> Ints:  # fmt: skip
+def _measurable(about: _Assessed, arm: str, responding: Ints, rng: np.random.Generator) -> Ints:
     """The patients of an arm with measurable disease, all that respond among them."""
-    factor, category = MEASURABLE
+    record, mine, (factor, category) = about.record, about.of_arm(arm), MEASURABLE
     entry = levels(record, factor, arm).get(category)
     if entry is None:
         return responding
@@ -214,7 +242,7 @@ def _measurable(
             f"{len(responding)} of whom respond. Mend: correct it."
         )
     rest = np.setdiff1d(mine, responding)
-    visceral = patients.get("Visceral involvement")
+    visceral = about.patients.get("Visceral involvement")
     weight = np.ones(len(rest))
     if visceral is not None:
         weight = np.where(visceral.to_numpy()[rest] == "Yes", BONE_ONLY, 1.0)

@@ -6,35 +6,58 @@ it: so each patient has a first and a last day, and all that lies between gives 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
-from numpy.typing import NDArray
 
-from palmira.twin.search.arithmetic import after_event, log_log_limit
+from palmira.twin.search.arithmetic import after_event, rate_and_limits
 from palmira.twin.search.patient_table import FIRST_EVENT
-from palmira.twin.search.problem import Problem
+from palmira.twin.search.problem import Days, Flags, Problem
 
-Days = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 # How much the shape of the curve varies between two printed points, and the mean end of its tail:
 # the logarithm's spread of both parameters of a beta distribution; the second one's largest value.
 SHAPE, TAIL = 0.3, 12.0
 
 
+class Pin(NamedTuple):
+    """The place of an event on whose day a printed number falls, and its first and last day."""
+
+    place: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """First and last day of each patient of an arm, in order of events and censorings (``event``);
+    how many are untreated, how many stand before which landmark's day, and the pinned events."""
+
+    event: Flags
+    first: Days
+    last: Days
+    untreated: int
+    marks: list[tuple[int, int]]
+    pins: list[Pin]
+
+
 def envelope(
     problem: Problem, a: int, event: Flags, cuts: tuple[int, ...], horizon: int
-) -> tuple[Days, Days] | None:
-    """First and last day of each patient of an arm, in order; None where no days fit.
+) -> Envelope | None:
+    """What the printed numbers leave to an arm's days; None where no days fit.
 
     ``event``: events and censorings in order; ``cuts``: how many stand before each landmark.
     """
     n, untreated = len(event), problem.untreated[a]
+    marks = [(k, int(day)) for k, day in zip(cuts, problem.goal.mark_days, strict=True)]
+    pins = pinned(problem, a, event)
     first = np.where(event, FIRST_EVENT, problem.earliest).astype(np.int64)
     last = np.full(n, horizon, dtype=np.int64)
     first[:untreated] = last[:untreated] = 1
-    for day, cut in zip(problem.goal.mark_days, cuts, strict=True):
-        last[:cut] = np.minimum(last[:cut], int(day))
-        first[cut:] = np.maximum(first[cut:], int(day) + 1)
-    for j, low, high in pinned(problem, a, event):
+    for cut, day in marks:
+        last[:cut] = np.minimum(last[:cut], day)
+        first[cut:] = np.maximum(first[cut:], day + 1)
+    for j, low, high in pins:
         first[j], last[j] = max(first[j], low), min(last[j], high)
     # An event after a censoring comes a day later: on the same day it would come before.
     later = np.zeros(n, dtype=np.int64)
@@ -42,51 +65,47 @@ def envelope(
     later = np.cumsum(later)
     first = np.maximum.accumulate(first - later) + later
     last = np.minimum.accumulate((last - later)[::-1])[::-1] + later
-    return (first, last) if (first <= last).all() else None
+    return Envelope(event, first, last, untreated, marks, pins) if (first <= last).all() else None
 
 
-def pinned(problem: Problem, a: int, event: Flags) -> list[tuple[int, int, int]]:
-    """Events on whose days the printed median and limits fall: place, first and last day."""
-    window, at_risk, s, v = problem.goal.windows[a], len(event), 1.0, 0.0
-    found: dict[int, tuple[int, int, int]] = {}
+def pinned(problem: Problem, a: int, event: Flags) -> list[Pin]:
+    """The events on whose days the printed median and limits fall."""
+    at_risk, s, v = len(event), 1.0, 0.0
+    waiting = [(q, w) for q, w in enumerate(problem.goal.windows[0, a].tolist()) if w[0] > 0]
+    found = []
     for j, e in enumerate(event):
         if e:
             s, v = after_event(at_risk, s, v)
+            heights = rate_and_limits(s, v)
+            found += [Pin(j, *window) for q, window in waiting if heights[q] <= 0.5]
+            waiting = [(q, window) for q, window in waiting if heights[q] > 0.5]
         at_risk -= 1
-        heights = (s, log_log_limit(s, v, 1.0), log_log_limit(s, v, -1.0)) if e else ()
-        for q, height in enumerate(heights):
-            if window[2 * q] > 0 and height <= 0.5 and q not in found:
-                found[q] = (j, int(window[2 * q]), int(window[2 * q + 1]))
-    return sorted(found.values())
+    return sorted(found)
 
 
-def drawn(
-    problem: Problem, a: int, event: Flags, cuts: tuple[int, ...], bounds: tuple[Days, Days],
-    rng: np.random.Generator,
-) -> Days:  # fmt: skip
-    """Days between ``bounds`` (see ``envelope``), by a curve of random shape between the printed
-    points and a tail of random length."""
-    first, last = bounds
-    ends = [(cut, int(day), False) for day, cut in zip(problem.goal.mark_days, cuts, strict=True)]
-    ends += [(j, int(rng.integers(first[j], last[j] + 1)), True)
-             for j, *_ in pinned(problem, a, event)]  # fmt: skip
-    day, k, before = first.copy(), problem.untreated[a], FIRST_EVENT - 1
-    for end, until, pin in [*sorted(ends), (len(event), int(last[-1]), False)]:
+def drawn(room: Envelope, rng: np.random.Generator) -> Days:
+    """Days within an envelope, by a curve of random shape between the printed points and a tail of
+    random length."""
+    first, last, n = room.first, room.last, len(room.event)
+    ends = [(cut, day, False) for cut, day in room.marks]
+    ends += [(j, int(rng.integers(first[j], last[j] + 1)), True) for j, *_ in room.pins]
+    day, k, before = first.copy(), room.untreated, FIRST_EVENT - 1
+    for end, until, pin in [*sorted(ends), (n, int(last[-1]), False)]:
         until = max(until, before)
         one, other = np.exp(rng.normal(0, SHAPE, 2))
-        if end == len(event):
+        if end == n:
             one, other = 1.0, TAIL ** rng.random()
         shares = np.sort(rng.beta(one, other, max(0, end - k)))
         day[k:end] = before + np.ceil(shares * (until - before))
         if pin:
             day[end] = until
         k, before = max(k, end + pin), until
-    return fitted(day, event, bounds)
+    return fitted(day, room)
 
 
-def fitted(day: Days, event: Flags, bounds: tuple[Days, Days]) -> Days:
-    """The nearest days, from the first patient on, within ``bounds`` and in order."""
-    out = np.clip(day, *bounds)
+def fitted(day: Days, room: Envelope) -> Days:
+    """The nearest days, from the first patient on, within an envelope and in order."""
+    out, event = np.clip(day, room.first, room.last), room.event
     for k in range(1, len(out)):
         out[k] = max(out[k], out[k - 1] + (event[k] and not event[k - 1]))
     return out
