@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from palmira.site import jupyter, launch, slides
+from palmira.site import jupyter, launch, slides, source_pages
 from palmira.site.cells import Fault
 from palmira.site.execution import Run, Runs
 from palmira.site.rendering import block_math, inline_math
@@ -27,7 +27,7 @@ from palmira.site.rendering import block_math, inline_math
 LOGGER = logging.getLogger(__name__)
 
 # Modules, beside this one, that say how pages and their notebooks are made.
-MAKERS = ("cells", "execution", "jupyter", "launch", "rendering")
+MAKERS = ("cells", "execution", "jupyter", "launch", "rendering", "source_pages")
 # What a kernel says of itself.
 LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
 # Classic scripts: a module would not load from disk.
@@ -103,6 +103,7 @@ def _executed(env: Any) -> dict[str, tuple[list[str], str]]:
 
 def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
     """Run what has to be run, and put it where MyST-NB looks before it starts a kernel."""
+    app.palmira_anew = set(names) == env.found_docs  # type: ignore[attr-defined]
     notebooks = {name: nb for name in names if (nb := _notebook(env, name)) is not None}
     code = {name: [cell.source for cell in _cells(nb)] for name, nb in notebooks.items()}
     folder = Path(app.config.nb_execution_cache_path)
@@ -283,6 +284,11 @@ def _name_solutions(app: Sphinx, doctree: nodes.document) -> None:
             cell["prompt_show"], cell["prompt_hide"] = "Show the solution", "Hide the solution"
 
 
+def _link_source(app: Sphinx, doctree: nodes.document) -> None:
+    code, _ = _executed(app.env).get(app.env.docname, ([], ""))
+    source_pages.link(app, doctree, code)
+
+
 def _forget_what_failed(app: Sphinx, exception: Exception | None) -> None:
     """After a build with warnings the next one reads every page again.
 
@@ -309,6 +315,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", _offer_notebook, priority=400)
     app.connect("html-page-context", _mend_body, priority=401)
     app.connect("doctree-read", _name_solutions)
+    app.connect("doctree-read", _link_source)
+    app.connect("html-collect-pages", source_pages.pages)
     app.connect("html-page-context", _teach)
     app.connect("html-page-context", _offer_live, priority=600)
     app.connect("build-finished", _leave_out)
