@@ -20,6 +20,7 @@ from palmira.record.files import write_whole
 from palmira.site.browser import NoBrowserError, browsing
 
 WIDTH = 673  # of the text in pixels: A4 less margins
+PAPER = {"format": "A4", "outline": True, "tagged": True, "print_background": True}
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 SMALLEST = 0.6  # scale of the summary below which nobody reads it
 # Sections of the first page that a summary on one page does without.
@@ -192,11 +193,11 @@ def printed(browser: Any, html: Path, title: str, scale: float = 1) -> bytes:
         beyond = page.evaluate(FIT, WIDTH)
         if beyond > 1:
             print(f"{html.name}: something is {beyond:.0f} px wider than the page", file=sys.stderr)
-        made = page.pdf(
-            format="A4", margin=MARGINS, scale=scale, outline=True, tagged=True,
-            print_background=True, display_header_footer=True, header_template="<span></span>",
-            footer_template=FOOTER.format(title=escape(title)),
-        )  # fmt: skip
+        running = {
+            "header_template": "<span></span>",
+            "footer_template": FOOTER.format(title=escape(title)),
+        }
+        made = page.pdf(scale=scale, margin=MARGINS, display_header_footer=True, **running, **PAPER)
     finally:
         page.close()
     return _same_every_time(made)

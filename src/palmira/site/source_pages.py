@@ -23,7 +23,7 @@ HEAD = """\
 <h1>Source code of {module}</h1>
 <p>Part of <a href="{home}">the Python package</a> of <em>PALMIRA, executable</em>.</p>
 """
-LABEL = "Source code of what this chapter calls: "
+LABEL = "Source code of the functions on this page: "
 FUNCTIONS = ast.FunctionDef | ast.ClassDef
 
 
@@ -124,10 +124,7 @@ def link(app: Sphinx, doctree: nodes.document, code: Iterable[str]) -> None:
 
 def modules(env: Any) -> dict[str, set[str]]:
     """Modules that each page links to."""
-    if not hasattr(env, "palmira_modules"):
-        env.palmira_modules = {}
-    found: dict[str, set[str]] = env.palmira_modules
-    return found
+    return vars(env).setdefault("palmira_modules", {})
 
 
 def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
