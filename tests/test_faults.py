@@ -168,7 +168,7 @@ def test_pdfs_and_bundle_killed_at_any_moment_leave_no_half(
     tmp_path, parts_of_a_bundle, module, target
 ):
     small_project(tmp_path, parts_of_a_bundle)
-    command, made = [sys.executable, "-m", f"palmira.{module}"], tmp_path / target
+    command, made = [sys.executable, "-m", f"palmira.site.{module}"], tmp_path / target
     start = time.monotonic()
     subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
     lasts, whole = time.monotonic() - start, made.read_bytes()
