@@ -47,8 +47,10 @@ say(f"{{len(published('{trial}').entries)}} printed numbers")
 settings.register_profile("book", deadline=None, derandomize=True)
 settings.load_profile("book")
 # What a test with one of these fixtures needs.
-NEEDS = {"site": {"browser", "site", "place", "open_page", "window", "shown", "said"},
-         "slow": {"small_book", "browser", "open_page", "window"}}  # fmt: skip
+NEEDS = {
+    "site": {"browser", "site", "place", "open_page", "window", "shown", "said"},
+    "slow": {"small_book", "browser", "open_page", "window"},
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -108,8 +110,8 @@ class SmallBook:
         """The bytes of its site, or of a copy's, but for the records of the build."""
         site = (folder or self.folder) / "_build" / "html"
         not_said = (".built", ".buildinfo", "projectid.txt")
-        return {p.relative_to(site).as_posix(): p.read_bytes() for p in site.rglob("*")
-                if p.is_file() and p.name not in not_said}  # fmt: skip
+        paths = [p for p in site.rglob("*") if p.is_file() and p.name not in not_said]
+        return {p.relative_to(site).as_posix(): p.read_bytes() for p in paths}
 
     def sources(self, folder: Path) -> Path:
         """A copy that was never built."""

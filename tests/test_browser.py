@@ -37,6 +37,7 @@ SETTLED = """([width, mode]) => {
       e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight) < 13);
 }"""
 
+SOURCE = "_modules/palmira/statistics/pooling.html"
 # Texts of a picture that its edge cuts, and pairs of them of which one lies over the other.
 SPOILED = """() => {
   const frame = document.documentElement.getBoundingClientRect();
@@ -51,14 +52,26 @@ SPOILED = """() => {
   ).map(b => [a.words, b.words]));
   return [...cut, ...over];
 }"""
-
+# What axe finds, each with the first places.
+VIOLATIONS = """rules => axe.run(document, {
+    runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']
+}).then(r => r.violations.map(v => [
+    v.id, v.nodes.slice(0, 4).map(n => n.target.join(' ') + ': ' + n.failureSummary)
+]))"""
+# Of each table on the page whether it is wider than its box, and whether it says so.
+SLIDING = """[...document.querySelectorAll('table.exhibit')].filter(t => t.offsetParent).map(t => {
+    const box = t.closest('.pst-scrollable-table-container');
+    const said = getComputedStyle(t.caption, '::after').maxHeight !== '0px';
+    return [box.scrollWidth > box.clientWidth, said]
+})"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.site]
 
 
 def pages():
     ours = [p for folder in ("notebooks", "book") for p in sorted((SITE / folder).glob("*.html"))]
-    return [p.relative_to(SITE).as_posix() for p in ours] + ["search.html", "genindex.html"]
+    found = [p.relative_to(SITE).as_posix() for p in ours]
+    return [*found, "search.html", "genindex.html", SOURCE]
 
 
 @pytest.fixture
@@ -77,10 +90,7 @@ def violations(tab):
     """What axe finds; it stays in the page for the next time."""
     if tab.evaluate("typeof axe") == "undefined":
         tab.evaluate(AXE.read_text("utf-8"))
-    return tab.evaluate(
-        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: "
-        "['violations']}).then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 4).map("
-        "n => n.target.join(' ') + ': ' + n.failureSummary)]))", RULES)  # fmt: skip
+    return tab.evaluate(VIOLATIONS, RULES)
 
 
 @pytest.mark.parametrize("page", pages())
@@ -118,11 +128,7 @@ def test_no_text_of_a_picture_is_cut_or_lies_over_another(browser):
 @pytest.mark.parametrize("page", ["baseline", "design", "ledger"])
 def test_on_a_phone_a_table_says_that_it_slides_if_it_does(opened, page):
     tab = opened(f"notebooks/{page}.html", 390)
-    tables = tab.evaluate(
-        "[...document.querySelectorAll('table.exhibit')].filter(t => t.offsetParent).map(t => {"
-        "const box = t.closest('.pst-scrollable-table-container');"
-        "const said = getComputedStyle(t.caption, '::after').maxHeight !== '0px';"
-        "return [box.scrollWidth > box.clientWidth, said]})")  # fmt: skip
+    tables = tab.evaluate(SLIDING)
     assert tables and all(slides == said for slides, said in tables)
 
 

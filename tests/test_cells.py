@@ -169,9 +169,10 @@ def test_a_fault_of_a_cell_is_quoted_and_a_readers_chapter_is_built(book):
     assert not MARKUP.search(prose)
     for text in (
         "See [The other chapter](other.ipynb) and Table 1, by ([Austin 2009](https://doi.org/",
-        "**Table 1. Two numbers**\n\n| a | b |", "There were 198 patients.",
+        "**Table 1. Two numbers**\n\n| a | b |",
+        "There were 198 patients.",
         "pip install jupyterlab numpy==",
-    ):  # fmt: skip
+    ):
         assert text in prose
     assert any(plots([c.get("outputs", [])])[0] for c in notebook.cells)
 
@@ -196,10 +197,12 @@ def plain(source):
     """A chapter with this prose after a cell that glues two numbers, rewritten."""
     glue = [
         nbformat.v4.new_output(
-            "display_data", {"application/papermill.record/text/plain": repr(value)},
+            "display_data",
+            {"application/papermill.record/text/plain": repr(value)},
             metadata={"scrapbook": {"name": key, "mime_prefix": "application/papermill.record/"}},
-        ) for key, value in {"n": "198", "ratio": 0.8421}.items()
-    ]  # fmt: skip
+        )
+        for key, value in {"n": "198", "ratio": 0.8421}.items()
+    ]
     cells = [nbformat.v4.new_code_cell("", outputs=glue), nbformat.v4.new_markdown_cell(source)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     jupyter.rewrite(notebook, "notebooks/this", BOOK)
@@ -211,27 +214,45 @@ def plain(source):
     [
         ("{glue:text}`n` patients, {glue:text}`ratio:.2f`", "198 patients, 0.84"),
         ("{term}`twins <synthetic twin>` and a {term}`hazard\nratio`", "twins and a hazard ratio"),
-        ("{ref}`fit`, {ref}`it <fit>`, {ref}`here`, {ref}`words`",
-         "[That chapter: the fit](that.ipynb), [it](that.ipynb), This chapter, Glossary"),
-        ("{numref}`mine` and {numref}`Figure {number} <curve>`",
-         "Table 7 and [Figure 3](that.ipynb)"),
-        ("{cite:p}`a1,b2`; {cite:t}`b2`",
-         "([Müller and del Río 2001](https://doi.org/10.1/x); One et al. 2002); One et al. (2002)"),
-        ("[words](words), [there](that.md), [fit](fit), [site](https://a.org)",
-         "[words](words), [there](that.ipynb), [fit](that.ipynb), [site](https://a.org)"),
+        (
+            "{ref}`fit`, {ref}`it <fit>`, {ref}`here`, {ref}`words`",
+            "[That chapter: the fit](that.ipynb), [it](that.ipynb), This chapter, Glossary",
+        ),
+        (
+            "{numref}`mine` and {numref}`Figure {number} <curve>`",
+            "Table 7 and [Figure 3](that.ipynb)",
+        ),
+        (
+            "{cite:p}`a1,b2`",
+            "([Müller and del Río 2001](https://doi.org/10.1/x); One et al. 2002)",
+        ),
+        (
+            "{cite:t}`a1`, {cite:t}`b2`",
+            "[Müller and del Río (2001)](https://doi.org/10.1/x), One et al. (2002)",
+        ),
+        (
+            "[words](words), [there](that.md), [fit](fit), [site](https://a.org)",
+            "[words](words), [there](that.ipynb), [fit](that.ipynb), [site](https://a.org)",
+        ),
         ("`{ref}` stays, as does ``{ref}`fit` ``", "`{ref}` stays, as does ``{ref}`fit` ``"),
         ("```\n{ref}`fit`\n```", "```\n{ref}`fit`\n```"),
         ("(label)=\n## A title\n% a comment", "## A title"),
-        (":::{admonition} For {term}`all`\n:class: dropdown\nHas {glue:text}`n`.\n\n- a\n:::",
-         "> **For all**\n>\n> Has 198.\n>\n> - a"),
-        ("::::{dropdown} Key\n:::{note}\nIn it.\n:::\n::::", 
-         "> **Key**\n>\n> > **Note**\n> >\n> > In it."),
-        (":::{list-table}\n:header-rows: 1\n* - a\n  - b\n* - {glue:text}`n`\n  - \n:::",
-         "| a | b |\n| --- | --- |\n| 198 |  |"),
+        (
+            ":::{admonition} For {term}`all`\n:class: dropdown\nHas {glue:text}`n`.\n\n- a\n:::",
+            "> **For all**\n>\n> Has 198.\n>\n> - a",
+        ),
+        (
+            "::::{dropdown} Key\n:::{note}\nIn it.\n:::\n::::",
+            "> **Key**\n>\n> > **Note**\n> >\n> > In it.",
+        ),
+        (
+            ":::{list-table}\n:header-rows: 1\n* - a\n  - b\n* - {glue:text}`n`\n  - \n:::",
+            "| a | b |\n| --- | --- |\n| 198 |  |",
+        ),
         ("one\n: what {glue:text}`n` is", "- **one**: what 198 is"),
         (":::{button-ref} fit\nGo\n:::", "**[Go](that.ipynb)**"),
     ],
-)  # fmt: skip
+)
 def test_markup_of_a_chapter_becomes_what_jupyter_shows(source, expected):
     assert plain(source) == expected
 

@@ -24,13 +24,14 @@ CELLS = [
 
 CHAPTERS = {
     "notebooks/uses": [
-        "import sys; sys.path.insert(0, '..')", "from helper import NAME; print(NAME)",
+        "import sys; sys.path.insert(0, '..')",
+        "from helper import NAME; print(NAME)",
         "from pathlib import Path; print(Path('../data/one.csv').read_text())",
     ],
     "notebooks/lists": ["import os; print(sorted(os.listdir('../data')))"],
     "notebooks/alone": ["1 + 1"],
     "notebooks/raises": ["print('before')", "raise ValueError('an impossible table')"],
-}  # fmt: skip
+}
 pytestmark = pytest.mark.slow
 
 

@@ -88,24 +88,23 @@ def power_of(set_: list) -> dict[str, str]:
     ratio = float(set_[2].split(":")[0])
     se = (1 + ratio) / sqrt(events * ratio)
     spread = {q: exp(norm.ppf(q, log(hr), se)) for q in (0.025, 0.25, 0.75, 0.975)}
+    most, half = (f"{spread[q]:.2f} to {spread[1 - q]:.2f}" for q in (0.025, 0.25))
+    found = detectable_hazard_ratio(events, 0.8, ratio=ratio)
     return {
         "Power (two-sided 5% level)": f"{100 * schoenfeld_power(events, hr, ratio=ratio):.1f}%",
-        "Observed hazard ratios, middle 95% of trials":
-            f"{spread[0.025]:.2f} to {spread[0.975]:.2f}",
-        "Observed hazard ratios, middle half of trials":
-            f"{spread[0.25]:.2f} to {spread[0.75]:.2f}",
+        "Observed hazard ratios, middle 95% of trials": most,
+        "Observed hazard ratios, middle half of trials": half,
         "Trials with an observed hazard ratio below 1": f"{100 * norm.cdf(0, log(hr), se):.1f}%",
         "Significant if the observed hazard ratio is at most": f"{exp(norm.ppf(0.025) * se):.2f}",
-        "True hazard ratio found with 80% power":
-            f"{detectable_hazard_ratio(events, 0.8, ratio=ratio):.2f}",
-    }  # fmt: skip
+        "True hazard ratio found with 80% power": f"{found:.2f}",
+    }
 
 
 def scale_of(palmira) -> dict[str, tuple]:
     """Log ratio and standard error under the usual coding, with the three readings, by name."""
     cells = {f"PALMIRA, {name}": cell for name, cell in MAIN.items()}
-    cells |= {f"PALMIRA, {s.name}": f"figure3.{s.row}.hazard_ratio"
-              for s in subgroups(palmira) if s.factor}  # fmt: skip
+    of_factors = [s for s in subgroups(palmira) if s.factor]
+    cells |= {f"PALMIRA, {s.name}": f"figure3.{s.row}.hazard_ratio" for s in of_factors}
     found = {}
     for name, cell in cells.items():
         one = reading(palmira, cell)
@@ -120,9 +119,11 @@ def coded(beta: float, se: float, coding) -> dict[str, str]:
     p = p_text(2 * norm.sf(abs(b / s)))
     return {
         "Hazard ratio that is printed, with 95% interval": f"{exp(b):.2f} ({low:.2f} to {up:.2f})",
-        "Log hazard ratio": minus(f"{b:.3f}"), "Its standard error": f"{s:.3f}",
-        "z": minus(f"{b / s:.2f}"), "P": p,
-    }  # fmt: skip
+        "Log hazard ratio": minus(f"{b:.3f}"),
+        "Its standard error": f"{s:.3f}",
+        "z": minus(f"{b / s:.2f}"),
+        "P": p,
+    }
 
 
 @pytest.mark.slow
@@ -145,8 +146,8 @@ def test_each_coding_prints_the_same_data_divided_by_its_step(explored, palmira)
         rows = {k: v[0] for k, v in found["rows"].items()}
         assert coded(beta, se, chosen).items() <= rows.items(), data
         readings = [v for k, v in rows.items() if k.startswith("The paper's ratio")]
-        assert readings == ([texts[k] for k in ("printed", "neutral", "conditional")]
-                            if texts else ["–"] * 3)  # fmt: skip
+        kinds = ("printed", "neutral", "conditional")
+        assert readings == ([texts[k] for k in kinds] if texts else ["–"] * 3)
 
 
 @pytest.mark.slow
@@ -204,8 +205,10 @@ def test_the_curve_is_that_of_the_invented_patients(explored):
             shown = rows["Restricted mean to then, months"][column]
             assert shown == f"{mean / DAYS_PER_MONTH:.2f}"
             band = ensemble[scale].bands[arm].at(float(month))
-            low, high = (float(x) for x in rows["Range over twins, an inner bound"][column][:-1]
-                         .split(" to "))  # fmt: skip
+            limits = (
+                rows["Range over twins, an inner bound"][column].removesuffix("%").split(" to ")
+            )
+            low, high = map(float, limits)
             # The twin that is drawn is one of the range.
             assert low == pytest.approx(100 * min(band["low"], height), abs=0.051)
             assert high == pytest.approx(100 * max(band["high"], height), abs=0.051)
@@ -290,9 +293,14 @@ def test_the_drawing_library_is_loaded_on_this_page_only(open_page, site):
 def explorer(**changed):
     shown = Shown({"a": "-1"}, {"x": 1.0})
     parts = {
-        "name": "one", "controls": (Control("Which", ("b", "c")),), "settings": [shown, shown],
-        "columns": ("", "Now"), "readout": (("A", "a"),), "sentence": "{a}", "examples": (0,),
-    }  # fmt: skip
+        "name": "one",
+        "controls": (Control("Which", ("b", "c")),),
+        "settings": [shown, shown],
+        "columns": ("", "Now"),
+        "readout": (("A", "a"),),
+        "sentence": "{a}",
+        "examples": (0,),
+    }
     return Explorer(**(parts | changed))
 
 

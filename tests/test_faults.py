@@ -41,7 +41,7 @@ BROKEN = {
     "a brace lost": swap('values: ["198"], same_as: results.randomized}', 'values: ["198"]'),
     "a quote lost": swap('values: ["198"]', 'values: ["198]'),
     "a colon lost": swap("title: Palbociclib", "title Palbociclib"),
-    "a comma lost": swap('cell: n, arm: total, unit', "cell: n arm: total, unit"),
+    "a comma lost": swap("cell: n, arm: total, unit", "cell: n arm: total, unit"),
     "a key twice": swap("trial: PALMIRA\n", "trial: PALMIRA\ntrial: PALMIRA\n"),
     "an alias without anchor": swap("<<: *abs_median", "<<: *abs_mean"),
     "no rows": PALMIRA[: PALMIRA.index("blocks:")],
@@ -55,7 +55,7 @@ BROKEN = {
     "an entry twice": swap("id: randomized.et, label: Patients", "id: randomized.total, label: P"),
     "a word for a number": swap('values: ["198"]', 'values: ["many"]'),
     "a dangling reference": swap("same_as: results.pfs.median", "same_as: results.pfs.mean"),
-}  # fmt: skip
+}
 
 
 def refusal(path):
@@ -106,10 +106,8 @@ def test_a_twin_with_a_file_that_cannot_be_read_is_refused(tmp_path, name):
 
 def killed(command, seconds, **settings):
     """Start a program in a group of its own and kill all of it after a while."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        **settings,
-    )  # fmt: skip
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, start_new_session=True, **silent, **settings)
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -120,8 +118,8 @@ def test_a_twin_killed_at_any_moment_leaves_no_half_and_the_next_is_the_same(tmp
     moments, out, whole = random.Random(2026), tmp_path / "out", tmp_path / "whole"
     lines = SMALL.read_text("utf-8").splitlines(keepends=True)
     record = tmp_path / "record.yaml"
-    record.write_text("".join(x for x in lines if "- {id" not in x or any(
-        f"id: {name}," in x for name in LEAST)), "utf-8")  # fmt: skip
+    kept = [x for x in lines if "- {id" not in x or any(f"id: {name}," in x for name in LEAST)]
+    record.write_text("".join(kept), "utf-8")
     command = [Path(sys.executable).with_name("palmira"), "twin", record, "--quick", "--out"]
     subprocess.run([*command, whole], check=True, capture_output=True)  # compiles what it needs
     files = {p.name: p.read_bytes() for p in whole.iterdir()}
@@ -170,7 +168,7 @@ def test_pdfs_and_bundle_killed_at_any_moment_leave_no_half(
     tmp_path, parts_of_a_bundle, module, target
 ):
     small_project(tmp_path, parts_of_a_bundle)
-    command, made = [sys.executable, "-m", f"palmira.{module}"], tmp_path / target
+    command, made = [sys.executable, "-m", f"palmira.site.{module}"], tmp_path / target
     start = time.monotonic()
     subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
     lasts, whole = time.monotonic() - start, made.read_bytes()

@@ -26,9 +26,17 @@ def test_what_is_kept_is_read_back_and_shown_with_date_and_machine(file):
     assert [p.name for p in file.parent.iterdir()] == [file.name]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"build": {}}', '{"build": 3}',
-                                  '{"build": {"rows": [["a"]], "columns": ["a", "b"]}}',
-                                  '{"build": {"rows": [], "columns": ["a"]}}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"build": {}}',
+        '{"build": 3}',
+        '{"build": {"rows": [["a"]], "columns": ["a", "b"]}}',
+        '{"build": {"rows": [], "columns": ["a"]}}',
+    ],
+)
 def test_a_spoiled_file_is_refused_with_its_name_and_the_mend(file, text):
     file.write_text(text, "utf-8")
     with pytest.raises(RecordError, match=r"benchmarks\.json.*Mend: run make bench"):

@@ -97,10 +97,12 @@ def test_the_book_is_printed_with_right_page_numbers_and_the_same_bytes_twice(si
 
 
 TOGETHER = (
-    ("paragraph_first", "paragraph_last"), ("caption_first", "caption_last", "Head", "row_1 row_2"),
-    ("row_39 row_40", "note_first", "note_last"), ("the task", "Solution", "the way"),
+    ("paragraph_first", "paragraph_last"),
+    ("caption_first", "caption_last", "Head", "row_1 row_2"),
+    ("row_39 row_40", "note_first", "note_last"),
+    ("the task", "Solution", "the way"),
     ("the way", "What we learned", "a lesson", "a question"),
-)  # fmt: skip
+)
 ROWS = "".join(f"<tr><td>row_{n}</td></tr>" for n in range(1, 41))
 EXHIBIT = f"""<p>paragraph_first {"in four lines " * 28} paragraph_last</p>
 <div class="admonition hide"><table style="width: 100%"><caption>caption_first
@@ -171,8 +173,13 @@ def test_a_bundle_holds_site_slides_pdfs_notebooks_data_and_lock(tmp_path, parts
     (tmp_path / "_build/html/_sources/notebooks/a.ipynb").write_text("{}", "utf-8")
     names = {name for name, _ in bundle.files(tmp_path)}
     top = bundle.NAME
-    assert {f"{top}/index.html", f"{top}/requirements.lock", f"{top}/executed-notebooks/a.ipynb",
-            f"{top}/pdf/index.html", f"{top}/data/twin/index.html"} <= names  # fmt: skip
+    assert {
+        f"{top}/index.html",
+        f"{top}/requirements.lock",
+        f"{top}/executed-notebooks/a.ipynb",
+        f"{top}/pdf/index.html",
+        f"{top}/data/twin/index.html",
+    } <= names
     assert f"{top}/executed-notebooks/index.html" not in names
     assert not [name for name in names if name.endswith(".new")]
 

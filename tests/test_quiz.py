@@ -120,23 +120,41 @@ def test_the_right_answer_has_no_usual_place(asked):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("entries: [contrasts.pfs.hazard_ratio.estimate,", "entries: [contrasts.nothing,",
-         "question primary, entries: not in the ledger: contrasts.nothing. Mend: "),
-        ("{contrasts.pfs.hazard_ratio.p}", "{contrasts.pfs.p}",
-         "question primary: nothing fills {contrasts.pfs.p}. Mend: "),
-        ("{contrasts.pfs.hazard_ratio|least}", "{contrasts.pfs.hazard_ratio|kind}",
-         "question primary: nothing fills {contrasts.pfs.hazard_ratio|kind}. Mend: "),
-        ("{contrasts.pfs.hazard_ratio.p}", "{contrasts.pfs.hazard_ratio.p",
-         "question primary: a brace without its partner"),
+        (
+            "entries: [contrasts.pfs.hazard_ratio.estimate,",
+            "entries: [contrasts.nothing,",
+            "question primary, entries: not in the ledger: contrasts.nothing. Mend: ",
+        ),
+        (
+            "{contrasts.pfs.hazard_ratio.p}",
+            "{contrasts.pfs.p}",
+            "question primary: nothing fills {contrasts.pfs.p}. Mend: ",
+        ),
+        (
+            "{contrasts.pfs.hazard_ratio|least}",
+            "{contrasts.pfs.hazard_ratio|kind}",
+            "question primary: nothing fills {contrasts.pfs.hazard_ratio|kind}. Mend: ",
+        ),
+        (
+            "{contrasts.pfs.hazard_ratio.p}",
+            "{contrasts.pfs.hazard_ratio.p",
+            "question primary: a brace without its partner",
+        ),
         ("right: true", "right: false", "question primary: not one option is right. Mend: "),
-        ("        right: true\n", "        rigth: true\n",
-         "question primary option 2 rigth: unknown key. Mend: "),
+        (
+            "        right: true\n",
+            "        rigth: true\n",
+            "question primary option 2 rigth: unknown key. Mend: ",
+        ),
         ("id: bound", "id: primary", "question primary: a second one of this name. Mend: "),
-        ("  - id: primary\n    question: >-", "  - id: primary\n    words: >-",
-         "question primary question: missing. Mend: "),
+        (
+            "  - id: primary\n    question: >-",
+            "  - id: primary\n    words: >-",
+            "question primary question: missing. Mend: ",
+        ),
         ("questions:", "questions: [", "not valid YAML"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_quiz_is_refused_with_its_place_and_mend(spoiled, old, new, words):
     message = spoiled(old, new)
     assert words in message and "Mend:" in message
@@ -230,8 +248,8 @@ def test_without_javascript_questions_and_explanations_are_read(open_page, place
         assert form.locator("legend").inner_text().endswith(question.question)
         assert not form.get_by_role("button").is_visible()
         form.locator("summary").click()
-        for option, line in zip(question.options, form.locator("li:has(.quiz-why)").all(),
-                                strict=True):  # fmt: skip
+        lines = form.locator("li:has(.quiz-why)").all()
+        for option, line in zip(question.options, lines, strict=True):
             assert option.why in line.inner_text() and option.text in line.inner_text()
             assert ("Right." in line.inner_text()) == option.right
 

@@ -131,21 +131,24 @@ def test_a_program_that_does_not_get_on_is_ended_and_one_that_does_is_not():
     assert browser._call(["sh", "-c", gets_on], 3) == (3, "10% of 120 MB\ndone\n")
 
 
-@pytest.mark.parametrize("said", [
-    "it begins\nchrome: error while loading shared libraries: libnss3.so\nError: closed\n",
-    "Traceback\n  ^^^^\nx.Error: launch: no libnss3.so\nCall log:\n",
-    "Reading lists\nE: libnss3.so\nmore\n", "libnss3.so",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "said",
+    [
+        "it begins\nchrome: error while loading shared libraries: libnss3.so\nError: closed\n",
+        "Traceback\n  ^^^^\nx.Error: launch: no libnss3.so\nCall log:\n",
+        "Reading lists\nE: libnss3.so\nmore\n",
+        "libnss3.so",
+    ],
+)
 def test_of_a_failure_the_line_that_tells_most_is_said(said):
     assert "libnss3.so" in browser._reason(said) and "\n" not in browser._reason(said)
 
 
 def made_by(*targets, **environment):
     """What make would call for targets, or does for those of ``say``, in this environment."""
-    return subprocess.run(
-        ["make", "--no-print-directory", "-f", "Makefile", *targets], cwd=ROOT, text=True,
-        env={"PATH": os.environ["PATH"], **environment}, capture_output=True, check=True,
-    ).stdout  # fmt: skip
+    command = ["make", "--no-print-directory", "-f", "Makefile", *targets]
+    environment = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.check_output(command, cwd=ROOT, text=True, env=environment)
 
 
 @pytest.mark.parametrize("target", ["test", "pdf", "bundle"])
@@ -180,10 +183,8 @@ def test_the_lock_names_the_extras_that_its_packages_ask_for():
 
 
 def test_a_wheel_carries_its_data_and_audits_without_a_checkout(tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
@@ -191,12 +192,11 @@ def test_a_wheel_carries_its_data_and_audits_without_a_checkout(tmp_path):
     data = {p.relative_to(ROOT).as_posix() for p in (ROOT / "data").rglob("*") if p.is_file()}
     assert {f"palmira/{name}" for name in data} <= names
     (tmp_path / "empty").mkdir()
-    run = subprocess.run(
-        [sys.executable, "-c", "import palmira.cli as c; print(c.__file__); c.main()",
-         "audit", str(ROOT / "data" / "published" / "palmira.yaml"), "--json", "--only", "A1"],
-        cwd=tmp_path / "empty", env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
-        text=True, capture_output=True, check=False,
-    )  # fmt: skip
+    code = "import palmira.cli as c; print(c.__file__); c.main()"
+    record = str(ROOT / "data" / "published" / "palmira.yaml")
+    command = [sys.executable, "-c", code, "audit", record, "--json", "--only", "A1"]
+    where = {"cwd": tmp_path / "empty", "env": os.environ | {"PYTHONPATH": str(tmp_path / "site")}}
+    run = subprocess.run(command, **where, text=True, capture_output=True, check=False)
     place, _, found = run.stdout.partition("\n")
     assert Path(place) == tmp_path / "site" / "palmira" / "cli.py", run.stderr
     assert len(json.loads(found)["checks"]) > 100
@@ -211,6 +211,6 @@ from palmira.site.execution import *
 load(LIBRARIES)
 print(os.listdir({str(TASKS)!r}))
 """
-    run = subprocess.run([sys.executable, "-c", count], env=os.environ | ONE_THREAD, text=True,
-                         capture_output=True, check=True)  # fmt: skip
-    assert len(run.stdout.split(",")) == 1, run.stdout
+    command = [sys.executable, "-c", count]
+    tasks = subprocess.check_output(command, env=os.environ | ONE_THREAD, text=True)
+    assert len(tasks.split(",")) == 1, tasks

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 CLASSES = {"published", "derived", "conditional", "synthetic", "simulated"}
-LOADING = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src",
-           "link": "href", "object": "data", "embed": "src"}  # fmt: skip
+LOADING = dict.fromkeys(("img", "script", "iframe", "source", "video", "embed"), "src")
+LOADING |= {"link": "href", "object": "data"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.site]
 

@@ -87,10 +87,13 @@ def test_there_are_about_twenty_and_each_has_notes():
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("- title: [", "not YAML"), ("- title: A\n", "slide 1 > notes"),
-     ("- {title: A, notes: B, figure: C}\n", "slide 1 > figure"),
-     ("- {title: A, notes: B, evidence: certain}\n", "slide 1 > evidence")],
-)  # fmt: skip
+    [
+        ("- title: [", "not YAML"),
+        ("- title: A\n", "slide 1 > notes"),
+        ("- {title: A, notes: B, figure: C}\n", "slide 1 > figure"),
+        ("- {title: A, notes: B, evidence: certain}\n", "slide 1 > evidence"),
+    ],
+)
 def test_a_fault_of_the_source_is_named_with_its_place(tmp_path, text, told):
     path = tmp_path / "slides.yaml"
     path.write_text(text, "utf-8")

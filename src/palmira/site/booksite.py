@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from palmira.site import jupyter, launch, slides
+from palmira.site import jupyter, launch, slides, source_pages
 from palmira.site.cells import Fault
 from palmira.site.execution import Run, Runs
 from palmira.site.rendering import block_math, inline_math
@@ -27,7 +27,7 @@ from palmira.site.rendering import block_math, inline_math
 LOGGER = logging.getLogger(__name__)
 
 # Modules, beside this one, that say how pages and their notebooks are made.
-MAKERS = ("cells", "execution", "jupyter", "launch", "rendering")
+MAKERS = ("cells", "execution", "jupyter", "launch", "rendering", "source_pages")
 # What a kernel says of itself.
 LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
 # Classic scripts: a module would not load from disk.
@@ -38,14 +38,14 @@ SCRIPTS = {
 
 
 # In the theme's and MyST-NB's markup.
+BOX = '<div class="pst-scrollable-table-container"'
 MENDS = {
-    '<div class="pst-scrollable-table-container">':
-        '<div class="pst-scrollable-table-container" tabindex="0">',
+    f"{BOX}>": f'{BOX} tabindex="0">',
     '<summary aria-label="Toggle hidden content">': "<summary>",
     '<th class="head': '<th scope="col" class="head',
     '<th class="stub': '<th scope="row" class="stub',
     ' role="doc-biblioentry"': ' role="listitem"',  # the other is deprecated
-}  # fmt: skip
+}
 # A picture and, right after it, the same drawn for a phone (palmira.site.rendering).
 TWO_WIDTHS = re.compile(r'(<img [^>]*>)\s*(<img [^>]*class="narrow"[^>]*>)')
 # A frame as pandas writes it: head and body.
@@ -95,14 +95,12 @@ def _outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], gone: s
 
 def _executed(env: Any) -> dict[str, tuple[list[str], str]]:
     """Code and key of the run of each chapter that was read."""
-    if not hasattr(env, "palmira_executed"):
-        env.palmira_executed = {}
-    found: dict[str, tuple[list[str], str]] = env.palmira_executed
-    return found
+    return vars(env).setdefault("palmira_executed", {})
 
 
 def _run_chapters(app: Sphinx, env: Any, names: list[str]) -> None:
     """Run what has to be run, and put it where MyST-NB looks before it starts a kernel."""
+    app.palmira_anew = set(names) == env.found_docs  # type: ignore[attr-defined]
     notebooks = {name: nb for name in names if (nb := _notebook(env, name)) is not None}
     code = {name: [cell.source for cell in _cells(nb)] for name, nb in notebooks.items()}
     folder = Path(app.config.nb_execution_cache_path)
@@ -209,18 +207,16 @@ def _mend_body(
     """Boxes that scroll are reached by keyboard, folds are named by what they show (WCAG 2.1.1,
     2.5.3), header cells say what they head (1.3.1), roles are those in use, and the place of a
     picture that loads late is kept."""
+    if not (body := context.get("body")):
+        return
     for old, new in MENDS.items():
-        if context.get("body"):
-            context["body"] = context["body"].replace(old, new)
+        body = body.replace(old, new)
     for image in doctree.findall(nodes.image) if doctree else ():
         if size := image.get("size"):
             end = f'/{PurePosixPath(image["uri"]).name}"'
             width, height = (round(float(size[side])) for side in ("width", "height"))
-            sized = f'{end} width="{width}" height="{height}"'
-            context["body"] = context["body"].replace(end, sized)
-    if context.get("body"):
-        context["body"] = TWO_WIDTHS.sub(_source, context["body"])
-        context["body"] = FRAME.sub(_with_scopes, context["body"])
+            body = body.replace(end, f'{end} width="{width}" height="{height}"')
+    context["body"] = FRAME.sub(_with_scopes, TWO_WIDTHS.sub(_source, body))
 
 
 def _with_scopes(found: re.Match[str]) -> str:
@@ -254,14 +250,14 @@ def _offer_live(
     and would put its own copy of the notebook over ours."""
     links = launch.links(launch.repository(Path(app.srcdir)), page)
     if links and "ipynb_source" in context:
+        run = {"icon": "fas fa-rocket", "tooltip": "Run this chapter"}
         buttons = [
-            {"type": "link", "text": name, "tooltip": f"Run this chapter on {name}", "url": url,
-             "icon": "fas fa-rocket"} for name, url in links.items()
-        ]  # fmt: skip
-        context["header_buttons"].append({
-            "type": "group", "tooltip": "Run this chapter", "icon": "fas fa-rocket",
-            "buttons": buttons, "label": "launch-buttons",
-        })  # fmt: skip
+            run
+            | {"type": "link", "text": name, "url": url, "tooltip": f"{run['tooltip']} on {name}"}
+            for name, url in links.items()
+        ]
+        group = {"type": "group", "label": "launch-buttons", "buttons": buttons}
+        context["header_buttons"].append(run | group)
 
 
 def _write_slides(app: Sphinx, exception: Exception | None) -> None:
@@ -281,6 +277,11 @@ def _name_solutions(app: Sphinx, doctree: nodes.document) -> None:
     for cell in doctree.findall(nodes.container):
         if cell.get("hide_mode") == "all":
             cell["prompt_show"], cell["prompt_hide"] = "Show the solution", "Hide the solution"
+
+
+def _link_source(app: Sphinx, doctree: nodes.document) -> None:
+    code, _ = _executed(app.env).get(app.env.docname, ([], ""))
+    source_pages.link(app, doctree, code)
 
 
 def _forget_what_failed(app: Sphinx, exception: Exception | None) -> None:
@@ -309,6 +310,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", _offer_notebook, priority=400)
     app.connect("html-page-context", _mend_body, priority=401)
     app.connect("doctree-read", _name_solutions)
+    app.connect("doctree-read", _link_source)
+    app.connect("html-collect-pages", source_pages.pages)
     app.connect("html-page-context", _teach)
     app.connect("html-page-context", _offer_live, priority=600)
     app.connect("build-finished", _leave_out)

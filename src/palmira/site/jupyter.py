@@ -39,7 +39,7 @@ DEFINITION = re.compile(r"^(?P<term>\S.*)\n: +(?P<text>\S)", re.MULTILINE)
 # Directives that only arrange what they hold.
 ARRANGE = {"container", "div", "grid", "grid-item", "only", "tab-set"}
 # What the page does not show either, or only its own scripts can.
-HIDDEN = {"bibliography", "contents", "index", "tableofcontents", "toctree"}
+HIDDEN = {"bibliography", "contents", "eval-rst", "index", "tableofcontents", "toctree"}
 # Those with a title of their own, and the titles of others where not the name of the directive.
 NAMED = {"admonition", "card", "dropdown", "margin", "sidebar", "tab-item", "topic"}
 TITLES = {"seealso": "See also"}

@@ -77,11 +77,10 @@ def introduce(notebook: nbformat.NotebookNode, root: Path, url: str = "") -> Non
     clone = [f"git clone --depth 1 {url} palmira-book", "cd palmira-book"] if url else []
     commands = [*clone, f"pip install jupyterlab {' '.join(pins)}", "pip install --editable ."]
     titles = (re.search(r"^# (.+)", c.source, re.M) for c in notebook.cells)
-    text = PREAMBLE.format(
-        title=next((t[1] for t in titles if t), "untitled"), python=_python(),
-        source="Fetch and install it:" if url else "In the folder of the source:",
-        commands="\n".join(f"> {line}" for line in commands),
-    )  # fmt: skip
+    title = next((t[1] for t in titles if t), "untitled")
+    source = "Fetch and install it:" if url else "In the folder of the source:"
+    lines = "\n".join(f"> {line}" for line in commands)
+    text = PREAMBLE.format(title=title, python=_python(), source=source, commands=lines)
     first = [nbformat.v4.new_markdown_cell(text, id="to-run")]
     if url:
         first.append(nbformat.v4.new_code_cell(SETUP.format(url=url), id="to-run-in-colab"))

@@ -20,13 +20,14 @@ from palmira.record.files import write_whole
 from palmira.site.browser import NoBrowserError, browsing
 
 WIDTH = 673  # of the text in pixels: A4 less margins
+PAPER = {"format": "A4", "outline": True, "tagged": True, "print_background": True}
 MARGINS = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 SMALLEST = 0.6  # scale of the summary below which nobody reads it
 # Sections of the first page that a summary on one page does without.
 SUMMARY_WITHOUT = ("what-this-book-adds", "what-it-could-not-see", "three-ways-to-use-it")
 NOT_PRINTED = (
     "script, a.headerlink, .above-input, .toctree-wrapper, button, nav, .prev-next-area, iframe, "
-    "a.sd-btn, .quiz-said, .quiz-bar, .sd-summary-state-marker, "
+    "a.sd-btn, .source-links, .viewcode-link, .quiz-said, .quiz-bar, .sd-summary-state-marker, "
     ".hide > summary"
 )
 DATES = re.compile(rb"(/(?:Creation|Mod)Date \(D:)\d{14}([^)]*\))")
@@ -192,11 +193,11 @@ def printed(browser: Any, html: Path, title: str, scale: float = 1) -> bytes:
         beyond = page.evaluate(FIT, WIDTH)
         if beyond > 1:
             print(f"{html.name}: something is {beyond:.0f} px wider than the page", file=sys.stderr)
-        made = page.pdf(
-            format="A4", margin=MARGINS, scale=scale, outline=True, tagged=True,
-            print_background=True, display_header_footer=True, header_template="<span></span>",
-            footer_template=FOOTER.format(title=escape(title)),
-        )  # fmt: skip
+        running = {
+            "header_template": "<span></span>",
+            "footer_template": FOOTER.format(title=escape(title)),
+        }
+        made = page.pdf(scale=scale, margin=MARGINS, display_header_footer=True, **running, **PAPER)
     finally:
         page.close()
     return _same_every_time(made)

@@ -16,6 +16,7 @@ from palmira.record.evidence import MIME
 
 OF_PANEL = "Some settings of this explorer; the data hold all of them."
 PHONE = 400  # points: pictures up to this width are shown whole on a phone
+PLAIN = '<details class="explorer-plain" open><summary>A few settings as a table</summary>'
 # Of an SVG file, in points.
 SIZE = re.compile(r'\b(width|height)="([\d.]+)pt"')
 
@@ -32,38 +33,38 @@ class ExhibitRenderer(MimeRenderPlugin):
         if data.mime_type != MIME or inline:
             return None
         exhibit = data.content if isinstance(data.content, dict) else json.loads(data.string)
-        caption = _caption(renderer, exhibit)
-        document = renderer.renderer.document
-        if exhibit["kind"] == "figure":
-            image = f"{exhibit['name']}.svg"
-            uri = renderer.write_file([image], exhibit["svg"].encode(), overwrite=True)
-            element = nodes.figure(classes=["exhibit"], align="center")
-            size = dict(SIZE.findall(exhibit["svg"][:400]))
-            narrow, small = exhibit.get("narrow"), float(size["width"]) <= PHONE
-            classes = ["fits"] * bool(narrow or small) + ["small"] * small
-            element += nodes.image(
-                uri=uri, alt=exhibit["alt"], loading="lazy", size=size, classes=classes
-            )
-            if narrow:
-                # Joined to the one before as its <source> for phones: palmira.site.booksite.
-                beside = f"{exhibit['name']}-narrow.svg"
-                uri = renderer.write_file([beside], narrow.encode(), overwrite=True)
-                size = dict(SIZE.findall(narrow[:400]))
-                element += nodes.image(uri=uri, alt="", classes=["narrow"], size=size)
-            element += nodes.caption("", "", *caption)
-            rest = []
-        else:
-            element = nodes.table(classes=["exhibit"])
-            element += nodes.title("", "", *caption)
-            element += nodes.raw("", exhibit["html"], format="html")
-            rest = [
-                nodes.paragraph("", note, classes=["exhibit-note"]) for note in exhibit["notes"]
-            ]
+        element = _figure(renderer, exhibit) if "svg" in exhibit else _table(renderer, exhibit)
         element["names"].append(exhibit["name"])
-        document.note_explicit_target(element, element)
-        if exhibit["kind"] == "panel":
-            return _panel(exhibit, [element, *rest])
-        return [element, *rest]
+        renderer.renderer.document.note_explicit_target(element, element)
+        notes = [nodes.paragraph("", n, classes=["exhibit-note"]) for n in exhibit.get("notes", ())]
+        shown = [element, *notes]
+        return _panel(exhibit, shown) if exhibit["kind"] == "panel" else shown
+
+
+def _figure(renderer: NbElementRenderer, exhibit: dict[str, Any]) -> nodes.figure:
+    name, narrow = exhibit["name"], exhibit.get("narrow")
+    wide = _image(renderer, name, exhibit["svg"], alt=exhibit["alt"], loading="lazy")
+    small = float(wide["size"]["width"]) <= PHONE
+    wide["classes"] = ["fits"] * bool(narrow or small) + ["small"] * small
+    element = nodes.figure("", wide, classes=["exhibit"], align="center")
+    if narrow:  # joined to the one before as its <source> for phones: palmira.site.booksite
+        element += _image(renderer, f"{name}-narrow", narrow, alt="", classes=["narrow"])
+    element += nodes.caption("", "", *_caption(renderer, exhibit))
+    return element
+
+
+def _image(renderer: NbElementRenderer, name: str, svg: str, **options: Any) -> nodes.image:
+    uri = renderer.write_file([f"{name}.svg"], svg.encode(), overwrite=True)
+    return nodes.image(uri=uri, size=dict(SIZE.findall(svg[:400])), **options)
+
+
+def _table(renderer: NbElementRenderer, exhibit: dict[str, Any]) -> nodes.table:
+    title = nodes.title("", "", *_caption(renderer, exhibit))
+    return nodes.table("", title, _html(exhibit["html"]), classes=["exhibit"])
+
+
+def _html(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
 
 
 def _panel(exhibit: dict[str, Any], table: list[nodes.Element]) -> list[nodes.Element]:
@@ -71,12 +72,8 @@ def _panel(exhibit: dict[str, Any], table: list[nodes.Element]) -> list[nodes.El
     kind = exhibit["evidence"]
     badge = f'<span class="evidence evidence-{kind}">{kind.capitalize()}</span>'
     head = f'<p class="explorer-caption">{escape(exhibit["caption"])} {badge}</p>'
-    before = nodes.raw(
-        "", f'<div class="explorer" id="{exhibit["name"]}-explorer">{head}{exhibit["panel"]}'
-        '<details class="explorer-plain" open><summary>A few settings as a table</summary>',
-        format="html",
-    )  # fmt: skip
-    return [before, *table, nodes.raw("", "</details></div>", format="html")]
+    opening = f'<div class="explorer" id="{exhibit["name"]}-explorer">{head}{exhibit["panel"]}'
+    return [_html(opening + PLAIN), *table, _html("</details></div>")]
 
 
 def _caption(renderer: NbElementRenderer, exhibit: dict[str, Any]) -> list[nodes.Node]:
@@ -85,10 +82,8 @@ def _caption(renderer: NbElementRenderer, exhibit: dict[str, Any]) -> list[nodes
     kind = exhibit["evidence"]
     badge = nodes.inline("", f"{kind.capitalize()}", classes=["evidence", f"evidence-{kind}"])
     words = OF_PANEL if exhibit["kind"] == "panel" else exhibit["caption"]
-    return [
-        nodes.Text(words + " "), badge,
-        nodes.inline("", f": {exhibit['meaning']}. ", classes=["evidence-meaning"]), download,
-    ]  # fmt: skip
+    meaning = nodes.inline("", f": {exhibit['meaning']}. ", classes=["evidence-meaning"])
+    return [nodes.Text(words + " "), badge, meaning, download]
 
 
 def inline_math(translator: Any, node: nodes.math) -> None:

@@ -49,22 +49,6 @@ PAGE = """\
 </body>
 </html>
 """
-SHEET = """\
-<div class="picture"><div class="sheet" style="--ratio: {ratio:.4f}">
-{bands}</div></div>"""
-BAND = """\
-<div class="band" style="aspect-ratio: {ratio:.4f}"><img src="{address}" alt="{alt}" \
-style="margin-top: {above:.3f}%"></div>
-"""
-SLIDE = """\
-<section id="{id}" class="{layout}" aria-labelledby="{id}-title">
-<h{level} id="{id}-title">{title}</h{level}>
-<div class="body">
-{body}</div>
-<p class="foot">{evidence}</p>
-{link}<aside class="notes">
-{notes}</aside>
-</section>"""
 
 
 class SlidesError(ValueError):
@@ -118,22 +102,29 @@ def numbers(executed: Path, pages: list[str]) -> dict[str, str]:
 
 def render(slides: list[Slide], site: Path, glued: Mapping[str, str]) -> str:
     """The page of the slides. Raises ``SlidesError`` for an exhibit or number that is not there."""
-    parts = []
-    for number, slide in enumerate(slides, start=1):
-        text, notes = (_markdown(t, glued, slide.title) for t in (slide.text, slide.notes))
-        layout, body, evidence, link = "words", text, slide.evidence, ""
-        if slide.exhibit:
-            page, _, name = slide.exhibit.partition("#")
-            picture, shown = _picture(site, page, name, slide)
-            evidence, layout = slide.evidence or shown, "pictured"
-            body = f"{picture}\n<div>{text}</div>\n"
-            link = f'<p class="link"><a href="../{page}.html#{name}">In the book</a></p>\n'
-        parts.append(SLIDE.format(
-            id=f"slide-{number}", layout=layout if number > 1 else "title",
-            level=1 if number == 1 else 2, title=escape(slide.title), body=body, notes=notes,
-            evidence=_badge(evidence), link=link,
-        ))  # fmt: skip
-    return PAGE.format(slides="\n".join(parts))
+    sections = [_section(f"slide-{n}", s, site, glued) for n, s in enumerate(slides, start=1)]
+    return PAGE.format(slides="\n".join(sections))
+
+
+def _section(id: str, slide: Slide, site: Path, glued: Mapping[str, str]) -> str:
+    text, notes = (_markdown(t, glued, slide.title) for t in (slide.text, slide.notes))
+    layout, body, evidence, link = "words", text, slide.evidence, ""
+    if slide.exhibit:
+        page, _, name = slide.exhibit.partition("#")
+        picture, shown = _picture(site, page, name, slide)
+        evidence, layout = slide.evidence or shown, "pictured"
+        body = f"{picture}\n<div>{text}</div>\n"
+        link = f'<p class="link"><a href="../{page}.html#{name}">In the book</a></p>\n'
+    heading, layout = ("h1", "title") if id == "slide-1" else ("h2", layout)
+    return f"""\
+<section id="{id}" class="{layout}" aria-labelledby="{id}-title">
+<{heading} id="{id}-title">{escape(slide.title)}</{heading}>
+<div class="body">
+{body}</div>
+<p class="foot">{_badge(evidence)}</p>
+{link}<aside class="notes">
+{notes}</aside>
+</section>"""
 
 
 def write(root: Path, site: Path, executed: Path, pages: list[str]) -> None:
@@ -179,12 +170,14 @@ def _picture(site: Path, page: str, name: str, slide: Slide) -> tuple[str, Evide
             f"{SOURCE}: {slide.title!r}: the picture {name!r} has no text {problem}. Mend: give "
             "one that it shows, or none for its edge."
         ) from problem
-    shown = "".join(
-        BAND.format(ratio=width / (end - start), address=address, above=-100 * start / width,
-                    alt="" if number else escape(alt))
-        for number, (start, end) in enumerate(parts)
-    )  # fmt: skip
-    return SHEET.format(ratio=width / sum(b - a for a, b in parts), bands=shown), evidence
+    ratio = width / sum(end - start for start, end in parts)
+    sheet = f'<div class="picture"><div class="sheet" style="--ratio: {ratio:.4f}">\n'
+    for number, (start, end) in enumerate(parts):
+        said, above = "" if number else escape(alt), -100 * start / width
+        image = f'<img src="{address}" alt="{said}" style="margin-top: {above:.3f}%">'
+        ratio = width / (end - start)
+        sheet += f'<div class="band" style="aspect-ratio: {ratio:.4f}">{image}</div>\n'
+    return f"{sheet}</div></div>", evidence
 
 
 def lines(svg: str) -> list[tuple[str, float, float]]:
