@@ -21,8 +21,7 @@ from palmira.simulation import two_arm_analyses as kernels
 from palmira.simulation.draw import Observed, sort_keys
 from palmira.statistics.pooling import pool
 from palmira.statistics.survival import cox, log_rank
-from palmira.twin.ensemble.twin_curves import restricted_mean
-from palmira.twin.verify.verify_survival import kaplan_meier
+from palmira.statistics.survival_curves import kaplan_meier
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "r_reference.csv"
 KEYS = ["data", "what", "part"]
@@ -81,7 +80,7 @@ def in_python() -> Iterator[Line]:
             for day in (90, 180, 365):
                 yield "lung", what, f"day {day}{words}", curve.at(day, part)
         for months in (6, 12):
-            mean, se = restricted_mean(curve, months)
+            mean, se = curve.restricted_mean(months)
             unit = 365.25 / 12
             yield "lung", f"restricted mean, sex {sex}", f"{months} months", mean * unit
             yield "lung", f"restricted mean, sex {sex}", f"{months} months, SE", se * unit

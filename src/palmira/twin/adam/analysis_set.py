@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import sqrt
 
 import pandas as pd
 
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.printed import parse_date
-from palmira.twin.facts import dated, printed
+from palmira.twin.facts import arm_names, dated, printed
 
 Frames = dict[str, pd.DataFrame]
 
@@ -38,6 +40,9 @@ VARIABLES = {
 GROUPS = {"AGE": "AGEGR1", "ECOGBL": "ECOGGR1", "PCDKDUR": "PCDKGR1"}
 ROLES = {"experimental": 1, "control": 2}
 ENDPOINTS = ("PFS", "OS")
+# How an arm enters a model on a scale: (experimental, control). Orthonormal contrasts are what R
+# gives an ordered factor of two levels.
+CODING = {"full": (1 / sqrt(2), -1 / sqrt(2)), "neutral": (1.0, 0.0)}
 _N = r"(\d+(?:\.\d+)?)"
 _FLAGS = {"yes": "y", "no": "n"}
 
@@ -175,6 +180,14 @@ class AnalysisSet:
         frame["event"] &= frame["time"] <= known
         frame["time"] = frame["time"].clip(upper=known)
         return frame[pd.to_datetime(self.patients["RANDDT"]) < date]
+
+
+def times(frames: Mapping[str, pd.DataFrame], record: Record, code: str = "PFS") -> pd.DataFrame:
+    """Arm (the record's key), time in days and event by patient, from the data set ADTTE."""
+    keys = dict(zip(ROLES.values(), arm_names(record), strict=True))
+    lines = frames["adtte"].query("PARAMCD == @code").reset_index(drop=True)
+    arm, time = lines["TRT01PN"].map(keys), lines["AVAL"].astype(float)
+    return pd.DataFrame({"arm": arm, "time": time, "event": lines["CNSR"] == 0})
 
 
 def cut_date(record: Record, analysis: str | None) -> pd.Timestamp | None:

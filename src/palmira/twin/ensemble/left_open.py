@@ -24,7 +24,10 @@ from rich.progress import track
 from palmira.record import Record, load
 from palmira.record.files import write_whole
 from palmira.record.schema import RecordError
+from palmira.statistics.curve_quantities import quantities
 from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival_curves import of_arm
+from palmira.twin.adam.store import ENSEMBLE
 from palmira.twin.ensemble.dealt import dealt, heights
 from palmira.twin.ensemble.members import (
     DIFFERENCE,
@@ -38,8 +41,6 @@ from palmira.twin.ensemble.members import (
     member,
     setting,
 )
-from palmira.twin.ensemble.spread import ENSEMBLE
-from palmira.twin.ensemble.twin_curves import described
 from palmira.twin.search.patient_table import PatientTable
 
 MEMBERS, SEED, PUSHED_FROM = 200, 20261127, 6
@@ -75,10 +76,15 @@ def pushes() -> list[Push]:
 
 
 def _said(made: Setting, table: PatientTable, all_: bool = True) -> dict[str, Any]:
+    """``heights`` of both arms' curves at ``MONTHS``, and, unless left out, ``values`` of the free
+    quantities."""
     arms = made.problem.arms
-    frame = pd.DataFrame({"arm": np.array(arms)[table.arm], "time": table.day.astype(float),
-                          "event": table.event})  # fmt: skip
-    return described(frame, arms, MONTHS, all_)
+    arm, time = np.array(arms)[table.arm], table.day.astype(float)
+    patients = pd.DataFrame({"arm": arm, "time": time, "event": table.event})
+    curves = {arm: of_arm(patients, arm) for arm in arms}
+    heights = {a: [c.at(m * DAYS_PER_MONTH) for m in MONTHS] for a, c in curves.items()}
+    values = {k: q.value for k, q in quantities(patients, *arms).items()} if all_ else {}
+    return {"heights": heights, "values": values}
 
 
 def _one(made: Setting, seed: int) -> Found | None:
@@ -123,7 +129,7 @@ def _starts(made: Setting, found: list[Found], most: int) -> list[Member]:
 def ensemble(
     record: Record, scale: str, members: int, workers: int, driven_from: int = PUSHED_FROM
 ) -> dict[str, Any]:
-    """The summary of an ensemble (see ``palmira.twin.ensemble.spread``)."""
+    """The summary of an ensemble (see ``palmira.readings.spread``)."""
     made = setting(record, scale, SEED)
     with Parallel(workers, return_as="generator") as pool:
         found = drawn(made, members, pool, f"{record.trial}, {scale}")
