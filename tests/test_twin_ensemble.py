@@ -12,7 +12,7 @@ from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import cox
 from palmira.statistics.survival_curves import of_arm
 from palmira.twin.ensemble.dealt import dealt
-from palmira.twin.ensemble.members import RATE, drive, member, setting
+from palmira.twin.ensemble.members import RATE, Push, drive, member, setting
 from palmira.twin.search.orderings import rate_at
 from palmira.twin.search.timing import envelope
 
@@ -94,7 +94,7 @@ def test_a_driven_member_goes_further_prints_the_same_and_is_made_alike_twice(pa
         return of_arm(frame_of(shared.problem, table), "palbociclib").at(day)
 
     up, again, down = (
-        drive(shared, found, (RATE, 0, day, 0, sign, 5.0), [1, 1]) for sign in (1.0, 1.0, -1.0)
+        drive(shared, found, Push(RATE, 0, day, 0, sign, 5.0), [1, 1]) for sign in (1.0, 1.0, -1.0)
     )
     assert height(down) < height(found.table) < height(up)
     assert (up.day == again.day).all() and (up.level == again.level).all()

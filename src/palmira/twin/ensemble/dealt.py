@@ -10,19 +10,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival_curves import of_arm
 from palmira.twin.search.arithmetic import curve_at
 from palmira.twin.search.patient_table import PatientTable, deal, improve
 from palmira.twin.search.pfs import medians_of_factor, weights
 from palmira.twin.search.problem import Problem
 
 # Tries for one factor; steps and temperatures of each.
-TRIES, STEPS, HOT, COLD = 3, 20_000, 1.0, 0.03
+TRIES = 3
+EFFORT = (20_000, 1.0, 0.03)
 # How many days a level's median may lie from the printed one: with days held, few events fall on
 # the very days that round to it.
 ROOM = 15
-Heights = dict[str, dict[str, dict[str, list[float]]]]
+Heights = dict[str, list[float]]
 
 
 def dealt(
@@ -42,8 +46,10 @@ def dealt(
     for f, factor in enumerate(whole.factors):
         goal = medians_of_factor(whole.goal, f, ROOM)
         for _ in range(TRIES):
-            made, costs = improve(whole, full, goal, frozen, w.copy(), STEPS, HOT, COLD,
-                                  int(rng.integers(1 << 31)), dealt=(f,), days=False)  # fmt: skip
+            seed = int(rng.integers(1 << 31))
+            made, costs = improve(
+                whole, full, goal, frozen, w.copy(), *EFFORT, seed, dealt=(f,), days=False
+            )
             if costs[:-1].sum() <= 0:
                 full = made
                 met.append(factor)
@@ -51,20 +57,38 @@ def dealt(
     return full, met
 
 
-def heights(
+def patients_of(problem: Problem, table: PatientTable) -> pd.DataFrame:
+    """Arm, time in days and event, one line a patient."""
+    arm = np.array(problem.arms)[table.arm]
+    return pd.DataFrame({"arm": arm, "time": table.day.astype(float), "event": table.event})
+
+
+def heights(patients: pd.DataFrame, arms: Sequence[str], months: Sequence[float]) -> Heights:
+    """Shares free of the event at ``months`` by arm."""
+    curves = {arm: of_arm(patients, arm) for arm in arms}
+    return {arm: [c.at(m * DAYS_PER_MONTH) for m in months] for arm, c in curves.items()}
+
+
+def level_heights(
     whole: Problem, table: PatientTable, factors: Sequence[str], months: Sequence[float]
-) -> Heights:
-    """Shares free of the event at ``months`` by factor, level and arm."""
+) -> dict[str, dict[str, Heights]]:
+    """The same by factor and level, as the search computes them."""
     days = np.array([m * DAYS_PER_MONTH for m in months])
     order = np.lexsort((~table.event, table.day)).astype(np.int64)
-    found: Heights = {}
+
+    def height(mine: NDArray[np.bool_]) -> list[float]:
+        s, v = np.ones(len(days)), np.zeros(len(days))
+        curve_at(order, table.day, table.event, mine, int(mine.sum()), days, s, v)
+        return s.tolist()
+
+    found = {}
     for factor in factors:
         f = whole.factors.index(factor)
-        levels = found.setdefault(factor, {})
-        for k, category in enumerate(whole.levels[f]):
-            for a, arm in enumerate(whole.arms):
-                mine = (table.arm == a) & (table.level[:, f] == k)
-                s, v = np.ones(len(days)), np.zeros(len(days))
-                curve_at(order, table.day, table.event, mine, int(mine.sum()), days, s, v)
-                levels.setdefault(category, {})[arm] = s.tolist()
+        found[factor] = {
+            category: {
+                arm: height((table.arm == a) & (table.level[:, f] == k))
+                for a, arm in enumerate(whole.arms)
+            }
+            for k, category in enumerate(whole.levels[f])
+        }
     return found

@@ -8,6 +8,7 @@ Levels of the factors that adjust it are dealt to patients; others leave these n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +19,39 @@ from palmira.twin.search.make import earliest_censoring, horizon_of
 from palmira.twin.search.orderings import Ordering, draw_order, rate_at
 from palmira.twin.search.patient_table import PatientTable, distances, events_before, improve, start
 from palmira.twin.search.pfs import small_orders, weights
-from palmira.twin.search.problem import Problem, aimed, pfs_problem
+from palmira.twin.search.problem import Goal, Problem, aimed, pfs_problem
 from palmira.twin.search.timing import Days, drawn, envelope, fitted
 from palmira.twin.targets.target import main_analysis, targets
 
-# Tries for one member; steps and temperatures that bring the hazard ratio in.
-TRIES, STEPS, HOT, COLD = 12, 30_000, 0.5, 0.02
-# Orders of the larger arm tried for one of the smaller arm before it is taken for impossible.
-PROBES = 8
-# Shares of the way to an extreme from which a quantity is driven; steps and temperatures.
-SHARES, PUSH_STEPS, PUSH_HOT, PUSH_COLD = (1.0, 0.85, 0.7, 0.5, 0.3, 0.0), 6_000, 0.1, 0.005
+# Tries for one member; orders of the larger arm tried for one of the smaller arm before it is taken
+# for impossible; shares of the way to an extreme from which a quantity is driven.
+TRIES, PROBES, SHARES = 12, 8, (1.0, 0.85, 0.7, 0.5, 0.3, 0.0)
 # Kinds of driven quantities (see goals.quantity).
 RATE, MEAN, DIFFERENCE, RATIO = 1, 2, 3, 4
-Push = tuple[float, ...]
+
+
+class Effort(NamedTuple):
+    """Steps of a search with its first and last temperature."""
+
+    steps: int
+    hot: float
+    cold: float
+
+
+# What brings the hazard ratio in; what drives a quantity.
+SETTLE, DRIVE = Effort(30_000, 0.5, 0.02), Effort(6_000, 0.1, 0.005)
+
+
+class Push(NamedTuple):
+    """A quantity to be driven as far as it goes: its kind, the arm, one or two days, the direction
+    (1 up, -1 down) and what it is multiplied by."""
+
+    kind: int
+    arm: int
+    first: float
+    last: float
+    sign: float
+    unit: float
 
 
 @dataclass(frozen=True)
@@ -57,20 +78,23 @@ def setting(record: Record, scale: str, seed: int) -> Setting:
     """What all members of a scale share. Raises ``RecordError`` for a record without a problem."""
     full = pfs_problem(record, scale)
     full = replace(full, earliest=earliest_censoring(record, full))
-    keep, horizon = full.adjusting, horizon_of(record, full)
+    keep = np.flatnonzero(full.adjusting)
     few = replace(
-        full, factors=[f for f, k in zip(full.factors, keep, strict=True) if k],
-        levels=[v for v, k in zip(full.levels, keep, strict=True) if k],
-        factor_n=full.factor_n[keep], factor_events=full.factor_events[keep], adjusting=keep[keep],
-    )  # fmt: skip
-    wanted = [t for t in targets(record, scale) if t.attainable and not t.of.factor
-              and t.of.endpoint == full.endpoint
-              and t.of.analysis in (None, main_analysis(record))]  # fmt: skip
-    problem = aimed(few, wanted)
+        full,
+        factors=[full.factors[f] for f in keep],
+        levels=[full.levels[f] for f in keep],
+        factor_n=full.factor_n[keep],
+        factor_events=full.factor_events[keep],
+        adjusting=full.adjusting[keep],
+    )
+    analyses = (None, main_analysis(record))
+    overall = (t for t in targets(record, scale) if t.attainable and not t.of.factor)
+    pfs = [t for t in overall if t.of.endpoint == full.endpoint and t.of.analysis in analyses]
+    problem = aimed(few, pfs)
     a, orders = small_orders(problem)
     if (problem.goal.mark_boxes[1 - a][:, 0] <= -ANY).any():
         orders = []
-    made = Setting(problem, full, horizon, a, orders)
+    made = Setting(problem, full, horizon_of(record, full), a, orders)
     return replace(made, orders=_possible(made, np.random.default_rng([seed, 1])))
 
 
@@ -96,11 +120,10 @@ def _partner(made: Setting, order: Ordering, rng: np.random.Generator) -> Orderi
     p, a = made.problem, 1 - made.small
     mark = max(0, int(p.goal.gap[6]))
     about = events_before(p, a, p.earliest, made.horizon)
-    return draw_order(
-        p.n[a], p.events[a], p.untreated[a], p.goal.mark_boxes[a],
-        np.append(p.goal.gap, 1.0 if a == 0 else -1.0), rate_at(order, p.n[made.small], mark),
-        int(rng.integers(about // 2, about * 3 // 2 + 1)), rng,
-    )  # fmt: skip
+    gap = np.append(p.goal.gap, 1.0 if a == 0 else -1.0)
+    other, boxes = rate_at(order, p.n[made.small], mark), p.goal.mark_boxes[a]
+    least = int(rng.integers(about // 2, about * 3 // 2 + 1))
+    return draw_order(p.n[a], p.events[a], p.untreated[a], boxes, gap, other, least, rng)
 
 
 def member(made: Setting, seed: list[int]) -> Member | None:
@@ -110,11 +133,20 @@ def member(made: Setting, seed: list[int]) -> Member | None:
         found = _drawn(made, rng)
         if found is None:
             continue
-        table, costs = improve(p, found.table, p.goal, frozen(found), weights(p), STEPS, HOT, COLD,
-                               int(rng.integers(1 << 31)))  # fmt: skip
-        if costs[:-1].sum() <= 0:
-            return replace(found, table=table)
+        settled, distance = _annealed(p, found, p.goal, SETTLE, rng)
+        if distance <= 0:
+            return settled
     return None
+
+
+def _annealed(
+    problem: Problem, found: Member, goal: Goal, effort: Effort, rng: np.random.Generator
+) -> tuple[Member, float]:
+    """The member after a search that keeps its orders, and its distance from all goals but a
+    push."""
+    frozen, seed = _frozen(found), int(rng.integers(1 << 31))
+    table, costs = improve(problem, found.table, goal, frozen, weights(problem), *effort, seed)
+    return replace(found, table=table), float(costs[:-1].sum())
 
 
 def _drawn(made: Setting, rng: np.random.Generator) -> Member | None:
@@ -138,7 +170,7 @@ def _drawn(made: Setting, rng: np.random.Generator) -> Member | None:
     return Member(replace(table, day=day), orders)
 
 
-def frozen(found: Member) -> NDArray[np.bool_]:
+def _frozen(found: Member) -> NDArray[np.bool_]:
     """Which arms keep their order."""
     return np.array([o is not None for o in found.orders])
 
@@ -147,56 +179,61 @@ def drive(made: Setting, found: Member, push: Push, seed: list[int]) -> PatientT
     """A table in which a quantity is driven as far as the search gets, all goals holding.
 
     The days are set as far towards what the orders allow as the hazard ratio can still be brought
-    in from, and the quantity is then annealed. ``push``: see ``goals.Goal``.
+    in from, and the quantity is then annealed.
     """
     rng, p = np.random.default_rng(seed), made.problem
     goal = p.goal._replace(push=np.array(push, dtype=float))
-    for share in SHARES if frozen(found).all() else SHARES[-1:]:
-        table = towards(made, found, push, share)
-        table, costs = improve(p, table, p.goal, frozen(found), weights(p), STEPS, HOT, COLD,
-                               int(rng.integers(1 << 31)))  # fmt: skip
-        if costs[:-1].sum() > 0:
+    for share in SHARES if _frozen(found).all() else SHARES[-1:]:
+        moved = replace(found, table=towards(made, found, push, share))
+        settled, distance = _annealed(p, moved, p.goal, SETTLE, rng)
+        if distance > 0:
             continue
-        table, _ = improve(p, table, goal, frozen(found), weights(p), PUSH_STEPS, PUSH_HOT,
-                           PUSH_COLD, int(rng.integers(1 << 31)))  # fmt: skip
-        return table if distances(p, table, p.goal)[:-1].sum() <= 0 else None
+        driven, _ = _annealed(p, settled, goal, DRIVE, rng)
+        holds = distances(p, driven.table, p.goal)[:-1].sum() <= 0
+        return driven.table if holds else None
     return None
 
 
 def towards(made: Setting, found: Member, push: Push, share: float) -> PatientTable:
     """The table with days moved by a share of the way to where a quantity is extreme."""
-    table, (kind, a, _, _, sign, _) = found.table, push
+    table = found.table
     day = table.day.copy()
     for arm, order in enumerate(found.orders):
-        if order is None or (kind in (RATE, MEAN) and arm != a):
+        if order is None or (push.kind in (RATE, MEAN) and arm != push.arm):
             continue
-        late = sign > 0
-        if kind in (DIFFERENCE, RATIO):
-            late = late == ((arm == 0) == (kind == DIFFERENCE))
+        late = push.sign > 0
+        if push.kind in (DIFFERENCE, RATIO):
+            late = late == ((arm == 0) == (push.kind == DIFFERENCE))
         mine = np.flatnonzero(table.arm == arm)
         mine = mine[np.lexsort((~table.event[mine], table.day[mine]))]
         event = table.event[mine]
         bounds = envelope(made.problem, arm, event, order.cuts, made.horizon)
         if bounds is not None:
-            new = _moved(table.day[mine], bounds[1] if late else bounds[0], late, push, share)
-            day[mine] = fitted(new, event, bounds)
+            move = _later if late else _earlier
+            if push.kind != RATE:
+                move = _on_the_way
+            day[mine] = fitted(move(table.day[mine], bounds[late], push, share), event, bounds)
     return replace(table, day=day)
 
 
-def _moved(day: Days, end: Days, late: bool, push: Push, share: float) -> Days:
-    """An arm's sorted days on the way to their ends: for a rate a share of those that can change
-    sides of its day, the nearest first; else a share of the way for all in the quantity's time."""
-    kind, _, first, last, *_ = push
-    if kind != RATE:
-        begin, until = (first, last) if kind == RATIO else (0.0, first)
-        here = (day > begin) & (day <= until)
-        return np.where(here, day + share * (end - day), day).astype(np.int64)
-    if late:
-        able = np.flatnonzero((day <= first) & (end > first))
-        chosen, to = able[len(able) - round(share * len(able)) :], int(first) + 1
-    else:
-        able = np.flatnonzero((day > first) & (end <= first))
-        chosen, to = able[: round(share * len(able))], int(first)
+def _on_the_way(day: Days, end: Days, push: Push, share: float) -> Days:
+    """An arm's sorted days, those in the quantity's time a share of the way to their ends."""
+    begin, until = (push.first, push.last) if push.kind == RATIO else (0.0, push.first)
+    here = (day > begin) & (day <= until)
+    return np.where(here, day + share * (end - day), day).astype(np.int64)
+
+
+def _later(day: Days, end: Days, push: Push, share: float) -> Days:
+    """A share of the days that can come after a rate's day do, the nearest first."""
+    able = np.flatnonzero((day <= push.first) & (end > push.first))
     out = day.copy()
-    out[chosen] = to
+    out[able[len(able) - round(share * len(able)) :]] = int(push.first) + 1
+    return out
+
+
+def _earlier(day: Days, end: Days, push: Push, share: float) -> Days:
+    """A share of the days that can come until a rate's day do, the nearest first."""
+    able = np.flatnonzero((day > push.first) & (end <= push.first))
+    out = day.copy()
+    out[able[: round(share * len(able))]] = int(push.first)
     return out
