@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from palmira.record import Record
-from palmira.twin.adam.adsl import require, yes
+from palmira.twin.adam.adsl import SHARED, require, stacked, yes
 from palmira.twin.adam.adtte import RESPONSES, progressed
 from palmira.twin.adam.dictionary import datasets
 from palmira.twin.adam.study_days import (
@@ -23,7 +23,7 @@ from palmira.twin.facts import printed
 
 COLUMNS = ("pfs", "pfs_event", "response", "response_day", "benefit")
 CODES = {"CR": 1, "PR": 2, "SD": 3, "PD": 5, "NE": 6, "Y": 1, "N": 0}
-SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "ITTFL", "SAFFL", "MEASFL", "RANDDT"]
+OWN = [*SHARED, "ITTFL", "MEASFL", "RANDDT"]
 
 
 class Visit(NamedTuple):
@@ -102,12 +102,7 @@ def adrs(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataF
     seen = _overall(patients, adsl, record)
     benefit = _benefit(patients, adsl, record)
     made = {"BOR": _best(patients, adsl, seen), "CB": benefit, "OVRLRESP": seen}
-    frame = pd.concat(
-        made[code].assign(PARAMCD=code, PARAM=p.label, PARAMN=p.number)
-        for code, p in dataset.parameters.items()
-    ).sort_values(["USUBJID", "PARAMCD", "ADT"], kind="stable", ignore_index=True)
-    frame["TRTP"], frame["TRTPN"] = frame["TRT01P"], frame["TRT01PN"]
-    frame["ASEQ"] = frame.groupby("USUBJID").cumcount() + 1
+    frame = stacked(dataset, made, ("USUBJID", "PARAMCD", "ADT"))
     frame["ADY"] = day_of(frame["ADT"], frame["RANDDT"])
     frame["AVAL"] = frame["AVALC"].map(CODES)
     return dataset.typed(frame)
@@ -124,7 +119,7 @@ def _overall(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.D
             name = "Unscheduled" if week is None else f"Week {week}"
             lines.append((i, day, name, week, result))
     columns = ["patient", "day", "AVISIT", "AVISITN", "AVALC"]
-    frame = pd.DataFrame(lines, columns=columns).join(adsl[SHARED], on="patient")
+    frame = pd.DataFrame(lines, columns=columns).join(adsl[OWN], on="patient")
     return frame.assign(ADT=date_of(frame["RANDDT"], frame["day"]))
 
 
@@ -133,13 +128,13 @@ def _best(patients: pd.DataFrame, adsl: pd.DataFrame, seen: pd.DataFrame) -> pd.
     first = seen.groupby(["patient", "AVALC"])["ADT"].min()
     shown = [(i, r) for i, r in patients["response"].items()]
     dates = first.reindex(shown).to_numpy()
-    frame = adsl[SHARED].assign(AVALC=patients["response"], ADT=dates)
+    frame = adsl[OWN].assign(AVALC=patients["response"], ADT=dates)
     return frame.assign(ADT=frame["ADT"].where(frame["AVALC"] != "NE"), AVISIT="", AVISITN=np.nan)
 
 
 def _benefit(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
     """One line a patient: response, or stable disease for at least the record's time."""
     day = patients["response_day"].fillna(benefit_days(record) + 1)
-    frame = adsl[SHARED].assign(AVALC=yes(patients["benefit"]).map({True: "Y", False: "N"}))
+    frame = adsl[OWN].assign(AVALC=yes(patients["benefit"]).map({True: "Y", False: "N"}))
     date = date_of(adsl["RANDDT"], day.where(frame["AVALC"] == "Y"))
     return frame.assign(ADT=date, AVISIT="", AVISITN=np.nan)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from palmira.record import Record
-from palmira.twin.adam.dictionary import ROLES, SYNTHETIC, datasets, parts, plain, treatments
+from palmira.twin.adam.dictionary import (
+    ROLES,
+    SYNTHETIC,
+    Dataset,
+    datasets,
+    parts,
+    plain,
+    treatments,
+)
 from palmira.twin.adam.study_days import date_of, timeline
 from palmira.twin.facts import printed
 
@@ -19,6 +29,8 @@ NOT_TREATED = {
 # Reasons that end the study with the treatment.
 LEFT = ("WITHDRAWAL BY SUBJECT", "LOST TO FOLLOW-UP")
 COLUMNS = ("arm", "treated", "enrolled", "on_treatment")
+# Columns of ADSL that every other data set has.
+SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "SAFFL"]
 # Columns of the stages that run only where the record prints something of them.
 DOSES = ("dose_reduced", "interrupted", "rdi", "rdi_et")
 STAGES = {
@@ -61,6 +73,19 @@ def yes(column: pd.Series) -> pd.Series:
 def flag(column: pd.Series) -> pd.Series:
     """Y where a flag is set, N otherwise."""
     return yes(column).map({True: "Y", False: "N"})
+
+
+def stacked(
+    dataset: Dataset, made: Mapping[str, pd.DataFrame], order: Sequence[str]
+) -> pd.DataFrame:
+    """Lines of all parameters, by PARAMCD, below each other and numbered within each patient."""
+    frame = pd.concat(
+        made[code].assign(PARAMCD=code, PARAM=p.label, PARAMN=p.number)
+        for code, p in dataset.parameters.items()
+        if code in made
+    ).sort_values(list(order), kind="stable", ignore_index=True)
+    number = frame.groupby("USUBJID").cumcount() + 1
+    return frame.assign(TRTP=frame["TRT01P"], TRTPN=frame["TRT01PN"], ASEQ=number)
 
 
 def adsl(patients: pd.DataFrame, record: Record, scale: str) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -13,6 +14,7 @@ import pandas as pd
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.printed import parse_date
+from palmira.twin.adam.dictionary import ROLES, plain
 from palmira.twin.facts import arm_names, dated, printed
 
 Frames = dict[str, pd.DataFrame]
@@ -38,20 +40,18 @@ VARIABLES = {
     "Duration of first-line palbociclib": "PCDKDUR",
 }
 GROUPS = {"AGE": "AGEGR1", "ECOGBL": "ECOGGR1", "PCDKDUR": "PCDKGR1"}
-ROLES = {"experimental": 1, "control": 2}
 ENDPOINTS = ("PFS", "OS")
 # How an arm enters a model on a scale: (experimental, control). Orthonormal contrasts are what R
 # gives an ordered factor of two levels.
 CODING = {"full": (1 / sqrt(2), -1 / sqrt(2)), "neutral": (1.0, 0.0)}
 _N = r"(\d+(?:\.\d+)?)"
-_FLAGS = {"yes": "y", "no": "n"}
-
-
-def plain(text: str) -> str:
-    """A category as the data sets hold it: in ASCII."""
-    for character, replacement in {"≥": ">=", "≤": "<=", "–": "-", "’": "'"}.items():
-        text = text.replace(character, replacement)
-    return text
+FLAGS = {"yes": "y", "no": "n"}
+COMPARED: dict[str, Callable[[pd.Series, float], pd.Series]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def at_level(values: pd.Series, category: str) -> pd.Series:
@@ -62,14 +62,9 @@ def at_level(values: pd.Series, category: str) -> pd.Series:
     """
     text = plain(category).strip()
     if not pd.api.types.is_numeric_dtype(values):
-        wanted = {text.lower(), _FLAGS.get(text.lower(), text.lower())}
-        return values.str.lower().isin(wanted)
+        return values.str.lower().isin({text.lower(), FLAGS.get(text.lower())})
     if match := re.match(rf"([<>]=?)\s*{_N}", text):
-        number = float(match[2])
-        return {
-            "<": values < number, "<=": values <= number,
-            ">": values > number, ">=": values >= number,
-        }[match[1]]  # fmt: skip
+        return COMPARED[match[1]](values, float(match[2]))
     if match := re.match(rf"{_N} to <\s*{_N}", text):
         return (values >= float(match[1])) & (values < float(match[2]))
     if match := re.match(rf"{_N}\s*-\s*{_N}", text):
