@@ -10,8 +10,9 @@ from palmira.audit.counts import counts_behind
 from palmira.record import Record
 from palmira.record.adverse_event_table import CLASSES
 from palmira.record.schema import RecordError
+from palmira.twin.adam.study_days import SAFETY_WINDOW
 from palmira.twin.facts import Ints, arm_names, chosen, count, draw, ids, size, where
-from palmira.twin.search.exposure import TOXICITY, WINDOW, cutoff_day
+from palmira.twin.search.exposure import TOXICITY, cutoff_day
 from palmira.twin.search.grades import Grade, Row, deal_grades, rows, table_block, unlisted
 from palmira.twin.search.responses import died_first
 
@@ -61,7 +62,7 @@ def adverse_events(
 def last_day(record: Record, patients: pd.DataFrame) -> NDArray[np.float64]:
     """Each patient's last day of observation for adverse events: at most four weeks after the last
     dose, the day of death or last contact, the cutoff; NaN for the untreated."""
-    ends = [patients["treatment_end"] + WINDOW, cutoff_day(record, patients)]
+    ends = [patients["treatment_end"] + SAFETY_WINDOW, cutoff_day(record, patients)]
     ends += [patients["os"]] if "os" in patients else []
     least: NDArray[np.float64] = np.min([np.asarray(e, dtype=float) for e in ends], axis=0)
     return least
@@ -81,8 +82,8 @@ def _weights(
         raise RecordError(
             f"{ids(*(e for e in row.entries if e.grade == '5'))}: {row.count[5]} patients have an "
             f"event of grade 5, but only {int(died.sum())} treated patients of the arm died within "
-            f"{WINDOW} days of their last dose. Mend: the stage of overall survival must provide "
-            "that many, best with death as the event of PFS."
+            f"{SAFETY_WINDOW} days of their last dose. Mend: the stage of overall survival must "
+            "provide that many, best with death as the event of PFS."
         )
     stopped = (some["end_reason"] == TOXICITY).to_numpy()
     changed = (some["interrupted"] | some["dose_reduced"]).to_numpy()

@@ -13,8 +13,6 @@ from palmira.twin.adam.study_days import timeline
 from palmira.twin.facts import Ints, arm_names, chosen, count, draw, ids, totals, where
 from palmira.twin.search.responses import died_first
 
-# Days after the last dose within which an event still counts as one of the treatment.
-WINDOW = 28
 PROGRESSION, TOXICITY = "Progressive disease", "Adverse event"
 DEATH, WITHDRAWAL = "Death", "Withdrawal by subject"
 # Columns of dose changes, and of dose intensities, with the record's rows.
