@@ -4,14 +4,14 @@ period, and the test of proportional hazards."""
 from __future__ import annotations
 
 import warnings
-from math import exp, nan
+from math import nan
 
 import numpy as np
 import pandas as pd
 from lifelines import CoxPHFitter
 from lifelines.statistics import proportional_hazard_test
 
-from palmira.statistics.estimates import Estimate, critical, ratio
+from palmira.statistics.estimates import Estimate, critical
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import PRECISE, cox
 from palmira.statistics.survival_curves import of_arm
@@ -61,7 +61,7 @@ def quantities(patients: pd.DataFrame, experimental: str, control: str) -> dict[
         made[f"rmst_{months}_difference"] = _wald(one - other, float(np.hypot(one_se, other_se)))
     for name, start, end in (("hr_0_6", 0, 6), ("hr_6_12", 6, 12)):
         beta, se = period_ratio(patients, experimental, start, end)
-        made[name] = ratio(exp(beta), se)
+        made[name] = _wald(beta, se).exponential
     made["ph_p"] = Estimate(proportional_hazards_p(patients, experimental), nan, nan)
     return made
 

@@ -1,4 +1,4 @@
-"""Survival analyses of the twin's data sets, by lifelines."""
+"""Survival analyses of the twin's data sets: curves by statsmodels, Cox models by lifelines."""
 
 from __future__ import annotations
 
