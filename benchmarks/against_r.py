@@ -24,8 +24,7 @@ from palmira.simulation import two_arm_analyses as kernels
 from palmira.simulation.draw import Observed, sort_keys
 from palmira.statistics.pooling import pool
 from palmira.statistics.survival import cox, log_rank
-from palmira.twin.ensemble.twin_curves import restricted_mean
-from palmira.twin.verify.verify_survival import kaplan_meier
+from palmira.statistics.survival_curves import kaplan_meier
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "r_reference.csv"
 KEYS = ["data", "what", "part"]
@@ -114,7 +113,7 @@ def _curves(patients: pd.DataFrame, who: str) -> Iterator[Line]:
         for day in (90, 180, 365):
             yield "lung", f"Kaplan-Meier, {who}", f"day {day}{words}", curve.at(day, part)
     for months in (6, 12):
-        for part, value in zip(("", ", SE"), restricted_mean(curve, months), strict=True):
+        for part, value in zip(("", ", SE"), curve.restricted_mean(months), strict=True):
             yield "lung", f"restricted mean, {who}", f"{months} months{part}", value * 365.25 / 12
 
 

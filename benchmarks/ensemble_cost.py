@@ -19,7 +19,7 @@ def wall(made: Setting, workers: int) -> tuple[float, float]:
         start = time.perf_counter()
         found = drawn(made, MEMBERS, pool, f"{workers} workers")
         middle = time.perf_counter()
-        some = [p for p in pushes() if p[0] != RATE][:PUSHES]
+        some = [p for p in pushes() if p.kind != RATE][:PUSHES]
         jobs = (delayed(drive)(made, found[0][0], p, [SEED, k]) for k, p in enumerate(some))
         list(pool(jobs))
         return middle - start, time.perf_counter() - middle

@@ -19,9 +19,11 @@ from palmira.record import DATA, Record, published
 from palmira.statistics.estimates import ratio
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import cox
+from palmira.statistics.survival_curves import kaplan_meier
+from palmira.twin.adam.analysis_set import CODING
 from palmira.twin.adam.store import read
 from palmira.twin.targets.target import targets
-from palmira.twin.verify.verify_survival import CODING, kaplan_meier, wald_p
+from palmira.twin.verify.verify_survival import wald_p
 
 KEYS = ["endpoint", "arm", "what", "part"]
 Line = tuple[str, str, str, str, float]

@@ -7,15 +7,15 @@ import pytest
 from lifelines import KaplanMeierFitter, datasets
 from lifelines.utils import restricted_mean_survival_time
 
+from palmira.readings.spread import spreads
 from palmira.record import DATA
 from palmira.statistics.restricted_mean import restricted_mean
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import cox, log_rank
+from palmira.statistics.survival_curves import kaplan_meier
 from palmira.twin.adam.store import read
-from palmira.twin.ensemble.spread import spreads
 from palmira.twin.verify.median_rules import RULES, median_days
 from palmira.twin.verify.recompute import verify
-from palmira.twin.verify.verify_survival import kaplan_meier
 
 TWINS = ("neutral", "full")
 ADJUSTED, CONTRAST = "Cox, adjusted", "Cox, adjusted, orthonormal contrast"

@@ -10,6 +10,7 @@ from lifelines.utils import restricted_mean_survival_time
 from scipy.stats import norm
 
 from palmira.readings.evidence_synthesis import choose, trial_effects
+from palmira.readings.spread import spreads
 from palmira.readings.subgroups import subgroups
 from palmira.readings.three_readings import reading
 from palmira.record import DATA, comparators
@@ -20,7 +21,6 @@ from palmira.statistics.pooling import pool
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.teaching.explorers.panel import Control, Explorer, Shown
 from palmira.teaching.explorers.scale_explorer import MAIN
-from palmira.twin.ensemble.spread import spreads
 
 PAGE = "notebooks/explorers.html"
 NAMES = ("power", "scale", "pool", "curve")

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from palmira.audit.selftest.study import load_result
+from palmira.readings.spread import provenance, spreads
 from palmira.record import DATA, load
 from palmira.record.schema import RecordError
 from palmira.site.measured import load as load_measured
 from palmira.twin.adam.store import read
-from palmira.twin.ensemble.spread import provenance, spreads
 
 PALMIRA = (DATA / "published" / "palmira.yaml").read_text(encoding="utf-8")
 SMALL = Path(__file__).parent / "small_record.yaml"

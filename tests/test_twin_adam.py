@@ -17,7 +17,7 @@ from palmira.record.schema import RecordError
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.twin.adam import datasets as adam
 from palmira.twin.adam import dictionary, store, xpt
-from palmira.twin.adam.adrs import visits
+from palmira.twin.adam.adrs import Course, visits
 from palmira.twin.adam.conformance import validate
 from palmira.twin.adam.dictionary import datasets, plain, table, treatments
 from palmira.twin.adam.invariants import checks, violations
@@ -248,7 +248,7 @@ PLAN = {8: 57, 16: 113, 24: 169, 32: 225}
 )  # fmt: skip
 def test_a_patient_is_seen_on_planned_days_and_where_something_happens(course, seen):
     *time, response, day = course
-    made = visits(PLAN, *time, response, float("nan") if day is None else float(day))
+    made = visits(PLAN, Course(*time, response, float("nan") if day is None else float(day)))
     assert [tuple(v) for v in made] == seen
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from palmira.readings.spread import PARTS, joined, joined_level, spreads
 from palmira.record import DATA
+from palmira.statistics.curve_quantities import period_ratio, quantities
 from palmira.statistics.schedule import DAYS_PER_MONTH
-from palmira.twin.adam.analysis_set import AnalysisSet
+from palmira.statistics.survival_curves import of_arm
+from palmira.twin.adam.analysis_set import AnalysisSet, times
 from palmira.twin.adam.dictionary import table
 from palmira.twin.adam.store import read
-from palmira.twin.ensemble import twin_curves as curves
-from palmira.twin.ensemble.spread import PARTS, spreads
 from palmira.twin.verify.recompute import checks, verify
 
 ROOT = Path(__file__).parents[1]
@@ -124,7 +125,7 @@ def test_what_is_free_stands_with_both_ranges_and_the_sampling_interval(shown, p
     assert (data["low"] <= data["this_twin"] + 1e-9).all()
     assert (data["this_twin"] <= data["high"] + 1e-9).all()
     for twin in ("full", "neutral"):
-        own = curves.quantities(curves.times(read(DATA / "twin" / twin), palmira), *ARMS)
+        own = quantities(times(read(DATA / "twin" / twin), palmira), *ARMS)
         means = data.query("twin == @twin and unit == 'months'")
         assert means["sampling_lower"].tolist() == pytest.approx(
             [own[k].lower for k in own if k.startswith("rmst")]
@@ -161,7 +162,7 @@ def test_every_picture_and_table_of_the_two_pages_is_called_synthetic(shown):
 
 def test_an_event_counts_in_its_period_alone(patients):
     def ratios(people):
-        return [curves.period_ratio(people, "palbociclib", *s)[0] for s in ((0, 6), (6, 12))]
+        return [period_ratio(people, "palbociclib", *s)[0] for s in ((0, 6), (6, 12))]
 
     fewer = patients.copy()
     second = fewer["time"].between(6 * DAYS_PER_MONTH, 12 * DAYS_PER_MONTH, inclusive="right")
@@ -173,15 +174,15 @@ def test_an_event_counts_in_its_period_alone(patients):
 
 
 def test_the_ranges_beside_a_twin_hold_its_own_curve_and_values(palmira, patients, ensemble):
-    found, before = curves.joined(ensemble["full"], patients, palmira), ensemble["full"]
-    own = curves.quantities(patients, *ARMS)
+    found, before = joined(ensemble["full"], patients, palmira), ensemble["full"]
+    own = quantities(patients, *ARMS)
     for name, span in found.ranges.items():
         old = before.ranges[name]
         assert span.low == min(old.low, own[name].value)
         assert span.high == max(old.high, own[name].value)
         assert np.isnan(span.pushed_high) and span.pushed_low <= own[name].value
     for arm in ARMS:
-        band, curve = found.bands[arm], curves.of_arm(patients, arm)
+        band, curve = found.bands[arm], of_arm(patients, arm)
         for month in (3, 12, 24):
             height, at, was = curve.at(month * DAYS_PER_MONTH), band.at(month), before.bands[arm]
             assert at["low"] == min(was.at(month)["low"], height)
@@ -197,20 +198,17 @@ def test_a_month_that_the_ensemble_has_not_is_refused(ensemble):
 
 @pytest.mark.parametrize("scale", TWINS)
 def test_beside_the_committed_twins_chance_and_publication_leave_a_like_width_open(palmira, scale):
-    people = curves.times(read(DATA / "twin" / scale), palmira)
-    spread, arms = (
-        curves.joined(spreads()[scale], people, palmira),
-        curves.arms_of(palmira).values(),
-    )
-    own = curves.quantities(people, *arms)
+    people = times(read(DATA / "twin" / scale), palmira)
+    spread = joined(spreads()[scale], people, palmira)
+    own = quantities(people, *ARMS)
     assert set(spread.ranges) == set(own)
     for name, span in spread.ranges.items():
         if name != "ph_p":
             reached = span.pushed_high - span.pushed_low
             assert span.high - span.low < own[name].upper - own[name].lower, name
             assert span.high - span.low <= reached, name
-    for arm in arms:
-        curve = curves.of_arm(people, arm)
+    for arm in ARMS:
+        curve = of_arm(people, arm)
         early = [m for m in spread.bands[arm].months if 0 < m <= 12]
         low, high, pushed_low, pushed_high = (
             np.array([spread.bands[arm].at(m)[part] for m in early]) for part in PARTS
@@ -264,11 +262,11 @@ def test_the_band_of_a_level_holds_the_twin_and_knows_no_directed_search(palmira
     for category, bands in spread.levels[factor].bands.items():
         at = AnalysisSet(palmira, frames).level(factor, category)
         adtte = frames["adtte"]
-        mine = curves.times({"adtte": adtte[adtte["USUBJID"].isin(at.index[at])]}, palmira)
-        found = curves.joined_level(spread, mine, palmira, factor, category)
+        mine = times({"adtte": adtte[adtte["USUBJID"].isin(at.index[at])]}, palmira)
+        found = joined_level(spread, mine, palmira, factor, category)
         sizes += len(mine)
         for arm in ARMS:
-            curve = curves.of_arm(mine, arm)
+            curve = of_arm(mine, arm)
             for m, low, high in zip(found.bands[arm].months, found.bands[arm].low,
                                     found.bands[arm].high, strict=True):  # fmt: skip
                 assert low - 1e-9 <= curve.at(m * DAYS_PER_MONTH) <= high + 1e-9

@@ -5,10 +5,11 @@ from math import log
 
 import pytest
 
+from palmira.readings.spread import spreads
 from palmira.record import DATA
 from palmira.statistics.hazard_ratios import smallest_se
 from palmira.twin.adam import invariants, store
-from palmira.twin.ensemble.spread import ENSEMBLE, PROVENANCE, spreads
+from palmira.twin.adam.store import ENSEMBLE, PROVENANCE
 from palmira.twin.verify.recompute import checks, verify
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from palmira.statistics.estimates import critical, two_sided_p
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import cox
-from palmira.twin.ensemble import twin_curves as curves
+from palmira.statistics.survival_curves import of_arm
 from palmira.twin.ensemble.dealt import dealt
 from palmira.twin.ensemble.members import drive, member, setting
 from palmira.twin.search.goals import SURVIVAL, Push
@@ -44,7 +44,7 @@ def frame_of(problem, table):
 def assert_prints_as_in_the_paper(palmira, problem, table, scale):
     frame = frame_of(problem, table)
     for arm in problem.arms:
-        curve = curves.of_arm(frame, arm)
+        curve = of_arm(frame, arm)
         for part, which in PARTS.items():
             median = palmira[f"results.pfs.median.{arm}.{part}"].printed
             day = curve.days[np.flatnonzero(getattr(curve, which) <= 0.5)[0]]
@@ -92,7 +92,7 @@ def test_a_driven_member_goes_further_prints_the_same_and_is_made_alike_twice(pa
     day = 3 * DAYS_PER_MONTH
 
     def height(table):
-        return curves.of_arm(frame_of(shared.problem, table), "palbociclib").at(day)
+        return of_arm(frame_of(shared.problem, table), "palbociclib").at(day)
 
     up, again, down = (
         drive(shared, found, Push(SURVIVAL, 0, day, 0.0, sign, 5.0), [1, 1])
@@ -127,7 +127,7 @@ def test_levels_have_the_printed_patients_and_events_and_medians_near_the_printe
         assert frame.loc[at, "event"].sum() == palmira[f"{stem}events.events"].value
         median = palmira[f"{stem}median.estimate"].value
         if e.factor in met and at.sum() > 4:
-            day = curves.of_arm(frame[at], e.arm).median("")
+            day = of_arm(frame[at], e.arm).median("")
             assert abs(day / DAYS_PER_MONTH - median) < 0.6, e.id
             medians += 1
     assert medians >= 4 * len(met) - 1

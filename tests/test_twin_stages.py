@@ -17,7 +17,7 @@ from palmira.twin.search.adverse_events import adverse_events
 from palmira.twin.search.benefit import benefit_tables, best_benefit, frame
 from palmira.twin.search.characteristics import characteristics
 from palmira.twin.search.exposure import exposure
-from palmira.twin.search.medians import values_on_medians
+from palmira.twin.search.medians import Interval, values_on_medians
 from palmira.twin.search.responses import responses, visits
 
 FACTORS = (
@@ -332,9 +332,9 @@ def test_levels_that_do_not_add_up_end_with_the_entries(palmira, reprinted):
 @pytest.mark.parametrize("n", [9, 10, 61, 62])
 def test_a_median_in_total_alone_holds_for_even_and_odd_numbers(n):
     record = published("pace")
-    low, below = np.full(n, -np.inf), np.full(n, np.inf)
+    anything = Interval(np.full(n, -np.inf), np.full(n, np.inf))
     arm = np.array(["experimental"] * n)
-    values = values_on_medians(record, "Age", arm, low, below, np.random.default_rng(n))
+    values = values_on_medians(record, "Age", arm, anything, np.random.default_rng(n))
     assert (np.median(values), values.min(), values.max()) == (57, 25, 83)
 
 

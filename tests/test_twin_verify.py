@@ -19,11 +19,11 @@ from palmira.record.printed import Printed
 from palmira.statistics.estimates import critical, two_sided_p
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import PRECISE
+from palmira.statistics.survival_curves import kaplan_meier
 from palmira.twin.adam.analysis_set import AnalysisSet, at_level
 from palmira.twin.targets.target import targets
 from palmira.twin.verify.recompute import CHECKS, beyond, checks, shown, verify
 from palmira.twin.verify.verify_response import logistic
-from palmira.twin.verify.verify_survival import kaplan_meier
 
 RECORD = published("palmira")
 HAZARD_RATIO = "contrasts.pfs.hazard_ratio"

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from palmira.readings.spread import Spread
 from palmira.record import Record
 from palmira.show.formats import percent, span
 from palmira.statistics.estimates import critical
 from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival_curves import Curve, of_arm
 from palmira.teaching.explorers.panel import Control, Explorer, Shown
-from palmira.twin.ensemble.spread import Spread
-from palmira.twin.ensemble.twin_curves import arms_of, below, of_arm, restricted_mean, survival_at
-from palmira.twin.verify.verify_survival import Curve
+from palmira.twin.facts import arm_names
 
 TWINS = {"full": "Conditional twin", "neutral": "Neutral twin"}
 Z = critical(95)
@@ -37,7 +37,7 @@ def explorer(
 
     ``patients`` (columns arm, time in days, event) and ``ensemble`` are by scale.
     """
-    arms = list(arms_of(record).values())
+    arms = arm_names(record)
     months = [float(m) for m in next(iter(ensemble.values())).bands[arms[0]].months if m > 0]
     twins = {scale: _twin(patients[scale], ensemble[scale], arms, months) for scale in TWINS}
     settings = [_shown(twins[s], TWINS[s], arms, m) for s, m in product(TWINS, months)]
@@ -72,8 +72,11 @@ def explorer(
 
 
 def _twin(patients: pd.DataFrame, spread: Spread, arms: list[str], months: list[float]) -> _Twin:
-    rows = below(patients, months)
-    counts = {(r.arm, r.month): int(r.at_risk) for r in rows.itertuples()}
+    counts = {
+        (arm, month): int((mine["time"] >= month * DAYS_PER_MONTH).sum())
+        for arm, mine in patients.groupby("arm")
+        for month in months
+    }
     return _Twin({arm: of_arm(patients, arm) for arm in arms}, counts, spread)
 
 
@@ -83,13 +86,14 @@ def _shown(twin: _Twin, name: str, arms: list[str], month: float) -> Shown:
     heights, means, variances = [], [], []
     for arm in arms:
         curve, band = twin.curves[arm], twin.spread.bands[arm].at(month)
-        height, (mean, se) = survival_at(curve, month), restricted_mean(curve, month)
-        heights.append(height.value)
+        day = month * DAYS_PER_MONTH
+        height, (mean, se) = curve.at(day), curve.restricted_mean(month)
+        heights.append(height)
         means.append(mean)
-        variances.append((curve.se(month * DAYS_PER_MONTH) ** 2, se**2))
+        variances.append((curve.se(day) ** 2, se**2))
         pushed, risk = (band["pushed_low"], band["pushed_high"]), twin.counts[arm, month]
-        texts[f"s_{arm}"] = percent(height.value)
-        texts[f"ci_{arm}"] = _percents(height.lower, height.upper)
+        texts[f"s_{arm}"] = percent(height)
+        texts[f"ci_{arm}"] = _percents(curve.at(day, "lower"), curve.at(day, "upper"))
         texts[f"band_{arm}"] = _percents(band["low"], band["high"])
         texts |= {f"pushed_{arm}": _percents(*pushed), f"mean_{arm}": f"{mean:.2f}"}
         texts[f"mean_ci_{arm}"] = _around(mean, se)

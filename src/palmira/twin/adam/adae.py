@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from palmira.twin.adam.adsl import flag, require, yes
+from palmira.twin.adam.adsl import SHARED, flag, require, yes
 from palmira.twin.adam.dictionary import datasets
 from palmira.twin.adam.study_days import date_of, day_of
 
 COLUMNS = ("patient", "term", "body", "grade", "start", "end", "serious", "related")
-SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "TRT01A", "TRT01AN", "SAFFL",
-          "TRTSDT", "TRTEDT", "RANDDT"]  # fmt: skip
 FATAL = 5
 
 
@@ -20,7 +18,8 @@ def adae(events: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
     Raises ``ValueError`` for a column that is missing.
     """
     require(events, COLUMNS)
-    frame = events.reset_index(drop=True).join(adsl[SHARED], on="patient")
+    own = adsl[[*SHARED, "TRT01A", "TRT01AN", "TRTSDT", "TRTEDT", "RANDDT"]]
+    frame = events.reset_index(drop=True).join(own, on="patient")
     frame = frame.rename(columns={"TRT01A": "TRTA", "TRT01AN": "TRTAN", "body": "AECAT"})
     frame["AETERM"] = frame["AEDECOD"] = frame["term"]
     frame["AETOXGRN"] = frame["grade"].astype(int)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from palmira.record import Record
-from palmira.twin.adam.adsl import require, yes
-from palmira.twin.adam.adtte import progressed
+from palmira.twin.adam.adsl import SHARED, require, stacked, yes
+from palmira.twin.adam.adtte import RESPONSES, progressed
 from palmira.twin.adam.dictionary import datasets
 from palmira.twin.adam.study_days import (
     CONFIRMATION,
@@ -24,7 +23,7 @@ from palmira.twin.facts import printed
 
 COLUMNS = ("pfs", "pfs_event", "response", "response_day", "benefit")
 CODES = {"CR": 1, "PR": 2, "SD": 3, "PD": 5, "NE": 6, "Y": 1, "N": 0}
-SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "ITTFL", "SAFFL", "MEASFL", "RANDDT"]
+OWN = [*SHARED, "ITTFL", "MEASFL", "RANDDT"]
 
 
 class Visit(NamedTuple):
@@ -35,10 +34,18 @@ class Visit(NamedTuple):
     result: str
 
 
-def visits(
-    plan: dict[int, int], pfs: int, event: bool, progression: bool, response: str,
-    response_day: float,
-) -> list[Visit]:  # fmt: skip
+class Course(NamedTuple):
+    """A patient's last day of PFS, whether it ends with an event and with progression, the best
+    response and its day."""
+
+    pfs: int
+    event: bool
+    progression: bool
+    response: str
+    response_day: float
+
+
+def visits(plan: dict[int, int], course: Course) -> list[Visit]:
     """The assessments of a patient, by day.
 
     ``plan`` holds the planned day of each week. There is one on every planned day before the end
@@ -46,7 +53,8 @@ def visits(
     one that confirms the response. A planned one within the window of such a day is that one,
     unless nothing else would show the stable disease before it.
     """
-    responder = response in ("CR", "PR")
+    pfs, event, progression, response, response_day = course
+    responder = response in RESPONSES
     fixed = {int(response_day)} if responder else set()
     if progression or (not event and response != "NE" and pfs > 1):
         fixed.add(pfs)
@@ -62,9 +70,7 @@ def visits(
         near = [d for d in days if abs(d - planned) <= VISIT_WINDOW]
         if near:
             weeks[min(near, key=lambda d: (abs(d - planned), d))] = week
-    return [
-        Visit(d, weeks.get(d), _result(d, pfs, progression, response, response_day)) for d in days
-    ]
+    return [Visit(day, weeks.get(day), _result(day, course)) for day in days]
 
 
 def _attended(plan: dict[int, int], pfs: int, fixed: set[int]) -> list[int]:
@@ -73,12 +79,13 @@ def _attended(plan: dict[int, int], pfs: int, fixed: set[int]) -> list[int]:
     return sorted(free | fixed)
 
 
-def _result(day: int, pfs: int, progression: bool, response: str, response_day: float) -> str:
-    if progression and day == pfs:
+def _result(day: int, course: Course) -> str:
+    if course.progression and day == course.pfs:
         return "PD"
-    if response in ("PD", "NE"):
+    if course.response in ("PD", "NE"):
         return "NE"
-    return response if response != "SD" and day >= response_day else "SD"
+    shown = course.response != "SD" and day >= course.response_day
+    return course.response if shown else "SD"
 
 
 def adrs(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
@@ -87,22 +94,15 @@ def adrs(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataF
     No lines where the record prints nothing of response. Raises ``ValueError`` for a column that is
     missing.
     """
+    dataset = datasets()["adrs"]
     if "response" not in printed(record):
-        return datasets()["adrs"].typed(pd.DataFrame(columns=datasets()["adrs"].columns))
+        return dataset.typed(pd.DataFrame(columns=dataset.columns))
     require(patients, COLUMNS)
     patients = patients.reset_index(drop=True)
     seen = _overall(patients, adsl, record)
-    made = {
-        "BOR": _best(patients, adsl, seen), "CB": _benefit(patients, adsl, record),
-        "OVRLRESP": seen,
-    }  # fmt: skip
-    dataset = datasets()["adrs"]
-    frame = pd.concat(
-        made[code].assign(PARAMCD=code, PARAM=p.label, PARAMN=p.number)
-        for code, p in dataset.parameters.items()
-    ).sort_values(["USUBJID", "PARAMCD", "ADT"], kind="stable", ignore_index=True)
-    frame["TRTP"], frame["TRTPN"] = frame["TRT01P"], frame["TRT01PN"]
-    frame["ASEQ"] = frame.groupby("USUBJID").cumcount() + 1
+    benefit = _benefit(patients, adsl, record)
+    made = {"BOR": _best(patients, adsl, seen), "CB": benefit, "OVRLRESP": seen}
+    frame = stacked(dataset, made, ("USUBJID", "PARAMCD", "ADT"))
     frame["ADY"] = day_of(frame["ADT"], frame["RANDDT"])
     frame["AVAL"] = frame["AVALC"].map(CODES)
     return dataset.typed(frame)
@@ -111,21 +111,15 @@ def adrs(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataF
 def _overall(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
     """One line a visit."""
     plan = planned_visits(record, int(patients["pfs"].max()))
-    of = patients.assign(progression=progressed(patients), event=yes(patients["pfs_event"]))
-
-    def lines() -> Iterator[dict[str, Any]]:
-        for i, pfs, event, progression, response, day in of[
-            ["pfs", "event", "progression", "response", "response_day"]
-        ].itertuples():
-            for visit in visits(plan, int(pfs), event, progression, response, day):
-                name = "Unscheduled" if visit.week is None else f"Week {visit.week}"
-                yield {
-                    "patient": i, "day": visit.day, "AVISIT": name,
-                    "AVISITN": np.nan if visit.week is None else visit.week, "AVALC": visit.result,
-                }  # fmt: skip
-
+    event, progression = yes(patients["pfs_event"]), progressed(patients)
+    of = patients.astype({"pfs": int}).assign(event=event, progression=progression)
+    lines = []
+    for i, *course in of[[*Course._fields]].itertuples():
+        for day, week, result in visits(plan, Course(*course)):
+            name = "Unscheduled" if week is None else f"Week {week}"
+            lines.append((i, day, name, week, result))
     columns = ["patient", "day", "AVISIT", "AVISITN", "AVALC"]
-    frame = pd.DataFrame(list(lines()), columns=columns).join(adsl[SHARED], on="patient")
+    frame = pd.DataFrame(lines, columns=columns).join(adsl[OWN], on="patient")
     return frame.assign(ADT=date_of(frame["RANDDT"], frame["day"]))
 
 
@@ -134,13 +128,13 @@ def _best(patients: pd.DataFrame, adsl: pd.DataFrame, seen: pd.DataFrame) -> pd.
     first = seen.groupby(["patient", "AVALC"])["ADT"].min()
     shown = [(i, r) for i, r in patients["response"].items()]
     dates = first.reindex(shown).to_numpy()
-    frame = adsl[SHARED].assign(AVALC=patients["response"], ADT=dates)
+    frame = adsl[OWN].assign(AVALC=patients["response"], ADT=dates)
     return frame.assign(ADT=frame["ADT"].where(frame["AVALC"] != "NE"), AVISIT="", AVISITN=np.nan)
 
 
 def _benefit(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
     """One line a patient: response, or stable disease for at least the record's time."""
     day = patients["response_day"].fillna(benefit_days(record) + 1)
-    frame = adsl[SHARED].assign(AVALC=yes(patients["benefit"]).map({True: "Y", False: "N"}))
+    frame = adsl[OWN].assign(AVALC=yes(patients["benefit"]).map({True: "Y", False: "N"}))
     date = date_of(adsl["RANDDT"], day.where(frame["AVALC"] == "Y"))
     return frame.assign(ADT=date, AVISIT="", AVISITN=np.nan)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from palmira.record import Record
-from palmira.twin.adam.dictionary import ROLES, SYNTHETIC, datasets, parts, plain, treatments
+from palmira.twin.adam.dictionary import (
+    ROLES,
+    SYNTHETIC,
+    Dataset,
+    datasets,
+    parts,
+    plain,
+    treatments,
+)
 from palmira.twin.adam.study_days import date_of, timeline
 from palmira.twin.facts import printed
 
@@ -19,19 +29,34 @@ NOT_TREATED = {
 # Reasons that end the study with the treatment.
 LEFT = ("WITHDRAWAL BY SUBJECT", "LOST TO FOLLOW-UP")
 COLUMNS = ("arm", "treated", "enrolled", "on_treatment")
+# Columns of ADSL that every other data set has.
+SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "SAFFL"]
 # Columns of the stages that run only where the record prints something of them.
+DOSES = ("dose_reduced", "interrupted", "rdi", "rdi_et")
 STAGES = {
     "OS": ("os", "died"),
     "response": ("response", "response_day", "benefit", "measurable"),
-    "treatment": ("treatment_end", "end_reason", "dose_reduced", "interrupted", "rdi", "rdi_et",
-                  "untreated_reason"),
-}  # fmt: skip
-BASELINE = (
-    "Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
-    "Visceral involvement", "Duration of first-line palbociclib", "age", "prior_duration",
-    "ethnicity", "menopause", "ecog", "de_novo", "receptor", "prior_setting", "last_dose",
-    "prior_et", "prior_response", "liver",
-)  # fmt: skip
+    "treatment": ("treatment_end", "end_reason", "untreated_reason", *DOSES),
+}
+# Variables that hold a column of the patients as it is.
+COPIED = {
+    "AGE": "age",
+    "AGEGR1": "Age",
+    "RACEGR1": "ethnicity",
+    "ECOGBL": "ecog",
+    "ECOGGR1": "ECOG performance status",
+    "METGR1": "Metastatic sites",
+    "HRSTAT": "receptor",
+    "PRIORET": "prior_et",
+    "ETDRUG": "Endocrine therapy",
+    "PCDKSET": "prior_setting",
+    "PCDKRSP": "prior_response",
+    "PCDKDUR": "prior_duration",
+    "PCDKGR1": "Duration of first-line palbociclib",
+}
+# Variables that are Y where a column says so.
+FLAGGED = {"VISCFL": "Visceral involvement", "LIVERFL": "liver", "DENOVOFL": "de_novo"}
+BASELINE = (*COPIED.values(), *FLAGGED.values(), "menopause", "last_dose")
 
 
 def require(frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
@@ -48,6 +73,19 @@ def yes(column: pd.Series) -> pd.Series:
 def flag(column: pd.Series) -> pd.Series:
     """Y where a flag is set, N otherwise."""
     return yes(column).map({True: "Y", False: "N"})
+
+
+def stacked(
+    dataset: Dataset, made: Mapping[str, pd.DataFrame], order: Sequence[str]
+) -> pd.DataFrame:
+    """Lines of all parameters, by PARAMCD, below each other and numbered within each patient."""
+    frame = pd.concat(
+        made[code].assign(PARAMCD=code, PARAM=p.label, PARAMN=p.number)
+        for code, p in dataset.parameters.items()
+        if code in made
+    ).sort_values(list(order), kind="stable", ignore_index=True)
+    number = frame.groupby("USUBJID").cumcount() + 1
+    return frame.assign(TRTP=frame["TRT01P"], TRTPN=frame["TRT01PN"], ASEQ=number)
 
 
 def adsl(patients: pd.DataFrame, record: Record, scale: str) -> pd.DataFrame:
@@ -67,10 +105,8 @@ def adsl(patients: pd.DataFrame, record: Record, scale: str) -> pd.DataFrame:
         {"SYNTH": SYNTHETIC, "STUDYID": study, "USUBJID": study + "-" + number, "SUBJID": number},
         index=patients.index,
     )
-    for part in (
-        _treatment(patients, record), _baseline(patients, record), _strata(patients, record)
-    ):  # fmt: skip
-        frame = frame.join(part)
+    for part in (_treatment, _baseline, _strata):
+        frame = frame.join(part(patients, record))
     frame = frame.join(_end(patients, frame, record))
     dataset = datasets(record)["adsl"]
     frame[[v.name for v in dataset.variables if v.needs and v.needs not in known]] = None
@@ -79,69 +115,63 @@ def adsl(patients: pd.DataFrame, record: Record, scale: str) -> pd.DataFrame:
 
 def _treatment(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
     """Arm, treatment, analysis sets, dates of random assignment and treatment, exposure."""
-    names = treatments(record)
+    names, treated = treatments(record), yes(patients["treated"])
     labels = {arm: plain(record.sheet.arms[arm].label) for arm in names}
     numbers = {arm: ROLES[record.sheet.arms[arm].role] for arm in names}
-    treated = yes(patients["treated"])
-    randomized = timeline(record, "first_randomized") + pd.to_timedelta(
-        patients["enrolled"], unit="D"
-    )
+    enrolled = pd.to_timedelta(patients["enrolled"], unit="D")
+    randomized = timeline(record, "first_randomized") + enrolled
     planned, planned_n = patients["arm"].map(names), patients["arm"].map(numbers)
     known = patients["treatment_end"].notna() & treated
     experimental = known & (planned_n == ROLES["experimental"])
     duration = patients["treatment_end"].where(treated)
     return pd.DataFrame(
         {
-            "ARM": patients["arm"].map(labels), "ARMCD": patients["arm"].str.upper().str[:20],
-            "TRT01P": planned, "TRT01PN": planned_n,
-            "TRT01A": planned.where(treated, ""), "TRT01AN": planned_n.where(treated),
-            "RANDDT": randomized, "TRTSDT": randomized.where(treated),
-            "TRTEDT": date_of(randomized, duration), "TRTDURD": duration,
+            "ARM": patients["arm"].map(labels),
+            "ARMCD": patients["arm"].str.upper().str[:20],
+            "TRT01P": planned,
+            "TRT01PN": planned_n,
+            "TRT01A": planned.where(treated, ""),
+            "TRT01AN": planned_n.where(treated),
+            "RANDDT": randomized,
+            "TRTSDT": randomized.where(treated),
+            "TRTEDT": date_of(randomized, duration),
+            "TRTDURD": duration,
             "DCUTDT": timeline(record, "cutoff"),
-            "ITTFL": "Y", "SAFFL": flag(treated), "MEASFL": flag(patients["measurable"]),
+            "ITTFL": "Y",
+            "SAFFL": flag(treated),
+            "MEASFL": flag(patients["measurable"]),
             "DOSREDFL": flag(patients["dose_reduced"]).where(experimental, ""),
             "DOSINTFL": flag(patients["interrupted"]).where(experimental, ""),
-            "RDI": patients["rdi"].where(experimental), "RDIET": patients["rdi_et"].where(known),
+            "RDI": patients["rdi"].where(experimental),
+            "RDIET": patients["rdi_et"].where(known),
         }
-    )  # fmt: skip
+    )
 
 
 def _baseline(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
     """Characteristics of Table 1 and the levels of Figure 3."""
-    groups = datasets(record)["adsl"].variables
-    levels = next(v.terms for v in groups if v.name == "AGEGR1")
+    ages = next(v.terms for v in datasets(record)["adsl"].variables if v.name == "AGEGR1")
+    numbers = {category: i + 1 for i, category in enumerate(ages)}
     menopause = patients["menopause"].fillna("")
-    return pd.DataFrame(
-        {
-            "AGE": patients["age"], "AGEU": "YEARS", "AGEGR1": patients["Age"],
-            "AGEGR1N": patients["Age"]
-            .map(plain, na_action="ignore")
-            .map({c: i + 1 for i, c in enumerate(levels)}),
-            "SEX": np.where(menopause != "", "F", "U"),
-            "RACE": np.where(patients["ethnicity"] == "Caucasian", "WHITE", "OTHER"),
-            "RACEGR1": patients["ethnicity"], "MENOPST": menopause,
-            "ECOGBL": patients["ecog"], "ECOGGR1": patients["ECOG performance status"],
-            "VISCFL": flag(patients["Visceral involvement"]), "LIVERFL": flag(patients["liver"]),
-            "METGR1": patients["Metastatic sites"], "DENOVOFL": flag(patients["de_novo"]),
-            "HRSTAT": patients["receptor"], "PRIORET": patients["prior_et"],
-            "ETDRUG": patients["Endocrine therapy"], "PCDKSET": patients["prior_setting"],
-            "PCDKDOSE": patients["last_dose"].astype("string").str.removesuffix(" mg"),
-            "PCDKRSP": patients["prior_response"], "PCDKDUR": patients["prior_duration"],
-            "PCDKGR1": patients["Duration of first-line palbociclib"],
-        }
-    )  # fmt: skip
+    made = {variable: patients[column] for variable, column in COPIED.items()}
+    made |= {variable: flag(patients[column]) for variable, column in FLAGGED.items()}
+    return pd.DataFrame(made).assign(
+        AGEU="YEARS",
+        AGEGR1N=patients["Age"].map(plain, na_action="ignore").map(numbers),
+        SEX=np.where(menopause != "", "F", "U"),
+        RACE=np.where(patients["ethnicity"] == "Caucasian", "WHITE", "OTHER"),
+        MENOPST=menopause,
+        PCDKDOSE=patients["last_dose"].astype("string").str.removesuffix(" mg"),
+    )
 
 
 def _strata(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
     """Factors of stratification of the record, with the level of each patient."""
-    first, second, *_ = *record.sheet.strata, None, None
-    return pd.DataFrame(
-        {
-            "STRAT1D": first, "STRAT1R": patients[first] if first else None,
-            "STRAT2D": second, "STRAT2R": patients[second] if second else None,
-        },
-        index=patients.index,
-    )  # fmt: skip
+    frame = pd.DataFrame(index=patients.index)
+    for k, factor in enumerate([*record.sheet.strata, None, None][:2], start=1):
+        frame[f"STRAT{k}D"] = factor
+        frame[f"STRAT{k}R"] = patients[factor] if factor else None
+    return frame
 
 
 def _end(patients: pd.DataFrame, frame: pd.DataFrame, record: Record) -> pd.DataFrame:
@@ -161,7 +191,10 @@ def _end(patients: pd.DataFrame, frame: pd.DataFrame, record: Record) -> pd.Data
             "NTRTRS": never,
             "EOTSTT": np.select([ongoing, known], ["ONGOING", "DISCONTINUED"], ""),
             "DCTREAS": stopped,
-            "EOSSTT": np.where(reason != "", "DISCONTINUED", "ONGOING"), "DCSREAS": reason,
-            "LSTALVDT": last, "DTHFL": np.where(died, "Y", ""), "DTHDT": last.where(died),
+            "EOSSTT": np.where(reason != "", "DISCONTINUED", "ONGOING"),
+            "DCSREAS": reason,
+            "LSTALVDT": last,
+            "DTHFL": np.where(died, "Y", ""),
+            "DTHDT": last.where(died),
         }
-    )  # fmt: skip
+    )

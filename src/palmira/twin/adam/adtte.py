@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from palmira.twin.adam.adsl import require, yes
+from palmira.twin.adam.adsl import SHARED, require, stacked, yes
 from palmira.twin.adam.dictionary import datasets
 from palmira.twin.adam.study_days import date_of, day_of
 
 COLUMNS = ("pfs", "pfs_event")
 RESPONSES = {"CR": "Complete response", "PR": "Partial response"}
-SHARED = ["SYNTH", "STUDYID", "USUBJID", "TRT01P", "TRT01PN", "ITTFL", "SAFFL",
-          "STRAT1R", "STRAT2R"]  # fmt: skip
+OWN = [*SHARED, "ITTFL", "STRAT1R", "STRAT2R"]
 
 
 def progressed(patients: pd.DataFrame) -> pd.Series:
@@ -40,30 +41,27 @@ def adtte(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
         made["DOR"] = _dor(patients, adsl)[responders]
         made["TTR"] = _ttr(patients, adsl)[responders]
     dataset = datasets()["adtte"]
-    frame = pd.concat(
-        part.assign(PARAMCD=code, PARAM=p.label, PARAMN=p.number).join(adsl[SHARED])
-        for code, p in dataset.parameters.items()
-        if code in made
-        for part in [made[code]]
-    ).sort_values(["USUBJID", "PARAMCD"], kind="stable", ignore_index=True)
-    frame["TRTP"], frame["TRTPN"] = frame["TRT01P"], frame["TRT01PN"]
-    frame["ASEQ"] = frame.groupby("USUBJID").cumcount() + 1
+    own = {code: part.join(adsl[OWN]) for code, part in made.items()}
+    frame = stacked(dataset, own, ("USUBJID", "PARAMCD"))
     frame["AVAL"], frame["AVALU"] = day_of(frame["ADT"], frame["STARTDT"]), "DAYS"
     return dataset.typed(frame)
 
 
-def _times(
-    start: pd.Series, date: pd.Series, event: pd.Series, happened: npt.ArrayLike,
-    otherwise: npt.ArrayLike, censored_at: npt.ArrayLike,
-) -> pd.DataFrame:  # fmt: skip
-    """Origin, date, censoring and its words; ``happened`` describes events."""
-    return pd.DataFrame(
-        {
-            "STARTDT": start, "ADT": date, "CNSR": (~event).astype(int),
-            "EVNTDESC": np.where(event, happened, otherwise),
-            "CNSDTDSC": np.where(event, "", censored_at),
-        }
-    )  # fmt: skip
+class Words(NamedTuple):
+    """What describes an event, a time without one, and where that is censored; by patient or for
+    all."""
+
+    happened: npt.ArrayLike
+    otherwise: npt.ArrayLike
+    censored_at: npt.ArrayLike
+
+
+def _times(start: pd.Series, date: pd.Series, event: pd.Series, words: Words) -> pd.DataFrame:
+    """Origin, date, censoring and its words."""
+    described = np.where(event, words.happened, words.otherwise)
+    censored = np.where(event, "", words.censored_at)
+    columns = {"STARTDT": start, "ADT": date, "CNSR": (~event).astype(int)}
+    return pd.DataFrame(columns | {"EVNTDESC": described, "CNSDTDSC": censored})
 
 
 def _pfs(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +75,8 @@ def _pfs(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
     seen = patients["response"] != "NE" if "response" in patients else False
     at = np.select([~treated, seen], ["Random assignment", "Last tumor assessment"], "Last contact")
     date = date_of(adsl["RANDDT"], patients["pfs"])
-    return _times(adsl["RANDDT"], date, yes(patients["pfs_event"]), happened, otherwise, at)
+    words = Words(happened, otherwise, at)
+    return _times(adsl["RANDDT"], date, yes(patients["pfs_event"]), words)
 
 
 def _os(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +84,7 @@ def _os(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
     start = adsl["TRTSDT"].fillna(adsl["RANDDT"])
     date = date_of(start, patients["os"])
     at = np.where(date == adsl["DCUTDT"], "Data cutoff", "Last contact")
-    return _times(start, date, yes(patients["died"]), "Death", "Alive", at)
+    return _times(start, date, yes(patients["died"]), Words("Death", "Alive", at))
 
 
 def _dor(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
@@ -97,11 +96,11 @@ def _dor(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
 def _ttr(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
     """From random assignment to the first day of response."""
     date = date_of(adsl["RANDDT"], patients["response_day"])
-    event = pd.Series(True, index=adsl.index)
-    return _times(adsl["RANDDT"], date, event, patients["response"].map(RESPONSES), "", "")
+    event, words = pd.Series(True, adsl.index), Words(patients["response"].map(RESPONSES), "", "")
+    return _times(adsl["RANDDT"], date, event, words)
 
 
 def _trtdur(adsl: pd.DataFrame) -> pd.DataFrame:
     """From the first to the last dose; censored where treatment goes on."""
-    stopped, reason = adsl["EOTSTT"] != "ONGOING", adsl["DCTREAS"].str.capitalize()
-    return _times(adsl["TRTSDT"], adsl["TRTEDT"], stopped, reason, "On treatment", "Data cutoff")
+    words = Words(adsl["DCTREAS"].str.capitalize(), "On treatment", "Data cutoff")
+    return _times(adsl["TRTSDT"], adsl["TRTEDT"], adsl["EOTSTT"] != "ONGOING", words)

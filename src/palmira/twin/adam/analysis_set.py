@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import sqrt
 
 import pandas as pd
 
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.printed import parse_date
-from palmira.twin.facts import dated, printed
+from palmira.twin.adam.dictionary import ROLES, plain
+from palmira.twin.facts import arm_names, dated, printed
 
 Frames = dict[str, pd.DataFrame]
 
@@ -36,17 +40,18 @@ VARIABLES = {
     "Duration of first-line palbociclib": "PCDKDUR",
 }
 GROUPS = {"AGE": "AGEGR1", "ECOGBL": "ECOGGR1", "PCDKDUR": "PCDKGR1"}
-ROLES = {"experimental": 1, "control": 2}
 ENDPOINTS = ("PFS", "OS")
+# How an arm enters a model on a scale: (experimental, control). Orthonormal contrasts are what R
+# gives an ordered factor of two levels.
+CODING = {"full": (1 / sqrt(2), -1 / sqrt(2)), "neutral": (1.0, 0.0)}
 _N = r"(\d+(?:\.\d+)?)"
-_FLAGS = {"yes": "y", "no": "n"}
-
-
-def plain(text: str) -> str:
-    """A category as the data sets hold it: in ASCII."""
-    for character, replacement in {"≥": ">=", "≤": "<=", "–": "-", "’": "'"}.items():
-        text = text.replace(character, replacement)
-    return text
+FLAGS = {"yes": "y", "no": "n"}
+COMPARED: dict[str, Callable[[pd.Series, float], pd.Series]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def at_level(values: pd.Series, category: str) -> pd.Series:
@@ -57,14 +62,9 @@ def at_level(values: pd.Series, category: str) -> pd.Series:
     """
     text = plain(category).strip()
     if not pd.api.types.is_numeric_dtype(values):
-        wanted = {text.lower(), _FLAGS.get(text.lower(), text.lower())}
-        return values.str.lower().isin(wanted)
+        return values.str.lower().isin({text.lower(), FLAGS.get(text.lower())})
     if match := re.match(rf"([<>]=?)\s*{_N}", text):
-        number = float(match[2])
-        return {
-            "<": values < number, "<=": values <= number,
-            ">": values > number, ">=": values >= number,
-        }[match[1]]  # fmt: skip
+        return COMPARED[match[1]](values, float(match[2]))
     if match := re.match(rf"{_N} to <\s*{_N}", text):
         return (values >= float(match[1])) & (values < float(match[2]))
     if match := re.match(rf"{_N}\s*-\s*{_N}", text):
@@ -175,6 +175,14 @@ class AnalysisSet:
         frame["event"] &= frame["time"] <= known
         frame["time"] = frame["time"].clip(upper=known)
         return frame[pd.to_datetime(self.patients["RANDDT"]) < date]
+
+
+def times(frames: Mapping[str, pd.DataFrame], record: Record, code: str = "PFS") -> pd.DataFrame:
+    """Arm (the record's key), time in days and event by patient, from the data set ADTTE."""
+    keys = dict(zip(ROLES.values(), arm_names(record), strict=True))
+    lines = frames["adtte"].query("PARAMCD == @code").reset_index(drop=True)
+    arm, time = lines["TRT01PN"].map(keys), lines["AVAL"].astype(float)
+    return pd.DataFrame({"arm": arm, "time": time, "event": lines["CNSR"] == 0})
 
 
 def cut_date(record: Record, analysis: str | None) -> pd.Timestamp | None:

@@ -185,13 +185,16 @@ def _terms(
 
 
 def _variable(
-    line: dict[str, Any], parameters: dict[str, Parameter], record: Record | None,
+    line: dict[str, Any],
+    parameters: dict[str, Parameter],
+    record: Record | None,
     known: frozenset[str],
-) -> Variable:  # fmt: skip
+) -> Variable:
     own = {k: v for k, v in line.items() if k not in {"in", "terms", "categories", "labels"}}
     if "categories" in line:
         own["needs"] = line["categories"][1]
-    if (needs := own.get("needs")) and needs not in known:
+    needs = own.get("needs")
+    if needs and needs not in known:
         return Variable(**own | {"missing": True})
     return Variable(**own, terms=_terms(line, parameters, record))
 
@@ -199,15 +202,12 @@ def _variable(
 def datasets(record: Record | None = None) -> dict[str, Dataset]:
     """The data sets by name, in small letters; terms that stand in a record need one, and only for
     a record is it known which variables must be empty: those of which it prints nothing."""
-    sheet, known = _sheet(), printed(record) if record else frozenset()
-    made = {}
+    sheet, made = _sheet(), {}
+    known = printed(record) if record else frozenset()
     for name, head in sheet["datasets"].items():
         parameters = {k: Parameter(**p) for k, p in sheet["parameters"].get(name, {}).items()}
-        variables = tuple(
-            _variable(line, parameters, record, known)
-            for line in sheet["variables"]
-            if name in line["in"]
-        )
+        lines = (line for line in sheet["variables"] if name in line["in"])
+        variables = tuple(_variable(line, parameters, record, known) for line in lines)
         made[name.lower()] = Dataset(
             name, head["label"], head["structure"], tuple(head["keys"]), variables, parameters
         )
@@ -220,15 +220,23 @@ def table(record: Record) -> pd.DataFrame:
     derivation."""
     return pd.DataFrame(
         {
-            "dataset": d.name, "dataset_label": d.label, "structure": d.structure,
-            "variable": v.name, "label": v.label, "type": v.type,
-            "length": "" if v.length is None else str(v.length), "format": v.format,
-            "terms": "; ".join(str(t) for t in v.terms), "missing": "yes" if v.missing else "no",
-            "core": v.core, "origin": v.origin, "derivation": v.derivation,
+            "dataset": d.name,
+            "dataset_label": d.label,
+            "structure": d.structure,
+            "variable": v.name,
+            "label": v.label,
+            "type": v.type,
+            "length": "" if v.length is None else str(v.length),
+            "format": v.format,
+            "terms": "; ".join(map(str, v.terms)),
+            "missing": "yes" if v.missing else "no",
+            "core": v.core,
+            "origin": v.origin,
+            "derivation": v.derivation,
         }
         for d in datasets(record).values()
         for v in d.variables
-    )  # fmt: skip
+    )
 
 
 def export(record: Record, path: Path) -> None:

@@ -12,6 +12,10 @@ from palmira.record import DATA
 from palmira.record.schema import RecordError
 from palmira.twin.adam.dictionary import SYNTHETIC, Dataset, datasets
 
+TWINS = DATA / "twin"
+# The summary of the ensemble, and how the committed twins were made.
+ENSEMBLE, PROVENANCE = TWINS / "ensemble.json", TWINS / "provenance.json"
+
 
 def write(frames: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write ``adsl.csv``, ``adtte.csv``, ``adrs.csv`` and ``adae.csv`` into ``folder``.
@@ -61,7 +65,7 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     return {name: _read(folder / f"{name}.csv", d) for name, d in datasets().items()}
 
 
-def committed(trial: str, folder: Path = DATA / "twin") -> dict[str, dict[str, pd.DataFrame]]:
+def committed(trial: str, folder: Path = TWINS) -> dict[str, dict[str, pd.DataFrame]]:
     """The data sets of the twins in ``folder`` by scale, where they are twins of ``trial``; none
     for another trial. Raises ``RecordError`` as ``read`` does."""
     twins = {path.parent.name: read(path.parent) for path in sorted(folder.glob("*/adsl.csv"))}

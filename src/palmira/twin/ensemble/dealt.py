@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival_curves import of_arm
 from palmira.twin.search.annealing import Cooling
 from palmira.twin.search.arithmetic import Curve, curve_at
 from palmira.twin.search.patient_table import PatientTable, Stage, deal, improve
@@ -23,7 +25,7 @@ TRIES, COOLING = 3, Cooling(20_000, 1.0, 0.03)
 # How many days a level's median may lie from the printed one: with days held, few events fall on
 # the very days that round to it.
 ROOM = 15
-Heights = dict[str, dict[str, dict[str, list[float]]]]
+Heights = dict[str, list[float]]
 
 
 def dealt(
@@ -51,19 +53,34 @@ def dealt(
     return full, met
 
 
-def heights(
+def patients_of(problem: Problem, table: PatientTable) -> pd.DataFrame:
+    """Arm, time in days and event, one line a patient."""
+    arm = np.array(problem.arms)[table.arm]
+    return pd.DataFrame({"arm": arm, "time": table.day.astype(float), "event": table.event})
+
+
+def heights(patients: pd.DataFrame, arms: Sequence[str], months: Sequence[float]) -> Heights:
+    """Shares free of the event at ``months`` by arm."""
+    curves = {arm: of_arm(patients, arm) for arm in arms}
+    return {arm: [c.at(m * DAYS_PER_MONTH) for m in months] for arm, c in curves.items()}
+
+
+def level_heights(
     whole: Problem, table: PatientTable, factors: Sequence[str], months: Sequence[float]
-) -> Heights:
-    """Shares free of the event at ``months`` by factor, level and arm."""
+) -> dict[str, dict[str, Heights]]:
+    """The same by factor and level, as the search computes them."""
     days = np.array([m * DAYS_PER_MONTH for m in months])
-    state = table.state()
-    found: Heights = {}
+    state, found = table.state(), {}
+
+    def height(arm: int, row: int) -> list[float]:
+        curve = Curve(days, np.ones(len(days)), np.zeros(len(days)))
+        curve_at(state, arm, row, curve)
+        return curve.rate.tolist()
+
     for factor in factors:
         f = whole.factors.index(factor)
-        levels = found.setdefault(factor, {})
-        for k, category in enumerate(whole.levels[f]):
-            for a, arm in enumerate(whole.arms):
-                curve = Curve(days, np.ones(len(days)), np.zeros(len(days)))
-                curve_at(state, a, 1 + 2 * f + k, curve)
-                levels.setdefault(category, {})[arm] = curve.rate.tolist()
+        found[factor] = {
+            category: {arm: height(a, 1 + 2 * f + k) for a, arm in enumerate(whole.arms)}
+            for k, category in enumerate(whole.levels[f])
+        }
     return found

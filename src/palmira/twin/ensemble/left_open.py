@@ -13,28 +13,22 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 from rich.progress import track
 
 from palmira.record import Record, load
 from palmira.record.files import write_whole
 from palmira.record.schema import RecordError
+from palmira.statistics.curve_quantities import quantities
 from palmira.statistics.schedule import DAYS_PER_MONTH
-from palmira.twin.ensemble.dealt import dealt, heights
-from palmira.twin.ensemble.members import (
-    Member,
-    Setting,
-    drive,
-    member,
-    setting,
-)
-from palmira.twin.ensemble.spread import ENSEMBLE
-from palmira.twin.ensemble.twin_curves import described
+from palmira.twin.adam.store import ENSEMBLE
+from palmira.twin.ensemble.dealt import Heights, dealt, heights, level_heights, patients_of
+from palmira.twin.ensemble.members import Member, Setting, drive, member, setting
 from palmira.twin.search.goals import DIFFERENCE, MEAN, RATIO, SURVIVAL, Push
 from palmira.twin.search.patient_table import PatientTable
 
@@ -43,41 +37,45 @@ MEMBERS, SEED, PUSHED_FROM = 200, 20261127, 6
 MOST = 3
 MONTHS = [x / 2 for x in range(49)]
 PUSHED_MONTHS = [m for m in MONTHS if 0 < m <= 12 or m in (13.5, 15, 16.5, 18, 19.5, 21, 22.5, 24)]
-# Kind of each driven quantity (see goals.quantity), arm, first and last month, and its scale.
-DRIVEN = {
-    "rmst_12_first": (MEAN, 0, 12, 0, 0.02), "rmst_12_second": (MEAN, 1, 12, 0, 0.02),
-    "rmst_12_difference": (DIFFERENCE, 0, 12, 0, 0.04),
-    "rmst_6_difference": (DIFFERENCE, 0, 6, 0, 0.06),
-    "hr_0_6": (RATIO, 0, 0, 6, 2.0), "hr_6_12": (RATIO, 0, 6, 12, 2.0),
-}  # fmt: skip
+HALF, YEAR = 6 * DAYS_PER_MONTH, 12 * DAYS_PER_MONTH
+# What is driven beside the rates: restricted means, their differences, ratios of both half-years.
+DRIVEN = (
+    Push(MEAN, 0, YEAR, 0.0, 1.0, 0.02),
+    Push(MEAN, 1, YEAR, 0.0, 1.0, 0.02),
+    Push(DIFFERENCE, 0, YEAR, 0.0, 1.0, 0.04),
+    Push(DIFFERENCE, 0, HALF, 0.0, 1.0, 0.06),
+    Push(RATIO, 0, 0.0, HALF, 1.0, 2.0),
+    Push(RATIO, 0, HALF, YEAR, 1.0, 2.0),
+)
 LABELS = {
     "rmst_12_difference": "Difference of restricted means to 12 months",
     "rmst_6_difference": "Difference of restricted means to 6 months",
-    "hr_0_6": "Hazard ratio, 0 to 6 months", "hr_6_12": "Hazard ratio, 6 to 12 months",
+    "hr_0_6": "Hazard ratio, 0 to 6 months",
+    "hr_6_12": "Hazard ratio, 6 to 12 months",
     "ph_p": "Test of proportional hazards",
-}  # fmt: skip
-Found = tuple[Member, dict[str, Any]]
+}
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Heights of a twin's curves by arm and month, its free quantities (none: left out), and the
+    heights by factor and level."""
+
+    heights: Heights
+    values: dict[str, float]
+    levels: dict[str, dict[str, Heights]] = field(default_factory=dict)
+
+
+Found = tuple[Member, Curves]
 
 
 def pushes() -> list[Push]:
     """All driven quantities in both directions."""
-    found: list[Push] = []
-    for sign in (1.0, -1.0):
-        for arm in (0, 1):
-            found += [
-                Push(SURVIVAL, arm, m * DAYS_PER_MONTH, 0.0, sign, 5.0) for m in PUSHED_MONTHS
-            ]
-        for kind, arm, first, last, scale in DRIVEN.values():
-            days = first * DAYS_PER_MONTH, last * DAYS_PER_MONTH
-            found.append(Push(kind, arm, *days, sign, scale))
-    return found
-
-
-def _said(made: Setting, table: PatientTable, all_: bool = True) -> dict[str, Any]:
-    arms = made.problem.arms
-    frame = pd.DataFrame({"arm": np.array(arms)[table.arm], "time": table.day.astype(float),
-                          "event": table.event})  # fmt: skip
-    return described(frame, arms, MONTHS, all_)
+    rates = [
+        Push(SURVIVAL, a, m * DAYS_PER_MONTH, 0.0, 1.0, 5.0) for a in (0, 1) for m in PUSHED_MONTHS
+    ]
+    up = [*rates, *DRIVEN]
+    return up + [push._replace(sign=-1.0) for push in up]
 
 
 def _one(made: Setting, seed: int) -> Found | None:
@@ -86,13 +84,19 @@ def _one(made: Setting, seed: int) -> Found | None:
         return None
     rng = np.random.default_rng([SEED, 2, seed])
     table, factors = dealt(made.whole, made.problem, found.table, rng)
-    levels = heights(made.whole, table, factors, MONTHS)
-    return found, _said(made, found.table) | {"levels": levels}
+    levels = level_heights(made.whole, table, factors, MONTHS)
+    return found, replace(_curves(made, found.table), levels=levels)
 
 
-def _pushed(made: Setting, start: Member, push: Push, seed: int) -> dict[str, Any] | None:
+def _pushed(made: Setting, start: Member, push: Push, seed: int) -> Curves | None:
     table = drive(made, start, push, [SEED, 1, seed])
-    return None if table is None else _said(made, table, push.kind != SURVIVAL)
+    return None if table is None else _curves(made, table, push.kind != SURVIVAL)
+
+
+def _curves(made: Setting, table: PatientTable, valued: bool = True) -> Curves:
+    arms, patients = made.problem.arms, patients_of(made.problem, table)
+    values = {k: q.value for k, q in quantities(patients, *arms).items()} if valued else {}
+    return Curves(heights(patients, arms, MONTHS), values)
 
 
 def drawn(made: Setting, members: int, pool: Parallel, words: str) -> list[Found]:
@@ -122,46 +126,54 @@ def _starts(made: Setting, found: list[Found], most: int) -> list[Member]:
 def ensemble(
     record: Record, scale: str, members: int, workers: int, driven_from: int = PUSHED_FROM
 ) -> dict[str, Any]:
-    """The summary of an ensemble (see ``palmira.twin.ensemble.spread``)."""
-    made = setting(record, scale, SEED)
+    """The summary of an ensemble (see ``palmira.readings.spread``)."""
+    made, words = setting(record, scale, SEED), f"{record.trial}, {scale}"
     with Parallel(workers, return_as="generator") as pool:
-        found = drawn(made, members, pool, f"{record.trial}, {scale}")
+        found = drawn(made, members, pool, words)
         work = [(start, p) for start in _starts(made, found, driven_from) for p in pushes()]
         jobs = (delayed(_pushed)(made, start, p, k) for k, (start, p) in enumerate(work))
-        done = track(pool(jobs), f"{record.trial}, {scale}: driven", total=len(work))
-        pushed = [x for x in done if x is not None]
-    return _summary(record, made, found, pushed)
-
-
-def _summary(
-    record: Record, made: Setting, found: list[Found], pushed: list[dict[str, Any]]
-) -> dict[str, Any]:
-    arms, random = made.problem.arms, [said for _, said in found]
-    names = {f"rmst_12_{arm}": record.sheet.arms[arm].label for arm in arms}
-    quantities = {}
-    for name in random[0]["values"]:
-        label = f"Restricted mean to 12 months, {names[name]}" if name in names else LABELS[name]
-        unit = "P" if name == "ph_p" else "ratio" if name.startswith("hr") else "months"
-        ends = _ends([x["values"][name] for x in random],
-                     [x["values"][name] for x in pushed if x["values"]])  # fmt: skip
-        if name == "ph_p":
-            ends |= {"pushed_low": None, "pushed_high": None}
-        quantities[name] = {"label": label, "unit": unit, **ends}
-    orders = [{x.orders[a] for x, _ in found} - {None} for a in range(2)]
+        done = track(pool(jobs), f"{words}: driven", total=len(work))
+        pushed = [curves for curves in done if curves is not None]
+    own = [curves for _, curves in found]
+    arms = dict(enumerate(made.problem.arms))
+    orders = {arm: {x.orders[a] for x, _ in found} - {None} for a, arm in arms.items()}
     return {
-        "evidence": "synthetic", "members": len(found), "driven": len(pushed),
-        "orderings": {arm: len(orders[a]) for a, arm in enumerate(arms)}, "months": MONTHS,
-        "arms": {arm: _ends([x["heights"][arm] for x in random],
-                            [x["heights"][arm] for x in pushed]) for arm in arms},
-        "levels": _levels(made, random), "quantities": quantities,
-    }  # fmt: skip
+        "evidence": "synthetic",
+        "members": len(found),
+        "driven": len(pushed),
+        "orderings": {arm: len(different) for arm, different in orders.items()},
+        "months": MONTHS,
+        "arms": {
+            arm: _ends([x.heights[arm] for x in own], [x.heights[arm] for x in pushed])
+            for arm in arms.values()
+        },
+        "levels": _levels(made, own),
+        "quantities": _ranges(record, made, own, pushed),
+    }
 
 
-def _levels(made: Setting, random: list[dict[str, Any]]) -> dict[str, Any]:
+def _ranges(
+    record: Record, made: Setting, own: list[Curves], pushed: list[Curves]
+) -> dict[str, dict[str, Any]]:
+    """Label, unit and range of each free quantity."""
+    labels = {
+        f"rmst_12_{arm}": f"Restricted mean to 12 months, {record.sheet.arms[arm].label}"
+        for arm in made.problem.arms
+    } | LABELS
+    ranges = {}
+    for name in own[0].values:
+        unit = "P" if name == "ph_p" else "ratio" if name.startswith("hr") else "months"
+        values = ([x.values[name] for x in some if x.values] for some in (own, pushed))
+        ranges[name] = {"label": labels[name], "unit": unit, **_ends(*values)}
+    ranges["ph_p"] |= {"pushed_low": None, "pushed_high": None}
+    return ranges
+
+
+def _levels(made: Setting, own: list[Curves]) -> dict[str, Any]:
     """Least and greatest heights by factor, level and arm, and how many members they are of."""
     found: dict[str, Any] = {}
     for factor, categories in zip(made.whole.factors, made.whole.levels, strict=True):
-        mine = [said["levels"][factor] for said in random if factor in said["levels"]]
+        mine = [curves.levels[factor] for curves in own if factor in curves.levels]
         if mine:
             bands = {
                 c: {arm: _least_and_greatest([x[c][arm] for x in mine]) for arm in made.whole.arms}
@@ -171,12 +183,10 @@ def _levels(made: Setting, random: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _ends(random: list[Any], pushed: list[Any]) -> dict[str, Any]:
+def _ends(own: list[Any], pushed: list[Any]) -> dict[str, Any]:
     """Least and greatest values of the members, and of these and the driven ones together."""
-    ends: dict[str, Any] = {}
-    for name, values in (("", random), ("pushed_", random + pushed)):
-        ends |= {f"{name}{end}": value for end, value in _least_and_greatest(values).items()}
-    return ends
+    both = _least_and_greatest(own + pushed)
+    return _least_and_greatest(own) | {f"pushed_{end}": value for end, value in both.items()}
 
 
 def _least_and_greatest(values: list[Any]) -> dict[str, Any]:

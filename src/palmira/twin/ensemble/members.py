@@ -164,25 +164,31 @@ def towards(made: Setting, found: Member, push: Push, share: float) -> PatientTa
         event = table.event[mine]
         bounds = envelope(made.problem, arm, event, order.cuts, made.horizon)
         if bounds is not None:
-            end = bounds.last if late else bounds.first
-            day[mine] = fitted(_moved(table.day[mine], end, late, push, share), bounds)
+            end, move = (bounds.last, _later) if late else (bounds.first, _earlier)
+            if push.kind != SURVIVAL:
+                move = _on_the_way
+            day[mine] = fitted(move(table.day[mine], end, push, share), bounds)
     return replace(table, day=day)
 
 
-def _moved(day: Days, end: Days, late: bool, push: Push, share: float) -> Days:
-    """An arm's sorted days on the way to their ends: for a rate a share of those that can change
-    sides of its day, the nearest first; else a share of the way for all in the quantity's time."""
-    first = push.first
-    if push.kind != SURVIVAL:
-        begin, until = (first, push.last) if push.kind == RATIO else (0.0, first)
-        here = (day > begin) & (day <= until)
-        return np.where(here, day + share * (end - day), day).astype(np.int64)
-    if late:
-        able = np.flatnonzero((day <= first) & (end > first))
-        chosen, to = able[len(able) - round(share * len(able)) :], int(first) + 1
-    else:
-        able = np.flatnonzero((day > first) & (end <= first))
-        chosen, to = able[: round(share * len(able))], int(first)
+def _on_the_way(day: Days, end: Days, push: Push, share: float) -> Days:
+    """An arm's sorted days, those in the quantity's time a share of the way to their ends."""
+    begin, until = (push.first, push.last) if push.kind == RATIO else (0.0, push.first)
+    here = (day > begin) & (day <= until)
+    return np.where(here, day + share * (end - day), day).astype(np.int64)
+
+
+def _later(day: Days, end: Days, push: Push, share: float) -> Days:
+    """A share of the days that can come after a rate's day do, the nearest first."""
+    able = np.flatnonzero((day <= push.first) & (end > push.first))
     out = day.copy()
-    out[chosen] = to
+    out[able[len(able) - round(share * len(able)) :]] = int(push.first) + 1
+    return out
+
+
+def _earlier(day: Days, end: Days, push: Push, share: float) -> Days:
+    """A share of the days that can come until a rate's day do, the nearest first."""
+    able = np.flatnonzero((day > push.first) & (end <= push.first))
+    out = day.copy()
+    out[able[: round(share * len(able))]] = int(push.first)
     return out

@@ -10,8 +10,9 @@ from palmira.audit.counts import counts_behind
 from palmira.record import Record
 from palmira.record.adverse_event_table import CLASSES
 from palmira.record.schema import RecordError
+from palmira.twin.adam.study_days import SAFETY_WINDOW
 from palmira.twin.facts import Ints, arm_names, chosen, count, draw, ids, size, where
-from palmira.twin.search.exposure import TOXICITY, WINDOW, cutoff_day
+from palmira.twin.search.exposure import TOXICITY, cutoff_day
 from palmira.twin.search.grades import Grade, Row, deal_grades, rows, table_block, unlisted
 from palmira.twin.search.responses import died_first
 
@@ -49,7 +50,7 @@ def adverse_events(
         top, found = rows(record, block, arm), []
         for row in top:
             found += deal_grades(row, mine, _weights(row, patients, mine, last), rng)
-        found += _others(record, block, arm, top, found, rng)
+        found += _others(record, arm, top, found, rng)
         events = _days(found, patients, last, rng)
         _consequences(events, patients[patients["arm"] == arm], last)
         _serious(record, arm, events, rng)
@@ -61,7 +62,7 @@ def adverse_events(
 def last_day(record: Record, patients: pd.DataFrame) -> NDArray[np.float64]:
     """Each patient's last day of observation for adverse events: at most four weeks after the last
     dose, the day of death or last contact, the cutoff; NaN for the untreated."""
-    ends = [patients["treatment_end"] + WINDOW, cutoff_day(record, patients)]
+    ends = [patients["treatment_end"] + SAFETY_WINDOW, cutoff_day(record, patients)]
     ends += [patients["os"]] if "os" in patients else []
     least: NDArray[np.float64] = np.min([np.asarray(e, dtype=float) for e in ends], axis=0)
     return least
@@ -81,8 +82,8 @@ def _weights(
         raise RecordError(
             f"{ids(*(e for e in row.entries if e.grade == '5'))}: {row.count[5]} patients have an "
             f"event of grade 5, but only {int(died.sum())} treated patients of the arm died within "
-            f"{WINDOW} days of their last dose. Mend: the stage of overall survival must provide "
-            "that many, best with death as the event of PFS."
+            f"{SAFETY_WINDOW} days of their last dose. Mend: the stage of overall survival must "
+            "provide that many, best with death as the event of PFS."
         )
     stopped = (some["end_reason"] == TOXICITY).to_numpy()
     changed = (some["interrupted"] | some["dose_reduced"]).to_numpy()
@@ -92,21 +93,19 @@ def _weights(
 
 
 def _others(
-    record: Record, block: str, arm: str, top: list[Row], found: list[Grade],
-    rng: np.random.Generator,
-) -> list[Grade]:  # fmt: skip
+    record: Record, arm: str, top: list[Row], found: list[Grade], rng: np.random.Generator
+) -> list[Grade]:
     """Events beside the table's: severe ones that only the text prints, and mild ones of terms
     below the table's threshold in patients who have others of the class anyway."""
     more: list[Grade] = []
     highest: dict[tuple[str, int], int] = {}
     for g in found:
         highest[g.body, g.patient] = max(g.grade, highest.get((g.body, g.patient), 0))
-    for entry, body in unlisted(record, block, arm, top):
+    for entry, body in unlisted(record, arm, top):
         if entry.printed is None:
             continue
-        n = size(record, str(entry.population), arm)
+        n, low = size(record, str(entry.population), arm), int(str(entry.grade)[0])
         k = int(entry.value) if entry.part == "count" else min(counts_behind(entry.printed, n)[0])
-        low = int(str(entry.grade)[0])
         pool = np.array([i for (b, i), g in highest.items() if b == body and g >= low])
         if k > len(pool):
             raise RecordError(
@@ -115,7 +114,7 @@ def _others(
             )
         more += [Grade(int(i), str(entry.term), body, low) for i in rng.permutation(pool)[:k]]
     taken = {(g.term, g.patient) for g in found}
-    for (body, i), _ in highest.items():
+    for body, i in highest:
         term = f"Other {body.lower()}"
         if rng.random() < OTHERS and (term, i) not in taken:
             more.append(Grade(i, term, body, 1))
@@ -177,20 +176,9 @@ def _serious(record: Record, arm: str, events: pd.DataFrame, rng: np.random.Gene
     fatal = events["grade"] == 5
     events["serious"] = fatal
     k = count(record, "safety.serious", arm)
-    entries = ids(*chosen(record, block="safety", row="serious", arm=arm, part="count"))
     if k is not None:
-        weight = events["grade"] - 2.0 * (events["body"] == HEMATOLOGIC)
-        highest = weight.groupby(events["patient"]).max()
-        dead = set(events.loc[fatal, "patient"])
-        pool = np.array([i for i in highest.index if i not in dead], dtype=np.int64)
-        if not len(dead) <= k <= len(dead) + len(pool):
-            raise RecordError(
-                f"{entries}: of {len(highest)} patients with events {len(dead)} have a fatal one, "
-                "which is serious. Mend: correct the number."
-            )
-        severe = np.array([25.0 ** (highest[i] - 2) for i in pool])
-        for i in draw(rng, pool, k - len(dead), severe):
-            events.loc[weight[events["patient"] == i].idxmax(), "serious"] = True
+        printed = ids(*chosen(record, block="safety", row="serious", arm=arm, part="count"))
+        _make_serious(events, k, printed, rng)
     drug = arm == arm_names(record)[0]
     share = events["body"].map(RELATED).fillna(RELATED_ELSE).to_numpy(dtype=float)
     events["related"] = (rng.random(len(events)) < share) & drug & ~fatal
@@ -198,10 +186,26 @@ def _serious(record: Record, arm: str, events: pd.DataFrame, rng: np.random.Gene
     if related is not None:
         able = where(events["serious"] & ~fatal)
         if related > len(able):
-            entries = ids(*chosen(record, block="safety", row="serious_related", arm=arm))
+            printed = ids(*chosen(record, block="safety", row="serious_related", arm=arm))
             raise RecordError(
-                f"{entries}: more than the {len(able)} serious events that are not fatal. "
+                f"{printed}: more than the {len(able)} serious events that are not fatal. "
                 "Mend: correct it."
             )
         events.loc[events["serious"], "related"] = False
         events.loc[rng.permutation(able)[:related], "related"] = True
+
+
+def _make_serious(events: pd.DataFrame, k: int, printed: str, rng: np.random.Generator) -> None:
+    """Make the severest event of some patients serious, so that ``k`` have one."""
+    weight = events["grade"] - 2.0 * (events["body"] == HEMATOLOGIC)
+    highest = weight.groupby(events["patient"]).max()
+    dead = set(events.loc[events["serious"], "patient"])
+    pool = np.array([i for i in highest.index if i not in dead], dtype=np.int64)
+    if not len(dead) <= k <= len(dead) + len(pool):
+        raise RecordError(
+            f"{printed}: of {len(highest)} patients with events {len(dead)} have a fatal one, "
+            "which is serious. Mend: correct the number."
+        )
+    severe = np.array([25.0 ** (highest[i] - 2) for i in pool])
+    for i in draw(rng, pool, k - len(dead), severe):
+        events.loc[weight[events["patient"] == i].idxmax(), "serious"] = True

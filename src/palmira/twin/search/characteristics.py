@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
-from palmira.twin.facts import (
-    Ints,
-    arm_names,
-    bounds,
-    chosen,
-    draw,
-    ids,
-    levels,
-    totals,
-    where,
-)  # fmt: skip
-from palmira.twin.search.medians import values_on_medians
+from palmira.twin.facts import Ints, arm_names, bounds, chosen, draw, ids, levels, totals, where
+from palmira.twin.search.medians import Interval, values_on_medians
 
 # Column by factor of the record, for factors that stand in relation to nothing else.
 PLAIN = {
@@ -28,16 +22,13 @@ PLAIN = {
     "De novo advanced breast cancer": "de_novo",
     "Last palbociclib dose": "last_dose",
 }
-# Columns of values: the factor that has the median, the factor by which patients are grouped.
-VALUES = {
-    "age": ("Age", "Age"),
-    "prior_duration": ("Duration of previous palbociclib", "Duration of first-line palbociclib"),
-}
-# Factors with groups; the first stage has dealt those that have events by group.
-GROUPS = ("Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
-          "Visceral involvement", "Duration of first-line palbociclib")  # fmt: skip
 ECOG, VISCERAL = "ECOG performance status", "Visceral involvement"
 THERAPY, PRIOR_THERAPY = "Endocrine therapy", "Previous ET"
+DURATION = "Duration of first-line palbociclib"
+# Columns of values: the factor that has the median, the factor by which patients are grouped.
+VALUES = {"age": ("Age", "Age"), "prior_duration": ("Duration of previous palbociclib", DURATION)}
+# Factors with groups; the first stage has dealt those that have events by group.
+GROUPS = ("Age", THERAPY, ECOG, "Metastatic sites", VISCERAL, DURATION)
 SETTING, ADJUVANT = "Setting of previous palbociclib", "Adjuvant setting"
 PRIOR_RESPONSE = "Best response to previous palbociclib"
 MENOPAUSE, BEFORE = "Menopausal status", "Premenopausal"
@@ -59,59 +50,72 @@ def characteristics(
     where numbers cannot hold together.
     """
     out = patients.copy()
+    dealer = Dealer(record, out, rng)
     for factor in GROUPS:
         if factor not in out:
-            deal(record, out, factor, factor, rng)
+            dealer.deal(factor, factor)
     for column, (factor, group) in VALUES.items():
-        low, below = np.full(len(out), -np.inf), np.full(len(out), np.inf)
-        if group in out:
-            ends = {c: bounds(str(c)) for c in out[group].unique()}
-            low = out[group].map(lambda c: ends[c][0]).to_numpy(dtype=float)  # noqa: B023
-            below = out[group].map(lambda c: ends[c][1]).to_numpy(dtype=float)  # noqa: B023
-        values = values_on_medians(record, factor, out["arm"].to_numpy(), low, below, rng)
+        ends = [bounds(str(c)) for c in out[group]] if group in out else [(-np.inf, np.inf)]
+        low, below = np.broadcast_to(np.array(ends, dtype=float), (len(out), 2)).T
+        values = values_on_medians(record, factor, out["arm"].to_numpy(), Interval(low, below), rng)
         if values is not None:
             out[column] = values.astype(int) if column == "age" else values
     for factor, column in PLAIN.items():
-        deal(record, out, factor, column, rng)
+        dealer.deal(factor, column)
     if "age" in out:
         young = np.where(out["age"] < MENOPAUSE_BY, 1e6, 1 / out["age"])
-        deal(record, out, MENOPAUSE, "menopause", rng, {BEFORE: young})
+        dealer.deal(MENOPAUSE, "menopause", {BEFORE: young})
     first = np.where(out["de_novo"] == "Yes", 0, 1.0) if "de_novo" in out else np.ones(len(out))
-    deal(record, out, SETTING, "prior_setting", rng, {ADJUVANT: first})
+    dealer.deal(SETTING, "prior_setting", {ADJUVANT: first})
     if "prior_setting" in out:
-        deal(record, out, PRIOR_RESPONSE, "prior_response", rng,
-             among=where(out["prior_setting"] != ADJUVANT))  # fmt: skip
+        treated_before = where(out["prior_setting"] != ADJUVANT)
+        dealer.deal(PRIOR_RESPONSE, "prior_response", among=treated_before)
     _mirror(record, out)
     _performance(record, out, rng)
     _liver(record, out, rng)
     return out
 
 
-def deal(
-    record: Record, out: pd.DataFrame, factor: str, column: str, rng: np.random.Generator,
-    weights: dict[str, np.ndarray] | None = None, among: Ints | None = None,
-) -> None:  # fmt: skip
-    """Deal the levels of a factor to the patients of each arm at random; ``weights`` by level say
-    who is likelier to have it (dealt first), ``among`` who has any level at all."""
-    pool = np.arange(len(out)) if among is None else among
-    text = np.full(len(out), None, dtype=object)
-    weights = weights or {}
-    for arm in arm_names(record):
-        entries = levels(record, factor, arm)
-        if not entries:
-            return
-        mine = pool[(out["arm"] == arm).to_numpy()[pool]]
-        if sum(int(e.value) for e in entries.values()) != len(mine):
-            raise RecordError(
-                f"{ids(*entries.values())}: the levels do not add up to {len(mine)} patients. "
-                "Mend: correct one of them."
-            )
-        for level in sorted(entries, key=lambda c: c not in weights):
-            weight = weights.get(level, np.ones(len(out)))[mine]
-            taken = draw(rng, mine, int(entries[level].value), weight)
-            text[taken] = level
-            mine = np.setdiff1d(mine, taken)
-    out[column] = text
+@dataclass(frozen=True)
+class Dealer:
+    """Deals levels of factors to the patients of a frame at random."""
+
+    record: Record
+    patients: pd.DataFrame
+    rng: np.random.Generator
+
+    def deal(
+        self,
+        factor: str,
+        column: str,
+        weights: Mapping[str, NDArray[np.float64]] | None = None,
+        among: Ints | None = None,
+    ) -> None:
+        """Add a column with the levels of a factor, as many in each arm as printed.
+
+        ``weights`` by level say who is likelier to have it (dealt first), ``among`` who has any
+        level at all. Adds none where an arm has none in print; raises ``RecordError`` where the
+        levels do not add up to the patients.
+        """
+        n, weights = len(self.patients), weights or {}
+        pool = np.arange(n) if among is None else among
+        text = np.full(n, None, dtype=object)
+        for arm in arm_names(self.record):
+            entries = levels(self.record, factor, arm)
+            if not entries:
+                return
+            mine = pool[(self.patients["arm"] == arm).to_numpy()[pool]]
+            if sum(int(e.value) for e in entries.values()) != len(mine):
+                raise RecordError(
+                    f"{ids(*entries.values())}: the levels do not add up to {len(mine)} patients. "
+                    "Mend: correct one of them."
+                )
+            for level in sorted(entries, key=lambda c: c not in weights):
+                weight = weights.get(level, np.ones(n))[mine]
+                taken = draw(self.rng, mine, int(entries[level].value), weight)
+                text[taken] = level
+                mine = np.setdiff1d(mine, taken)
+        self.patients[column] = text
 
 
 def _mirror(record: Record, out: pd.DataFrame) -> None:

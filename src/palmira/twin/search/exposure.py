@@ -13,11 +13,11 @@ from palmira.twin.adam.study_days import timeline
 from palmira.twin.facts import Ints, arm_names, chosen, count, draw, ids, totals, where
 from palmira.twin.search.responses import died_first
 
-# Days after the last dose within which an event still counts as one of the treatment.
-WINDOW = 28
-PROGRESSION, TOXICITY, DEATH, WITHDRAWAL = (
-    "Progressive disease", "Adverse event", "Death", "Withdrawal by subject",
-)  # fmt: skip
+PROGRESSION, TOXICITY = "Progressive disease", "Adverse event"
+DEATH, WITHDRAWAL = "Death", "Withdrawal by subject"
+# Columns of dose changes, and of dose intensities, with the record's rows.
+CHANGES = {"interrupted": "dose.interrupted", "dose_reduced": "dose.reduced"}
+INTENSITIES = {"rdi": "dose_intensity.palbociclib", "rdi_et": "dose_intensity.et"}
 
 
 def exposure(record: Record, patients: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -86,13 +86,10 @@ def _untreated(
 ) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
     """Why patients were not treated, and who was eligible: the reasons are printed in total."""
     pool = rng.permutation(where(~out["treated"].to_numpy(dtype=bool)))
-    lost = [e for e in chosen(record, part="count", measure="count") if e.between]
-    reasons = [
-        e
-        for e in chosen(record, part="count", measure="count")
-        if e.arm in (None, *totals(record))
-        and any((e.block, e.within) == (x.block, x.row) for x in lost)
-    ]
+    counts = list(chosen(record, part="count", measure="count"))
+    lost = [e for e in counts if e.between]
+    rows, arms = {(e.block, e.row) for e in lost}, (None, *totals(record))
+    reasons = [e for e in counts if e.arm in arms and (e.block, e.within) in rows]
     texts = [e.label for e in reasons for _ in range(int(e.value))]
     if reasons and len(texts) != len(pool):
         raise RecordError(
@@ -116,34 +113,38 @@ def _untreated(
 
 def _doses(record: Record, out: pd.DataFrame, rng: np.random.Generator) -> None:
     """Reductions, interruptions and dose intensity of the drug under study and of its partner."""
-    experimental, _ = arm_names(record)
+    experimental, control = arm_names(record)
     treated = out["treated"].to_numpy(dtype=bool)
-    mine = where(treated & (out["arm"] == experimental).to_numpy())
-    end = out["treatment_end"].to_numpy()
+    mine = {arm: where(treated & (out["arm"] == arm)) for arm in (experimental, control)}
     changed = np.zeros(len(out))
-    for column, row in (("interrupted", "dose.interrupted"), ("dose_reduced", "dose.reduced")):
-        flag = np.zeros(len(out), dtype=bool)
-        k = count(record, f"safety.{row}", experimental)
-        if k is not None:
-            if k > len(mine):
-                entries = ids(*chosen(record, block="safety", row=row, arm=experimental))
-                raise RecordError(f"{entries}: more than {len(mine)} treated. Mend: correct it.")
-            # Reduction mostly follows interruption, and both take time on treatment.
-            weight = np.minimum(end[mine], 168) * (1 + 4 * changed[mine])
-            flag[draw(rng, mine, k, weight)] = True
-        out[column] = flag
-        changed += flag
-    for column, row, arms in (
-        ("rdi", "palbociclib", [experimental]), ("rdi_et", "et", arm_names(record)),
-    ):  # fmt: skip
+    end = out["treatment_end"].to_numpy()
+    for column, row in CHANGES.items():
+        # Reduction mostly follows interruption, and both take time on treatment.
+        weight = np.minimum(end, 168) * (1 + 4 * changed)
+        out[column] = _changed(record, row, mine[experimental], weight, rng)
+        changed += out[column]
+    for column, row in INTENSITIES.items():
         values = np.full(len(out), np.nan)
-        for arm in arms:
-            pool = where(treated & (out["arm"] == arm).to_numpy())
-            entry = next(chosen(record, block="safety", row=f"dose_intensity.{row}", arm=arm), None)
+        for arm in mine if column == "rdi_et" else [experimental]:
+            entry = next(chosen(record, block="safety", row=row, arm=arm), None)
             if entry is not None:
                 cell = {p: e for p, e in record.cell(entry).items() if p != "level"}
-                values[pool] = _intensities(cell, changed[pool], rng)
+                values[mine[arm]] = _intensities(cell, changed[mine[arm]], rng)
         out[column] = values
+
+
+def _changed(
+    record: Record, row: str, pool: Ints, weight: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Who, of the patients of the experimental arm, had the dose changed: as many as printed."""
+    arm, flag = arm_names(record)[0], np.zeros(len(weight), dtype=bool)
+    k = count(record, f"safety.{row}", arm)
+    if k is not None:
+        if k > len(pool):
+            entries = ids(*chosen(record, block="safety", row=row, arm=arm))
+            raise RecordError(f"{entries}: more than {len(pool)} treated. Mend: correct it.")
+        flag[draw(rng, pool, k, weight[pool])] = True
+    return flag
 
 
 def _intensities(
@@ -158,15 +159,12 @@ def _intensities(
     middle = cell.get("median", cell.get("value"))
     if middle is None or n < 8:
         return np.full(n, middle.value if middle else np.nan)
-    knots = {0.5: middle.value}
     if "q1" in cell:
-        knots |= {0.25: cell["q1"].value, 0.75: cell["q3"].value}
-    ends = {
-        0.0: 2 * min(knots.values()) - 100 - 10 * ("q1" in cell),
-        1.0: max(100, *knots.values()),
-    }
-    if "q1" not in cell:
-        ends = {0.0: 0.9 * middle.value, 0.1: middle.value, 1.0: middle.value}
+        knots = {0.25: cell["q1"].value, 0.5: middle.value, 0.75: cell["q3"].value}
+        ends = {0.0: 2 * min(knots.values()) - 110, 1.0: max(100, *knots.values())}
+    else:
+        knots = {0.1: middle.value, 0.5: middle.value}
+        ends = {0.0: 0.9 * middle.value, 1.0: middle.value}
     knots = dict(sorted((ends | knots).items()))
     place = (np.arange(n) + rng.uniform(0, 1, size=n)) / n
     values = np.round(np.interp(place, list(knots), list(knots.values())), 1)

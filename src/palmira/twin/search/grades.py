@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,12 @@ class Row:
     entries: list[Entry]
     body: str = ""
     parts: list[Row] = field(default_factory=list)
+
+    def all(self) -> Iterator[Row]:
+        """The row, and those within it."""
+        yield self
+        for part in self.parts:
+            yield from part.all()
 
     def at_least(self, grade: int) -> int:
         """Patients of this grade or higher."""
@@ -77,18 +83,14 @@ def rows(record: Record, block: str, arm: str) -> list[Row]:
     for row in sheet_rows:
         whole = found.get(row.within or "")
         (whole.parts if whole else top).append(found[row.id])
-    for node in top:
-        _name_classes(node, "")
+    for uppermost in top:
+        for whole in (uppermost, *uppermost.parts):
+            for node in whole.all():
+                node.body = whole.term
     severe = number(record, f"{block}_note.severity")
     for node in found.values():
         _check(node, int(severe) if severe else 6)
     return top
-
-
-def _name_classes(row: Row, body: str) -> None:
-    row.body = body or row.term
-    for part in row.parts:
-        _name_classes(part, body or part.term)
 
 
 def _check(row: Row, listed_from: int) -> None:
@@ -172,16 +174,11 @@ def _within(row: Row, highest: Ints, rng: np.random.Generator) -> list[Grade]:
     return found
 
 
-def unlisted(record: Record, block: str, arm: str, top: Iterable[Row]) -> list[tuple[Entry, str]]:
+def unlisted(record: Record, arm: str, top: Iterable[Row]) -> list[tuple[Entry, str]]:
     """Severe events that the text prints but the table does not list, each with its class: that of
     the terms printed beside it."""
-    listed: dict[str, str] = {}
-    todo = list(top)
-    while todo:
-        row = todo.pop()
-        listed[row.term] = row.body
-        todo += row.parts
-    found = []
+    listed = {row.term: row.body for uppermost in top for row in uppermost.all()}
+    block, found = table_block(record), []
     for entry in chosen(record, arm=arm, population="safety"):
         if entry.block == block or not entry.term or entry.term in listed or not entry.grade:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ Floats = NDArray[np.float64]
 Cell = Mapping[str, Entry]
 # How values crowd towards the median: the paper says nothing of it.
 CROWDING = 2.0
+PRINTED = ("minimum", "median", "maximum")
 
 
 def median_cells(record: Record, factor: str) -> dict[str, Cell]:
@@ -29,15 +31,25 @@ def median_cells(record: Record, factor: str) -> dict[str, Cell]:
     return max(found.values(), key=len, default={})
 
 
+class Interval(NamedTuple):
+    """By patient, the least value and the largest, or the one that all are below."""
+
+    low: Floats
+    high: Floats
+
+
 def values_on_medians(
-    record: Record, factor: str, arm: NDArray[np.str_], low: Floats, below: Floats,
+    record: Record,
+    factor: str,
+    arm: NDArray[np.str_],
+    category: Interval,
     rng: np.random.Generator,
-) -> Floats | None:  # fmt: skip
+) -> Floats | None:
     """A value for each patient so that each arm's and the total's median and range print as in the
     record; None where the record prints none of them.
 
-    ``arm``: names; ``low`` and ``below``: by patient, the values that the patient's category
-    allows, from the first to below the second. The median of an even number of values is the mean
+    ``arm``: names; ``category``: the values that a patient's category allows, from the first to
+    below the second. The median of an even number of values is the mean
     of the two in the middle, which here are both the printed one. Each patient gets an interval
     (category, range, side of the arm's median) within which any value leaves the arm's numbers as
     they are; values are drawn there, and some then moved to the total's median. Raises
@@ -55,44 +67,41 @@ def values_on_medians(
     printed = groups[0][1]["median"].printed
     decimals = max(printed.decimals if printed else 0, 0)
     unit = 10.0**-decimals
-    first, last = low.copy(), np.where(np.isinf(below), np.inf, below - unit)
+    able = Interval(category.low.copy(), category.high - unit)
     value = np.full(len(arm), np.nan)
     for members, cell in groups:
-        _intervals(members, cell, first, last, rng)
+        _narrow(able, members, cell, rng)
         share = rng.beta(1.0, CROWDING, size=len(members))
-        a, b = first[members], last[members]
+        a, b = able.low[members], able.high[members]
         upper = a >= cell["median"].value
         value[members] = np.round(np.where(upper, a + share * (b - a), b - share * (b - a)), 9)
-    value = np.clip(np.round(value, decimals), first, last)
+    value = np.clip(np.round(value, decimals), *able)
     if whole is not None and len(groups) > 1:
-        _move_to_total(value, first, last, whole, [c for _, c in groups], rng)
+        _move_to_total(value, able, whole, [c for _, c in groups], rng)
     return value
 
 
-def _intervals(
-    members: Ints, cell: Cell, first: Floats, last: Floats, rng: np.random.Generator
-) -> None:
+def _narrow(interval: Interval, members: Ints, cell: Cell, rng: np.random.Generator) -> None:
     """Narrow the intervals of an arm's patients so that any values in them have its numbers."""
-    low, middle, high = (cell[k].value for k in ("minimum", "median", "maximum"))
-    n = len(members)
+    low, middle, high = (cell[k].value for k in PRINTED)
+    n, first, last = len(members), interval.low, interval.high
+    entries = ids(*(cell[k] for k in PRINTED))
     half, pinned = (n - 1) // 2, 2 - n % 2  # Patients below the middle ones, and the middle ones.
     members = rng.permutation(members)
 
     def take(k: int, a: float, b: float, what: str) -> Ints:
         """``k`` patients who can have values from a to b; those who cannot have high ones first."""
         nonlocal members
-        able = members[(np.maximum(first[members], a) <= np.minimum(last[members], b) + 1e-9)]
+        able = members[np.maximum(first[members], a) <= np.minimum(last[members], b) + 1e-9]
         chosen: Ints = able[np.argsort(last[able], kind="stable")][:k]
         if len(chosen) < k:
-            entries = ids(*(cell[p] for p in ("minimum", "median", "maximum")))
             raise RecordError(
                 f"{entries}: the categories of the {n} patients leave {len(able)} for {k} {what}. "
                 "Mend: correct the median, the range or the numbers by category."
             )
         first[chosen] = np.maximum(first[chosen], a)
         last[chosen] = np.minimum(last[chosen], b)
-        members = np.setdiff1d(members, chosen, assume_unique=True)
-        members = rng.permutation(members)
+        members = rng.permutation(np.setdiff1d(members, chosen, assume_unique=True))
         return chosen
 
     take(1, low, low, "minimum")
@@ -100,7 +109,6 @@ def _intervals(
     only_above = members[first[members] > middle]
     only_below = members[last[members] < middle]
     if len(only_above) > half - 1 or len(only_below) > half - 1:
-        entries = ids(*(cell[p] for p in ("minimum", "median", "maximum")))
         raise RecordError(
             f"{entries}: by their categories {len(only_below)} patients of {n} lie below this "
             f"median and {len(only_above)} above. Mend: correct the median or the numbers by "
@@ -112,21 +120,20 @@ def _intervals(
 
 
 def _move_to_total(
-    value: Floats, first: Floats, last: Floats, whole: Cell, cells: list[Cell],
-    rng: np.random.Generator,
-) -> None:  # fmt: skip
+    value: Floats, able: Interval, whole: Cell, cells: list[Cell], rng: np.random.Generator
+) -> None:
     """Move values to the total's median until not more than half lie on either side of it."""
     middle, half = whole["median"].value, (len(value) - 1) // 2
     for side in (1, -1):
         beyond = side * (value - middle) > 1e-9
-        able = np.flatnonzero(beyond & (first <= middle + 1e-9) & (last >= middle - 1e-9))
-        k = max(int(beyond.sum()) - half, 0)
-        if k > len(able):
+        around = (able.low <= middle + 1e-9) & (able.high >= middle - 1e-9)
+        movable, k = np.flatnonzero(beyond & around), max(int(beyond.sum()) - half, 0)
+        if k > len(movable):
             entries = ids(whole["median"], *(c["median"] for c in cells))
             raise RecordError(
                 f"{entries}: no patients have these medians together. Mend: correct one of them."
             )
-        value[rng.permutation(able)[:k]] = middle
+        value[rng.permutation(movable)[:k]] = middle
     for part, extreme in (("minimum", min(value)), ("maximum", max(value))):
         if abs(whole[part].value - extreme) > 1e-6:
             entries = ids(whole[part], *(c[part] for c in cells))

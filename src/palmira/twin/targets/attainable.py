@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from math import exp, inf, log, sqrt
 
 from palmira.audit import audit
@@ -20,7 +21,7 @@ SCALES = {"full": sqrt(2), "neutral": 1.0}
 CONTRADICTIONS = ("A3", "A6", "A7", "C8", "C10", "C11", "C12", "C13")
 # A logistic model's standard error may be this much smaller than the raw table's (see check C5).
 SLACK = 0.995
-# Nowhere but here a judgment of ours: scale, entry, the print that was judged, and the reason.
+# Nowhere but here a judgment of ours: by scale the entry, the print that was judged, the reason.
 HALFWAY = (
     "not by the rule that takes the first time: then only one of the four patients has had an "
     "event when the lower limit of the whole arm is reached, and in every order of events and "
@@ -28,16 +29,15 @@ HALFWAY = (
     "which is printed later; halfway between two times, as R and SAS take a median where a curve "
     "stands at one half exactly, it is free"
 )
+CROWDED = (
+    "the counts give a smaller ratio; of all tables of arm, two strata and benefit with the "
+    "printed margins only those in which nearly every patient on letrozole benefits adjust it to "
+    "this, and the printed median PFS on letrozole leaves no room for so many"
+)
+LETROZOLE = ("figure3.endocrine.letrozole.et.median.estimate", "3.1", HALFWAY)
 JUDGED = {
-    **{
-        (scale, "figure3.endocrine.letrozole.et.median.estimate", "3.1"): HALFWAY
-        for scale in SCALES
-    },
-    ("neutral", "contrasts.cbr.odds_ratio.estimate", "0.62"): (
-        "the counts give a smaller ratio; of all tables of arm, two strata and benefit with the "
-        "printed margins only those in which nearly every patient on letrozole benefits adjust it "
-        "to this, and the printed median PFS on letrozole leaves no room for so many"
-    ),
+    "full": [LETROZOLE],
+    "neutral": [LETROZOLE, ("contrasts.cbr.odds_ratio.estimate", "0.62", CROWDED)],
 }
 
 
@@ -51,20 +51,22 @@ def why_not(record: Record, scale: str) -> dict[str, str]:
         raise ValueError(f"unknown scale {scale!r}: use {' or '.join(SCALES)}")
     reasons: dict[str, str] = {}
     contradictions = list(_contradictions(record))
-    for found in (
-        _judged(record, scale), contradictions,
-        _shares(record, {id for id, _ in contradictions}), _exact_limits(record),
-        _narrow_hazard_ratios(record, scale), _narrow_odds_ratios(record, scale),
+    for id, reason in chain(
+        _judged(record, scale),
+        contradictions,
+        _shares(record, {id for id, _ in contradictions}),
+        _exact_limits(record),
+        _narrow_hazard_ratios(record, scale),
+        _narrow_odds_ratios(record, scale),
         _differences(record),
-    ):  # fmt: skip
-        for id, reason in found:
-            reasons.setdefault(id, reason)
+    ):
+        reasons.setdefault(id, reason)
     return reasons
 
 
 def _judged(record: Record, scale: str) -> Iterator[tuple[str, str]]:
-    for (on, id, text), reason in JUDGED.items():
-        if on == scale and id in record.entries and record[id].text == text:
+    for id, text, reason in JUDGED[scale]:
+        if id in record.entries and record[id].text == text:
             yield id, reason
 
 
@@ -162,16 +164,13 @@ def _differences(record: Record) -> Iterator[tuple[str, str]]:
         if e.measure != "difference" or e.part != "estimate" or p is None or p.printed is None:
             continue
         estimate, lower, upper = record.interval(e.cell).prints
-        ses = [
-            (a - b) / (2 * critical(e.level))
-            for a, b in ((upper.low, lower.high), (upper.high, lower.low))
-        ]
-        if ses[0] <= 0:
+        width = 2 * critical(e.level)
+        least, most = (upper.low - lower.high) / width, (upper.high - lower.low) / width
+        if least <= 0:
             continue
-        far = max(abs(estimate.low), abs(estimate.high))
-        near = min(abs(estimate.low), abs(estimate.high))
+        near, far = sorted((abs(estimate.low), abs(estimate.high)))
         near = 0.0 if estimate.low <= 0 <= estimate.high else near
-        low, high = two_sided_p(far / ses[0]), two_sided_p(near / ses[1])
+        low, high = two_sided_p(far / least), two_sided_p(near / most)
         high = inf if p.printed.bound in (">", "≥") else high
         if not low <= p.printed.high or not p.printed.low <= high:
             yield p.id, f"the difference and its limits give {low:.3f} to {high:.3f} (Wald)"

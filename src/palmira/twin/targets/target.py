@@ -38,11 +38,12 @@ KINDS = {
     "adverse events": ("Adverse events", "patients by maximum grade"),
     "safety": ("Safety", "number of patients, median and quartiles"),
 }
-DISPOSITION = ("randomized", "treated", "not_treated", "on_treatment")
-SAFETY = (
-    "dose.reduced", "dose.interrupted", "discontinued", "serious", "serious_related", "deaths",
-    "related_deaths",
-)  # fmt: skip
+# Kinds of rows by their ids.
+ROWS = {
+    **dict.fromkeys(("randomized", "treated", "not_treated", "on_treatment"), "disposition"),
+    **dict.fromkeys(("dose.reduced", "dose.interrupted", "discontinued"), "safety"),
+    **dict.fromkeys(("serious", "serious_related", "deaths", "related_deaths"), "safety"),
+}
 DATES = ("first_randomized", "last_randomized", "enrollment.first", "enrollment.last")
 RATIOS = {"hazard ratio": ENDPOINTS, "odds ratio": ("ORR", "CBR"), "difference": ENDPOINTS}
 SPREAD = ("median", "minimum", "maximum", "q1", "q3", "value")
@@ -187,9 +188,8 @@ def _kind(record: Record, e: Entry) -> str:
         known = about.endpoint in RATIOS[about.measure] and {"lower", "upper"} <= set(cell)
         return about.measure if known else ""
     if e.part == "p" and e.column == "interaction" and e.endpoint in ENDPOINTS:
-        levels = {x.category for x in record.entries.values()
-                  if (x.block, x.factor) == (e.block, e.factor)}  # fmt: skip
-        return "interaction" if len(levels) == 2 else ""
+        same = (x for x in record.entries.values() if (x.block, x.factor) == (e.block, e.factor))
+        return "interaction" if len({x.category for x in same}) == 2 else ""
     if e.arm is None or record.sheet.arms[e.arm].role == "other" or e.part == "p":
         return ""
     return _of_an_arm(e)
@@ -206,9 +206,11 @@ def _of_an_arm(e: Entry) -> str:
         return ""
     if e.term and e.grade:
         return "adverse events" if e.part in ("count", "percent") else ""
-    if e.row in DISPOSITION or e.row.startswith("not_treated."):
+    if e.row in ROWS:
+        return ROWS[e.row]
+    if e.row.startswith("not_treated."):
         return "disposition"
-    if e.row in SAFETY or e.row.startswith("dose_intensity."):
+    if e.row.startswith("dose_intensity."):
         return "safety"
     if e.row == "follow_up":
         return "follow-up" if e.part in SPREAD else ""

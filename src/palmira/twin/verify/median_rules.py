@@ -7,7 +7,7 @@ from math import inf, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from palmira.twin.verify.verify_survival import SLACK, Curve
+from palmira.statistics.survival_curves import SLACK, Curve
 
 Array = NDArray[np.float64]
 RULES = ("first", "midpoint")

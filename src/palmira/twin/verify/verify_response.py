@@ -17,9 +17,9 @@ from statsmodels.tools.tools import add_constant
 from palmira.audit.odds import tables_of
 from palmira.record.entries import Entry
 from palmira.statistics.proportions import clopper_pearson
-from palmira.twin.adam.analysis_set import AnalysisSet
+from palmira.twin.adam.analysis_set import CODING, AnalysisSet
 from palmira.twin.targets.target import Target
-from palmira.twin.verify.verify_survival import CODING, design, wald_p
+from palmira.twin.verify.verify_survival import design, wald_p
 
 RESPONDERS = ("CR", "PR")
 DAYS_PER_WEEK = 7

@@ -1,96 +1,23 @@
-"""Survival analyses of the twin's data sets: curves and landmarks by statsmodels, Cox models by
-lifelines."""
+"""Survival analyses of the twin's data sets: curves by statsmodels, Cox models by lifelines."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from math import nan, sqrt
+from math import nan
 
 import numpy as np
 import pandas as pd
 from lifelines.exceptions import ConvergenceError
-from numpy.typing import NDArray
-from statsmodels.duration.survfunc import SurvfuncRight
 
 from palmira.record.entries import Entry
 from palmira.statistics.estimates import critical, two_sided_p
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival import cox
-from palmira.twin.adam.analysis_set import ENDPOINTS, AnalysisSet
+from palmira.statistics.survival_curves import Curve, kaplan_meier
+from palmira.twin.adam.analysis_set import CODING, ENDPOINTS, AnalysisSet
 from palmira.twin.targets.target import Target
 
-Array = NDArray[np.float64]
 UNITS = {"months": DAYS_PER_MONTH, "weeks": 7.0, "days": 1.0, "years": 12 * DAYS_PER_MONTH}
-# One half is one half even where a product of fractions misses it by a rounding error.
-SLACK = 1e-9
-# How an arm enters a model: (experimental, control). Orthonormal contrasts are what R gives an
-# ordered factor of two levels.
-CODING = {"full": (1 / sqrt(2), -1 / sqrt(2)), "neutral": (1.0, 0.0)}
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A Kaplan-Meier curve by day: survival, its log-log limits, and Greenwood's sum."""
-
-    days: Array
-    survival: Array
-    lower: Array
-    upper: Array
-    greenwood: Array
-
-    def median(self, part: str) -> float:
-        """First day on which the curve, or its limit, is at most one half; infinite if never.
-
-        A log-log limit does not exist where nobody survives, so that day counts for no limit.
-        """
-        heights = {"lower": self.lower, "upper": self.upper}.get(part, self.survival)
-        exists = np.ones(len(self.days), dtype=bool)
-        if part in ("lower", "upper"):
-            exists = self.survival > SLACK
-        reached = np.flatnonzero((heights <= 0.5 + SLACK) & exists)
-        return float(self.days[reached[0]]) if len(reached) else float("inf")
-
-    def at(self, day: float, part: str = "estimate") -> float:
-        """Survival on a day, or its limit; NaN for the limit where nobody survives."""
-        place = int(np.searchsorted(self.days, day, side="right")) - 1
-        if part in ("lower", "upper") and self.survival[place] <= SLACK:
-            return nan
-        heights = {"lower": self.lower, "upper": self.upper}.get(part, self.survival)
-        return float(heights[place])
-
-    def se(self, day: float) -> float:
-        """Greenwood's standard error of the survival on a day."""
-        place = int(np.searchsorted(self.days, day, side="right")) - 1
-        return float(self.survival[place] * sqrt(self.greenwood[place]))
-
-
-def kaplan_meier(days: pd.Series, event: pd.Series, level: float = 95.0) -> Curve:
-    """The Kaplan-Meier curve of some patients, by statsmodels, with log-log limits.
-
-    It has a height on day 0 and on each day of an event or last contact; where nobody survives the
-    limits are 0, as lifelines has them. That of nobody has no height at any time.
-    """
-    if len(days) == 0:
-        return Curve(np.zeros(1), *(np.full(1, nan) for _ in range(4)))
-    fit = SurvfuncRight(days.to_numpy(float), event.to_numpy(float))
-    with np.errstate(divide="ignore"):
-        steps = fit.n_events / (fit.n_risk * (fit.n_risk - fit.n_events))
-    every = np.unique(np.append(0.0, days))
-    place = np.searchsorted(fit.surv_times, every, side="right")
-    s = np.append(1.0, fit.surv_prob)[place]
-    greenwood = np.append(0.0, np.cumsum(steps))[place]
-    lower, upper = np.where(s > SLACK, 1.0, 0.0), np.where(s > SLACK, 1.0, 0.0)
-    inside = (s > SLACK) & (s < 1)
-    lower[inside], upper[inside] = log_log(s[inside], np.sqrt(greenwood[inside]), level)
-    return Curve(every, s, lower, upper, greenwood)
-
-
-def log_log(s: Array, se: Array, level: float = 95.0) -> tuple[Array, Array]:
-    """Log-log limits of survival from the standard error of its logarithm (Kalbfleisch and
-    Prentice 1980, section 1.4)."""
-    spread = np.exp(critical(level) * se / np.abs(np.log(s)))
-    return s**spread, s ** (1 / spread)
 
 
 class SurvivalAnalyses:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from palmira.record import DATA
+from palmira.record import Record
 from palmira.record.files import read_json
+from palmira.statistics.curve_quantities import quantities
+from palmira.statistics.schedule import DAYS_PER_MONTH
+from palmira.statistics.survival_curves import of_arm
+from palmira.twin.adam.store import ENSEMBLE, PROVENANCE
+from palmira.twin.facts import arm_names
 
 Array = NDArray[np.float64]
-ENSEMBLE, PROVENANCE = DATA / "twin" / "ensemble.json", DATA / "twin" / "provenance.json"
+PARTS = ("low", "high", "pushed_low", "pushed_high")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,9 @@ class Range:
     pushed_high: float
 
 
+Searched = TypeVar("Searched", Band, Range)
+
+
 @dataclass(frozen=True)
 class Levels:
     """Bands of a factor's levels by category and arm, and of how many members they are."""
@@ -79,9 +87,6 @@ class Spread:
             for arm, b in self.bands.items()
         ]
         return pd.concat(parts, ignore_index=True)
-
-
-PARTS = ("low", "high", "pushed_low", "pushed_high")
 
 
 def spreads(path: Path = ENSEMBLE) -> dict[str, Spread]:
@@ -122,3 +127,36 @@ def _heights(values: list[float | None] | None, n: int) -> Array:
 
 def _number(value: float | None) -> float:
     return nan if value is None else float(value)
+
+
+def joined(spread: Spread, patients: pd.DataFrame, record: Record) -> Spread:
+    """The ranges of an ensemble with one more twin in them: what is shown beside its curve.
+
+    ``patients`` has columns arm, time (days) and event. The ranges can only grow; the counts of
+    members and orders stay those of the ensemble.
+    """
+    own = quantities(patients, *arm_names(record)) if spread.ranges else {}
+    bands = {}
+    for arm, band in spread.bands.items():
+        curve = of_arm(patients, arm)
+        bands[arm] = _grown(band, np.array([curve.at(m * DAYS_PER_MONTH) for m in band.months]))
+    ranges = {name: _grown(range, own[name].value) for name, range in spread.ranges.items()}
+    return replace(spread, bands=bands, ranges=ranges)
+
+
+def joined_level(
+    spread: Spread, patients: pd.DataFrame, record: Record, factor: str, category: str
+) -> Spread:
+    """The bands of one level of a factor, with that level of one more twin in them; no ranges.
+
+    ``patients`` has columns arm, time and event, of the patients at the level.
+    """
+    alone = replace(spread, bands=spread.levels[factor].bands[category], ranges={})
+    return joined(alone, patients, record)
+
+
+def _grown(found: Searched, own: Any) -> Searched:
+    """With a value, or heights, of one more twin; what was not searched stays unknown (NaN)."""
+    bound = {"low": np.minimum, "high": np.maximum}
+    ends = {part: bound[part.removeprefix("pushed_")](getattr(found, part), own) for part in PARTS}
+    return replace(found, **ends)
