@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from palmira.audit import counts, curves, events, odds, patients, quotes, ratios, scale
 from palmira.audit import interactions as subgroups
-from palmira.audit.check import MEANINGS, WEIGHT, Check, Verdict
+from palmira.audit.check import MEANINGS, WEIGHT, Check, Found, Verdict
 from palmira.record import Record
 
 # In the order in which they are read, the cheapest and most certain first.
@@ -62,4 +62,4 @@ def audit(
 
 QUICK = tuple(name for name in NAMES if name != "C16")
 
-__all__ = ["CHECKS", "MEANINGS", "NAMES", "QUICK", "WEIGHT", "Check", "Verdict", "audit"]
+__all__ = ["CHECKS", "MEANINGS", "NAMES", "QUICK", "WEIGHT", "Check", "Found", "Verdict", "audit"]
