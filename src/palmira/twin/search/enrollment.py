@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
+from palmira.statistics.cox_batch import Cohort, cox
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.twin.adam.study_days import DAYS_PER_WEEK, VISIT_WINDOW, timeline
 from palmira.twin.facts import Ints, chosen, count, dated, draw, ids, number, where
-from palmira.twin.search.arithmetic import Cohort, cox
+from palmira.twin.search.arithmetic import bits, patterns
 from palmira.twin.search.goals import ratio_cost
 from palmira.twin.search.problem import Array, Flags, Problem, aimed
 from palmira.twin.targets.target import Target, main_analysis, targets
@@ -254,6 +255,7 @@ def _cost(about: _Patients, enrolled: Ints, cut: Cut, beta: Array, steps: int) -
     known, goal = cut.day - enrolled + 1, cut.problem.goal
     event, day = about.event & (about.day <= known), np.minimum(about.day, known)
     order = np.lexsort((~event, day))
-    cohort = Cohort(order, day, event, enrolled < cut.day, about.x)
-    se = cox(cohort, goal.columns[0, : goal.width[0]], beta, steps)
+    columns = goal.columns[0, : goal.width[0]]
+    pattern = patterns(order, enrolled < cut.day, about.x, columns)
+    se = cox(Cohort(order, day, event, pattern, bits(len(columns))), beta, steps)
     return float(ratio_cost(beta[0] * goal.scale, se * goal.scale, goal.ratios[0], goal.ratio_z[0]))

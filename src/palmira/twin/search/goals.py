@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 import numba as nb
 import numpy as np
 
+from palmira.statistics.cox_batch import Cohort, cox
 from palmira.twin.search.arithmetic import (
     MISS,
     PARAMETERS,
-    Cohort,
     Curve,
     State,
     Z,
-    cox,
+    bits,
     curve_at,
     outside,
+    patterns,
     quantile_distance,
     rate_and_limits,
 )
@@ -227,9 +228,9 @@ def quantity(state: State, push: Push) -> float:
     if push.kind == DIFFERENCE:
         return area(state, 0, push.first) - area(state, 1, push.first)
     event, here = state.event & (state.day <= push.last), state.day > push.first
-    beta = np.zeros(PARAMETERS)
-    cohort = Cohort(state.order, state.day, event, here, state.x)
-    cox(cohort, np.zeros(1, dtype=np.int64), beta, 6)
+    beta, arm = np.zeros(1), np.zeros(1, dtype=np.int64)
+    pattern = patterns(state.order, here, state.x, arm)
+    cox(Cohort(state.order, state.day, event, pattern, bits(1)), beta, 6)
     return float(beta[0])
 
 
@@ -243,9 +244,9 @@ def model_cost(r: int, state: State, goal: Goal, found: Estimates, passes: int) 
         asked = goal.interactions[r - rows, 1] < ANY
     if not asked:
         return 0.0
-    members = state.member[r if r < rows else 0]
-    cohort = Cohort(state.order, state.day, state.event, members, state.x)
-    se = cox(cohort, columns, found.beta[r], passes)
+    pattern = patterns(state.order, state.member[r if r < rows else 0], state.x, columns)
+    cohort = Cohort(state.order, state.day, state.event, pattern, bits(len(columns)))
+    se = cox(cohort, found.beta[r], passes)
     if r < rows:
         log_ratio, box, z_box = found.beta[r, 0] * goal.scale, goal.ratios[r], goal.ratio_z[r]
         return ratio_cost(log_ratio, se * goal.scale, box, z_box)
