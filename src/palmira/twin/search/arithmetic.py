@@ -12,7 +12,9 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-Z = 1.959963984540054
+from palmira.statistics.estimates import critical
+
+Z = critical(95)
 # What a missed target costs, however near it is.
 MISS = 0.5
 # Most covariates of a model.
@@ -34,10 +36,8 @@ def after_event(at_risk: int, survival: float, variance: float) -> tuple[float, 
     """Kaplan and Meier's estimate and Greenwood's sum after one event among those at risk."""
     if at_risk <= 1:
         return 0.0, variance
-    return (
-        survival * ((at_risk - 1.0) / at_risk),
-        variance + 1.0 / (at_risk * (at_risk - 1.0)),
-    )
+    left = (at_risk - 1.0) / at_risk
+    return survival * left, variance + 1.0 / (at_risk * (at_risk - 1.0))
 
 
 @nb.njit(cache=True, inline="always")
