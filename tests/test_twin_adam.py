@@ -211,7 +211,7 @@ def test_a_stage_that_was_left_out_is_named(palmira, whole, column):
 
 
 def test_a_trial_without_a_control_arm_is_refused(altered):
-    with pytest.raises(RecordError, match=r"PALMIRA.*not one experimental and one control arm"):
+    with pytest.raises(RecordError, match=r"PALMIRA.*needs one experimental and one control arm"):
         treatments(altered("label: ET alone, role: control", "label: ET alone, role: other"))
 
 

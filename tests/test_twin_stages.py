@@ -12,7 +12,7 @@ from palmira.record.adverse_event_table import adverse_events as printed_events
 from palmira.record.printed import parse_date
 from palmira.record.schema import RecordError
 from palmira.statistics.proportions import count_from_percent
-from palmira.twin.facts import bounds, chosen
+from palmira.twin.facts import bounds
 from palmira.twin.search.adverse_events import adverse_events
 from palmira.twin.search.benefit import benefit_tables, best_benefit, frame
 from palmira.twin.search.characteristics import characteristics
@@ -42,7 +42,7 @@ def survived(record: Record, seed: int, extra: int = 2) -> pd.DataFrame:
         part["treated"] = np.arange(n) < n - untreated
         for factor in FACTORS:
             text = np.empty(n, dtype=object)
-            entries = [e for e in chosen(record, factor=factor, arm=arm, part="n")]
+            entries = record.where(factor=factor, arm=arm, part="n")
             events = {e.category: int(record.cell(e)["events"].value) for e in entries}
             sizes = {e.category: int(e.value) for e in entries}
             text[:d] = rng.permutation([c for c, k in events.items() for _ in range(k)])

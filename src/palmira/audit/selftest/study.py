@@ -164,10 +164,13 @@ def _clean(papers: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def _by_check(groups: Iterable[Iterable[Flag]]) -> dict[str, int]:
+def _by_check(groups: Iterable[Iterable[Flag]]) -> dict[str, dict[str, int]]:
     """Papers with a flag, by check and verdict."""
-    counts = Counter(x for flags in groups for x in {f"{f.check} {f.verdict}" for f in flags})
-    return dict(sorted(counts.items()))
+    counts = Counter(x for flags in groups for x in {(f.check, f.verdict) for f in flags})
+    found: dict[str, dict[str, int]] = {}
+    for (check, verdict), count in sorted(counts.items()):
+        found.setdefault(check, {})[verdict] = count
+    return found
 
 
 def _examples(flags: Iterable[tuple[int, Flag]]) -> dict[str, list[str]]:

@@ -117,7 +117,7 @@ def _treatment(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
     """Arm, treatment, analysis sets, dates of random assignment and treatment, exposure."""
     names, treated = treatments(record), yes(patients["treated"])
     labels = {arm: plain(record.sheet.arms[arm].label) for arm in names}
-    numbers = {arm: ROLES[record.sheet.arms[arm].role] for arm in names}
+    numbers = {arm: ROLES[record.roles[arm]] for arm in names}
     enrolled = pd.to_timedelta(patients["enrolled"], unit="D")
     randomized = timeline(record, "first_randomized") + enrolled
     planned, planned_n = patients["arm"].map(names), patients["arm"].map(numbers)

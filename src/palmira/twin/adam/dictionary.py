@@ -125,14 +125,8 @@ def treatments(record: Record) -> dict[str, str]:
 
     Raises ``RecordError`` for a record without exactly one experimental and one control arm.
     """
-    arms = {str(arm.role): (key, arm.label) for key, arm in record.sheet.arms.items()}
-    roles = [a.role for a in record.sheet.arms.values() if a.role in ROLES]
-    if sorted(roles) != sorted(ROLES):
-        raise RecordError(
-            f"{record.trial}: arms {roles} are not one experimental and one control arm. "
-            "Mend: correct their roles."
-        )
-    return {arms[role][0]: plain(arms[role][1]).removesuffix(" alone") for role in ROLES}
+    labels = {arm: plain(record.sheet.arms[arm].label) for arm in record.two_arms()}
+    return {arm: label.removesuffix(" alone") for arm, label in labels.items()}
 
 
 def categories(record: Record, block: str, factor: str) -> tuple[str, ...]:

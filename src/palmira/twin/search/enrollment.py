@@ -15,7 +15,7 @@ from palmira.record.schema import RecordError
 from palmira.statistics.cox_batch import Cohort, cox
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.twin.adam.study_days import DAYS_PER_WEEK, VISIT_WINDOW, timeline
-from palmira.twin.facts import Ints, chosen, count, dated, draw, ids, number, where
+from palmira.twin.facts import Ints, count, dated, draw, ids, number, where
 from palmira.twin.search.arithmetic import bits, patterns
 from palmira.twin.search.goals import ratio_cost
 from palmira.twin.search.problem import Array, Flags, Problem, aimed
@@ -138,7 +138,7 @@ def follow_up(record: Record, scale: str) -> dict[str, tuple[int, int]]:
     as far as these are printed."""
     found = {}
     for t in targets(record, scale):
-        total = t.of.arm is None or record.sheet.arms[t.of.arm].role == "total"
+        total = t.of.arm is None or record.roles[t.of.arm] == "total"
         if t.attainable and t.kind == "follow-up" and total:
             low, high = (DAYS_PER_MONTH * x for x in t.interval)
             found[t.of.part] = max(1, ceil(low + 1e-6)), floor(high - 1e-6)
@@ -171,7 +171,7 @@ def _windows(
         k = count(record, "results.on_treatment", arm)
         k = len(able) if k is None else k
         if k > len(able):
-            entries = chosen(record, row="on_treatment", arm=arm, part="count")
+            entries = record.where(row="on_treatment", arm=arm, part="count")
             raise RecordError(
                 f"{ids(*entries)}: of {len(pool)} treated patients of arm {arm} with censored PFS "
                 f"only {len(able)} can have been on treatment at the cutoff, the others are "
