@@ -10,16 +10,27 @@ from palmira.record import comparators, published
 from palmira.twin.targets import target as targets
 from palmira.twin.targets.target import KINDS, left_out
 
-RESULTS = ("results", "contrasts", "figure3", "table1", "table1_footnote", "safety",
-           "safety_total", "table2")  # fmt: skip
+RESULTS = (
+    "results",
+    "contrasts",
+    "figure3",
+    "table1",
+    "table1_footnote",
+    "safety",
+    "safety_total",
+    "table2",
+)
 RECORDS = {"palmira": published("palmira"), **comparators()}
 # Printed numbers that contradict others, on whatever scale the hazard ratios are read.
 CONTRADICTORY = {
-    "results.treated.palbociclib.percent", "results.os.deaths.total.percent",
-    "table1.last_dose.75.total.percent", "table1.receptor.pgr_negative.total.count",
-    "figure3.all.palbociclib.median.upper", "figure3.visceral.no.interaction.p",
+    "results.treated.palbociclib.percent",
+    "results.os.deaths.total.percent",
+    "table1.last_dose.75.total.percent",
+    "table1.receptor.pgr_negative.total.count",
+    "figure3.all.palbociclib.median.upper",
+    "figure3.visceral.no.interaction.p",
     "contrasts.pfs.difference_6.p",
-}  # fmt: skip
+}
 # Judged: of the smallest row, whose median stands where its curve is at one half exactly.
 HALFWAY = "figure3.endocrine.letrozole.et.median.estimate"
 ASIDE = CONTRADICTORY | {HALFWAY}
