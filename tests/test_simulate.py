@@ -13,10 +13,10 @@ from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
 from palmira.record import published
-from palmira.simulation import schoenfeld_power
 from palmira.simulation import two_arm_analyses as kernels
 from palmira.simulation.draw import Observed, at_once, at_scans, draw, sort_keys
 from palmira.simulation.operating_characteristics import operating_characteristics, simulate
+from palmira.simulation.sample_size import schoenfeld_power
 from palmira.simulation.scenario import (
     Scenario,
     expected_events,

@@ -99,8 +99,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One printed number with what it comes to when computed anew, by which check, and the evidence
-    class of that."""
+    """A printed number, what it is when computed anew, by which check, and the evidence class."""
 
     id: str
     label: str
@@ -256,8 +255,7 @@ def _stated(entry: Entry) -> str:
 
 
 def _missing(entry: Entry, trial: str) -> str:
-    """What would be needed to compute a number that nothing printed leads to; empty where nobody
-    has said it."""
+    """What a number that nothing printed leads to would need; empty where nobody has said it."""
     own = entry.row.split(".")[0] == trial.lower()  # the trial's own number in its Discussion
     if entry.quotes or (entry.block in ("discussion", "introduction") and not own):
         return "another study's result; what we saw of its reports does not print it"

@@ -88,8 +88,7 @@ def _label(label: str, room: float) -> str:
 
 
 def _sides(ax: Axes, sides: tuple[str, str], left: float, width: float) -> None:
-    """What lies on either side of 0: beside each other, or where they have no room, one below the
-    other."""
+    """What lies on either side of 0: side by side, or without room one below the other."""
     texts = (f"← {sides[0]}", f"{sides[1]} →")
     middle = left + (width - left - VALUE) / 2
     crowded = any(

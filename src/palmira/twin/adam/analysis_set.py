@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -46,12 +46,7 @@ ENDPOINTS = ("PFS", "OS")
 CODING = {"full": (1 / sqrt(2), -1 / sqrt(2)), "neutral": (1.0, 0.0)}
 _N = r"(\d+(?:\.\d+)?)"
 FLAGS = {"yes": "y", "no": "n"}
-COMPARED: dict[str, Callable[[pd.Series, float], pd.Series]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+COMPARED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def at_level(values: pd.Series, category: str) -> pd.Series:

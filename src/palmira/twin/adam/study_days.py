@@ -65,8 +65,7 @@ def day_of(date: pd.Series, start: pd.Series) -> pd.Series:
 
 
 def planned_visits(record: Record, until: int) -> dict[int, int]:
-    """Days of the planned tumor assessments by their week, as far as a visit on day ``until`` may
-    belong to."""
+    """Days of the planned assessments by week, as far as a visit on day ``until`` may belong."""
     stem = FIRST_INTERVAL.rpartition(".")[0]
     interval, change, later = (
         number(record, f"{stem}.{row}")
@@ -80,7 +79,6 @@ def planned_visits(record: Record, until: int) -> dict[int, int]:
 
 
 def benefit_days(record: Record) -> float:
-    """Days without progression after which stable disease counts as clinical benefit; infinite
-    where the record does not say."""
+    """Days after which stable disease is clinical benefit; infinite where the record is silent."""
     weeks = number(record, "methods.outcomes.stable_disease")
     return inf if weeks is None else int(weeks * DAYS_PER_WEEK)

@@ -174,8 +174,7 @@ def deal(state: State, rules: Rules, at: Aim, rng: Any) -> Move:
 
 @nb.njit(cache=True)
 def swap(state: State, rules: Rules, i: int, alike: bool, rng: Any) -> Move:
-    """Exchange days with a patient of the same status, or of the other one, which may change an
-    arm's order."""
+    """Exchange days with a patient of the same status, or the other: this may change the order."""
     day = state.day[i]
     j = -1 if not alike and rules.frozen[state.arm[i]] else partner(state, rules, i, alike, rng)
     if j < 0:
@@ -230,8 +229,7 @@ def undo(state: State, move: Move) -> None:
 
 @nb.njit(cache=True, inline="always")
 def touch(state: State, goal: Goal, move: Move, scores: Scores) -> None:
-    """Mark the goals that a changed level, or one or two changed days, may have changed, of those
-    that count."""
+    """Mark the goals that a changed level, or changed days, bear on, of those that count."""
     at, a, touched = places(state.level.shape[1]), state.arm[move.one], scores.touched
     touched[:] = False
     touched[at.push] = touched[at.need + a] = True

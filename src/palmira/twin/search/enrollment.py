@@ -134,8 +134,7 @@ def _dates(record: Record) -> list[Entry | None]:
 
 
 def follow_up(record: Record, scale: str) -> dict[str, tuple[int, int]]:
-    """First and last day that print as the median, minimum and maximum of all patients' follow-up,
-    as far as these are printed."""
+    """First and last day that print as the printed median and extremes of follow-up of all."""
     found = {}
     for t in targets(record, scale):
         total = t.of.arm is None or record.roles[t.of.arm] == "total"

@@ -175,8 +175,7 @@ def _within(row: Row, highest: Ints, rng: np.random.Generator) -> list[Grade]:
 
 
 def unlisted(record: Record, arm: str, top: Iterable[Row]) -> list[tuple[Entry, str]]:
-    """Severe events that the text prints but the table does not list, each with its class: that of
-    the terms printed beside it."""
+    """Severe events in the text alone, each with the class of the terms printed beside it."""
     listed = {row.term: row.body for uppermost in top for row in uppermost.all()}
     block, found = table_block(record), []
     for entry in record.where(arm=arm, population="safety"):

@@ -98,8 +98,7 @@ def _printed_deaths(record: Record) -> list[Entry]:
 
 
 def _splits(record: Record, problem: Problem) -> list[tuple[int, int]]:
-    """Deaths by arm: the printed ones; or divisions of the printed total, from that of the PFS
-    events outwards."""
+    """Deaths by arm: those printed, or divisions of the total, from the PFS events' outwards."""
     rows = _printed_deaths(record)
     one, other = (next((int(e.value) for e in rows if e.arm == a), None) for a in problem.arms)
     if one is not None and other is not None:

@@ -43,8 +43,7 @@ JUDGED = {
 
 
 class Reason(NamedTuple):
-    """Why a number is not attainable: in words that all numbers of a kind share, and with its own
-    numbers."""
+    """Why a number is not attainable: in words that its kind shares, and with its numbers."""
 
     why: str
     reason: str

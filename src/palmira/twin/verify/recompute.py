@@ -23,17 +23,7 @@ from palmira.twin.verify.verify_counts import Counts
 from palmira.twin.verify.verify_response import ResponseAnalyses
 from palmira.twin.verify.verify_survival import SurvivalAnalyses
 
-SURVIVAL = (
-    "patients",
-    "events",
-    "median",
-    "rate",
-    "at risk",
-    "difference",
-    "hazard ratio",
-    "interaction",
-    "follow-up",
-)
+COUNTED = ("baseline", "disposition", "date", "adverse events", "safety")
 RESPONSE = ("response", "odds ratio")
 CHECKS = DATA / "twin" / "checks.csv"
 # A check of more numbers than this is shown by their count.
@@ -66,13 +56,11 @@ def verify(
     counts = Counts(data)
     lines = []
     for target in wanted:
-        ordinary = nan
-        if target.kind in SURVIVAL:
-            number, ordinary = survival.number(target), survival.ordinary(target)
-        elif target.kind in RESPONSE:
-            number, ordinary = response.number(target), response.ordinary(target)
+        if target.kind in COUNTED:
+            number, ordinary = counts.number(target), nan
         else:
-            number = counts.number(target)
+            analyses = response if target.kind in RESPONSE else survival
+            number, ordinary = analyses.number(target), analyses.ordinary(target)
         lines.append(_line(target, number, ordinary))
     return pd.DataFrame(lines)
 
