@@ -19,9 +19,13 @@ arm = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just
 
 @pytest.mark.parametrize(
     ("count", "n", "lower", "upper"),
-    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0, 0.1684),
-     (1, 29, 0.0009, 0.1776)],
-)  # fmt: skip
+    [
+        (81, 263, 0.2527, 0.3676),
+        (15, 148, 0.0578, 0.1617),
+        (0, 20, 0, 0.1684),
+        (1, 29, 0.0009, 0.1776),
+    ],
+)
 def test_exact_intervals_agree_with_newcombes_published_ones(count, n, lower, upper):
     exact = clopper_pearson(count, n)
     assert (exact.lower, exact.upper) == pytest.approx((lower, upper), abs=5e-5)
@@ -297,9 +301,14 @@ def test_a_cell_that_only_one_twin_prints_is_marked_and_both_are_shown(rerun):
 
 
 LINES = pd.DataFrame(
-    {"label": ["Age: ≥65 years", "A factor with a long name: a level"], "smd": [0.4, -0.1],
-     "low": [-0.3, -0.3], "high": [0.3, 0.3], "stratum": [False, True]}
-)  # fmt: skip
+    {
+        "label": ["Age: ≥65 years", "A factor with a long name: a level"],
+        "smd": [0.4, -0.1],
+        "low": [-0.3, -0.3],
+        "high": [0.3, 0.3],
+        "stratum": [False, True],
+    }
+)
 
 
 def test_a_love_plot_marks_what_is_beyond_its_bar_on_a_page_and_on_a_phone():

@@ -13,7 +13,11 @@ from palmira.readings.ledger import ledger
 from palmira.record import comparators
 from palmira.record.printed import parse_date
 from palmira.show import flow
-from palmira.simulation import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
+from palmira.simulation.sample_size import (
+    detectable_hazard_ratio,
+    schoenfeld_events,
+    schoenfeld_power,
+)
 from palmira.statistics.hazard_ratios import smallest_se
 from palmira.statistics.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
 

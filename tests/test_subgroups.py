@@ -212,8 +212,13 @@ def test_the_published_table_prints_what_the_record_holds(shown):
     table = shown_.table.replace("\u00a0", " ", regex=True)
     assert len(table) == len(LINES)
     row = table.set_index("Level").loc["Letrozole"]
-    assert list(row)[1:6] == ["11 / 16 (68.8)", "6.7 (2.5 to 14)", "4 / 4 (100)",
-                              "3.1 (1.6 to NA)", "0.53 (0.21 to 1.3)"]  # fmt: skip
+    assert list(row)[1:6] == [
+        "11 / 16 (68.8)",
+        "6.7 (2.5 to 14)",
+        "4 / 4 (100)",
+        "3.1 (1.6 to NA)",
+        "0.53 (0.21 to 1.3)",
+    ]
     assert row["Interaction P"] == ""
     ratios = shown_.data.query("measure == 'hazard ratio'")
     assert list(ratios["estimate"]) == [x.ways.printed.value for x in LINES]
