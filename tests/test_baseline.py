@@ -181,7 +181,7 @@ def test_what_the_table_flags_is_what_the_ledger_does_not_reproduce(palmira, sho
         if f.entry.startswith("table1.") and f.verdict != "consistent"
     }
     table = shown["baseline-recomputed"].table
-    said = table[table["In print"].str.contains("cut off|but")]
+    said = table[table["Published otherwise"].str.contains("truncated|but")]
     labels = {palmira[f"table1.{row}.total.count"].category for row in wrong}
     assert set(said["Characteristic"]) == labels
     assert wrong == {"receptor.pgr_negative", "last_dose.75"}
@@ -245,7 +245,7 @@ def test_the_table_from_adsl_counts_the_patients_of_each_cell_and_stands_beside_
 
 def test_the_twins_have_the_printed_age_groups(cells):
     for category, arms in {"<65 years": (94, 33), "≥65 years": (42, 29)}.items():
-        for source in ("printed", "neutral", "full"):
+        for source in ("published", "neutral", "full"):
             counts = [
                 cells.loc[(source, "Age", category, arm), "count"].item()
                 for arm in ("palbociclib", "et")
@@ -256,7 +256,7 @@ def test_the_twins_have_the_printed_age_groups(cells):
 def test_a_wrong_percent_is_flagged(altered, rerun):
     record = altered('["10 (7.4)", "4 (6.5)"', '["10 (7.9)", "4 (6.5)"')
     frame = rerun("baseline", record).shown["baseline-recomputed"].table
-    said = frame.loc[frame.Characteristic == "Other", "In print"].item()
+    said = frame.loc[frame.Characteristic == "Other", "Published otherwise"].item()
     assert said == "Palbociclib + ET: 7.9, but 7.35 recomputed"
 
 
