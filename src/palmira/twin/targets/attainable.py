@@ -20,6 +20,7 @@ from palmira.statistics.proportions import clopper_pearson, odds_ratio
 SCALES = {"full": sqrt(2), "neutral": 1.0}
 # Checks whose verdict on an entry says that it contradicts other entries.
 CONTRADICTIONS = ("A3", "A6", "A7", "C8", "C10", "C11", "C12", "C13")
+SHARES = ("A1", "A2")
 # A logistic model's standard error may be this much smaller than the raw table's (see check C5).
 SLACK = 0.995
 # Nowhere but here a judgment of ours: by scale the entry, the print that was judged, the reason.
@@ -61,14 +62,11 @@ def why_not(record: Record, scale: str) -> dict[str, Reason]:
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r}: use {' or '.join(SCALES)}")
     reasons: dict[str, Reason] = {}
-    contradictions = list(_contradictions(record))
     for id, reason in chain(
         _judged(record, scale),
-        contradictions,
-        _shares(record, {id for id, _ in contradictions}),
+        _audited(record),
         _exact_limits(record),
-        _narrow_hazard_ratios(record, scale),
-        _narrow_odds_ratios(record, scale),
+        *(_narrow(ratio, scale) for ratio in _least_errors(record)),
         _differences(record),
     ):
         reasons.setdefault(id, reason)
@@ -81,20 +79,20 @@ def _judged(record: Record, scale: str) -> Reasons:
             yield id, Reason(reason, reason)
 
 
-def _contradictions(record: Record) -> Reasons:
-    for check in audit(record, only=CONTRADICTIONS):
-        if check.entry in record.entries and check.verdict in ("inconsistent", "impossible"):
+def _audited(record: Record) -> Reasons:
+    """Numbers that contradict others, then percents that their count does not print as; where the
+    count itself contradicts others the percent may well be right."""
+    checks = audit(record, only=(*CONTRADICTIONS, *SHARES))
+    wrong = set()
+    for check in (c for c in checks if c.id in CONTRADICTIONS and c.entry in record.entries):
+        if check.verdict in ("inconsistent", "impossible"):
             why, would = "contradicts other numbers in print", ""
             if check.id in ("A3", "A6", "A7"):
                 whole = check.found.value.is_integer()
                 would = f"; would be {f'{check.found.value:.0f}' if whole else check.recomputed}"
+            wrong.add(check.entry)
             yield check.entry, Reason(why, f"{why}: {check.detail}{would}")
-
-
-def _shares(record: Record, wrong: set[str]) -> Reasons:
-    """Percents that their count does not print as; where the count itself contradicts others (is
-    ``wrong``) the percent may well be right."""
-    for check in audit(record, only=("A1", "A2")):
+    for check in (c for c in checks if c.id in SHARES):
         cell = record.cell(record[check.entry])
         counts = {cell[p].id for p in ("count", "events", "n") if p in cell}
         if check.verdict in ("rounding", "inconsistent") and not counts & wrong:
@@ -124,19 +122,26 @@ def _exact_limits(record: Record) -> Reasons:
                 yield cell[part].id, Reason(why, f"{why} of {counted} of {n}")
 
 
-def _narrow_hazard_ratios(record: Record, scale: str) -> Reasons:
-    """Limits and P values that the least standard error of a Cox model rules out (check C3)."""
+class _Least(NamedTuple):
+    """A ratio, the least standard error of its logarithm that a model can have, and what allows no
+    less: without its numbers, and with them."""
+
+    ratio: Interval
+    se: float
+    what: str
+    counted: str
+    slack: float = 1.0
+
+
+def _least_errors(record: Record) -> Iterator[_Least]:
+    """By the events of a Cox model (check C3), and by the raw table of an odds ratio, below whose
+    standard error no model-based one is (check C5)."""
     for ratio in record.ratios("hazard ratio"):
         events = record.events_behind(ratio.estimate)
         d = events.numbers
-        if not d or min(d) <= 0 or ratio.estimate.quotes:
-            continue
-        least = smallest_se(*d) if len(d) == 2 else smallest_se_of_total(sum(d))
-        yield from _narrow(ratio, least, ("the events", events.text), scale)
-
-
-def _narrow_odds_ratios(record: Record, scale: str) -> Reasons:
-    """The same of odds ratios: no model-based standard error is below the raw table's (C5)."""
+        if d and min(d) > 0 and not ratio.estimate.quotes:
+            least = smallest_se(*d) if len(d) == 2 else smallest_se_of_total(sum(d))
+            yield _Least(ratio, least, "the events", events.text)
     for ratio in record.ratios("odds ratio"):
         table = tables_of(record, ratio.estimate)
         if not table:
@@ -144,20 +149,19 @@ def _narrow_odds_ratios(record: Record, scale: str) -> Reasons:
         (ks, n), (cs, m) = table["experimental"], table["control"]
         errors = [odds_ratio(k, n, c, m)[1] for k in ks for c in cs if 0 < k < n and 0 < c < m]
         if errors:
-            yield from _narrow(ratio, min(errors), ("the arms' counts",) * 2, scale, SLACK)
+            yield _Least(ratio, min(errors), *("the arms' counts",) * 2, SLACK)
 
 
-def _narrow(
-    ratio: Interval, least: float, words: tuple[str, str], scale: str, slack: float = 1.0
-) -> Reasons:
-    """``words``: what allows no more, without its numbers and with them."""
+def _narrow(least: _Least, scale: str) -> Reasons:
+    """Limits and P values that the least standard error rules out."""
+    ratio, words = least.ratio, (least.what, least.counted)
     factor = SCALES[scale]
     estimate, lower, upper = ratio.prints
     widest = factor * ratio.se_range[1]
-    if widest < slack * least - 1e-9:
+    if widest < least.slack * least.se - 1e-9:
         why, reason = (f"narrower than {x} allow" for x in words)
-        reason += f": a standard error of {least:.3f} at least, {widest:.3f} at most in print"
-        half = critical(ratio.level) * least / factor
+        reason += f": a standard error of {least.se:.3f} at least, {widest:.3f} at most in print"
+        half = critical(ratio.level) * least.se / factor
         if estimate.high * exp(-half) < lower.low:
             yield ratio.lower.id, Reason(why, reason)
         if estimate.low * exp(half) > upper.high:
@@ -165,7 +169,7 @@ def _narrow(
     p = ratio.p
     if p is not None and p.printed is not None and p.printed.exact is not None:
         far = max(abs(log(max(x, 1e-9))) for x in (estimate.low, estimate.high))
-        smallest = two_sided_p(factor * far / least) * (0.5 if p.sided == "one" else 1)
+        smallest = two_sided_p(factor * far / least.se) * (0.5 if p.sided == "one" else 1)
         if smallest > p.printed.high:
             why, reason = (f"{x} allow no P value" for x in words)
             yield p.id, Reason(f"{why} so small", f"{reason} below {smallest:.3f} at this ratio")
