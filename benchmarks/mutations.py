@@ -127,9 +127,9 @@ def main() -> None:
     lines += [
         ["By any", sum(bool(ways) for ways in found), None],
         ["By any but the second entry", without, None],
-        [f"Changed, of {len(of_paper):,} printed digits", MUTATIONS, None],
+        [f"Changed, of {len(of_paper):,} digits", MUTATIONS, None],
     ]
-    keep("mutations", ["One digit changed at random: caught", "Slips", "By nothing else"], lines)
+    keep("mutations", ["One digit changed at random", "Detected", "By no other check"], lines)
     for (place, digit), ways in zip(slips, found, strict=True):
         if not ways:
             block = data["blocks"][place.block]

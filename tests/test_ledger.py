@@ -72,7 +72,7 @@ def test_what_only_patients_data_give_rests_on_synthetic_patients_and_says_so(
     rows = {
         scale: verify(frames, palmira, scale).set_index("id") for scale, frames in twins.items()
     }
-    held = [e for e in entries.values() if e.verdict == "reproduced on the twin"]
+    held = [e for e in entries.values() if e.verdict == "reproduced on synthetic data"]
     assert len(held) > 100
     for e in held:
         assert e.evidence == "synthetic" and "synthetic" in e.method and not e.check, e.id
@@ -96,7 +96,7 @@ def test_what_no_twin_prints_is_not_recomputable_and_nothing_is_held_against_it(
     palmira, twins, entries
 ):
     id = "results.pfs.median.palbociclib.estimate"
-    assert verdict(entries, id) == "reproduced on the twin"
+    assert verdict(entries, id) == "reproduced on synthetic data"
     other = palmira.entries | {id: replace(palmira[id], printed=type(palmira[id].printed)("9.9"))}
     slipped = type(palmira)(palmira.sheet, other)
     lines = ledger(slipped, None, on_twins(slipped, twins))

@@ -1,4 +1,4 @@
-"""The ledger of a record: every printed number with a verdict, its evidence and its chapter."""
+"""The ledger of a record: every published number with a verdict, its evidence and its chapter."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ Verdict = Literal[
     "rounding",
     "inconsistent",
     "conditional",
-    "reproduced on the twin",
+    "reproduced on synthetic data",
     "stated",
     "not recomputable",
     "unsettled",
 ]
 MEANINGS: dict[Verdict, str] = {
-    "reproduced": "computed anew or printed twice, it agrees within rounding",
-    "rounding": "it agrees if the print was cut off instead of rounded",
-    "inconsistent": "no value within the rounding of its sources gives the printed number",
+    "reproduced": "recomputed, or published twice, it agrees within rounding",
+    "rounding": "it agrees if the published number was truncated instead of rounded",
+    "inconsistent": "no values within the rounding of its sources give the published number",
     "conditional": "it agrees if a named assumption holds",
-    "reproduced on the twin": "only patients' data give it, and invented patients made to fit the "
-    "print give it back (synthetic); nothing is confirmed of the trial",
+    "reproduced on synthetic data": "only patients' data give it, and synthetic patients made to "
+    "fit the published results reproduce it; this confirms nothing about the trial",
     "stated": "a fact of the design or a convention; there is nothing to compute",
-    "not recomputable": "what it is computed from, or how, was not published or not seen",
-    "unsettled": "no check speaks of it and no reason says why: a gap of the ledger",
+    "not recomputable": "its inputs or its method were not published or not available to us",
+    "unsettled": "no check covers it and no reason is recorded: a gap in the ledger",
 }
 FROM_AUDIT: dict[AuditVerdict, Verdict] = {
     "impossible": "inconsistent",
@@ -50,11 +50,11 @@ FROM_AUDIT: dict[AuditVerdict, Verdict] = {
 # What the other verdicts rest on is computed from published numbers alone.
 EVIDENCE: dict[Verdict, Evidence] = {
     "conditional": Evidence.CONDITIONAL,
-    "reproduced on the twin": Evidence.SYNTHETIC,
+    "reproduced on synthetic data": Evidence.SYNTHETIC,
     "stated": Evidence.PUBLISHED,
 }
-# The checks that compute a number anew. Of several on one number the gravest verdict is shown, and
-# of equal ones the first of this list; the others speak where none of these does.
+# The checks that recompute a number. Of several on one number the gravest verdict is shown, and of
+# equal ones the first of this list; the others are used where none of these applies.
 COMPUTING = ("C15", "C3", "C10", "C12", "C5", "C2", "B1", "A6", "A5", "A3", "A1", "A2")
 OTHERWISE = ("A7", "C1")
 GRAVITY = list(FROM_AUDIT)
@@ -76,16 +76,16 @@ CHAPTERS = (
 
 # Numbers that are facts of the design, or of a convention.
 DESIGN = ("methods.*", "sample_size.*", "table2_note.*", "*cutpoint")
-# What a number that neither print nor synthetic patients give would need.
+# What a number that neither published numbers nor synthetic patients give would need.
 NEEDS_PATIENTS = "needs the patients' data"
 NEEDED = (
     ("asco2023.*", "an earlier analysis; needs the patients' data of that cutoff"),
     ("figure1.not_eligible.*", f"{NEEDS_PATIENTS}; the synthetic data sets do not hold it"),
 )
-TWINS = {"full": "conditional twin", "neutral": "neutral twin"}
-ON_A_TWIN = "{}, synthetic patients made to fit the print"
-ON_A_SCALE = "agrees, on the {} (synthetic), if the arm entered it on orthonormal contrasts"
-# Kinds of numbers that hang on the scale of the ratios.
+TWINS = {"full": "conditional", "neutral": "neutral"}
+ON_A_TWIN = "{} synthetic data, made to fit the published results"
+ON_A_SCALE = "agrees in {} synthetic data if the model coded the arm with an orthonormal contrast"
+# Kinds of numbers that depend on the scale of the ratios.
 SCALED = ("hazard ratio", "odds ratio", "interaction")
 
 
@@ -99,7 +99,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A printed number, what it is when computed anew, by which check, and the evidence class."""
+    """One published number, its recomputed value, the check that gives it, and its evidence."""
 
     id: str
     label: str
@@ -118,8 +118,8 @@ def ledger(
 ) -> list[LedgerEntry]:
     """Every number of ``record`` in its order; ``others`` are the records that it may quote.
 
-    ``given`` is what synthetic patients give, as ``on_twins`` finds it; it speaks only where no
-    printed number does.
+    ``given`` is what synthetic patients give, as ``on_twins`` finds it; it is used only where no
+    published number gives a value.
     """
     found = _checked(record, others)
     patients = _open(record, found)
@@ -144,13 +144,13 @@ def on_twins(
 
 
 def _open(record: Record, found: Mapping[str, Check]) -> dict[str, Target]:
-    """The targets of a twin that no printed number settles, by entry."""
+    """The targets of a twin that no published number settles, by entry."""
     wanted = targets(record, "neutral")
     return {t.id: t for t in wanted if not (_speaks(found.get(t.id)) or _stated(t.entry))}
 
 
 def _checked(record: Record, others: dict[str, Record] | None) -> dict[str, Check]:
-    """The audit's word on each number that one of its checks speaks of."""
+    """The audit's check of each number that has one."""
     found: dict[str, Check] = {}
     checks = audit(record, others, only=(*COMPUTING, *OTHERWISE))
     for names in (COMPUTING, OTHERWISE):
@@ -166,15 +166,15 @@ def _checked(record: Record, others: dict[str, Record] | None) -> dict[str, Chec
 
 
 def _speaks(check: Check | None) -> bool:
-    """Whether a check settles a number: whether it fits what printed numbers give, or not."""
+    """Whether a check settles a number: whether it agrees with other published numbers, or not."""
     return check is not None and check.verdict not in ("information", "not checkable")
 
 
 def _told(rows: pd.DataFrame, patients: Mapping[str, Target]) -> dict[str, Said]:
     """What synthetic patients say of the numbers that only patients' data give.
 
-    What the neutral twin prints is reproduced on the twin, and so is what does not hang on the
-    scale of the ratios; a ratio that only the other twin prints rests on that scale.
+    A number that the neutral twin gives, or that does not depend on the scale of the ratios, is
+    reproduced on synthetic data; a ratio that only the other twin gives depends on that scale.
     """
     said: dict[str, Said] = {}
     for id, mine in rows[rows["id"].isin(patients)].groupby("id", sort=False):
@@ -185,7 +185,7 @@ def _told(rows: pd.DataFrame, patients: Mapping[str, Target]) -> dict[str, Said]
         if held.empty:
             said[str(id)] = Said("not recomputable", "", _missed(mine))
             continue
-        verdict: Verdict = "conditional" if scaled else "reproduced on the twin"
+        verdict: Verdict = "conditional" if scaled else "reproduced on synthetic data"
         words = ON_A_SCALE if scaled else ON_A_TWIN
         how = f"{target.analysis}; {words.format(names)}"
         said[str(id)] = Said(verdict, held["shown"].iloc[0], how)
@@ -193,10 +193,10 @@ def _told(rows: pd.DataFrame, patients: Mapping[str, Target]) -> dict[str, Said]
 
 
 def _missed(rows: pd.DataFrame) -> str:
-    """Why a number that no twin prints is not recomputable."""
+    """Why a number that no twin gives is not recomputable."""
     given = " and ".join(f"{r.shown} ({TWINS[str(r.scale)]})" for r in rows.itertuples())
     reasons = dict.fromkeys(r for r in rows["reason"] if r)
-    why = "; ".join(reasons) or "a miss of the search, which says nothing of the trial"
+    why = "; ".join(reasons) or "not reached by the search, which says nothing about the trial"
     return f"{NEEDS_PATIENTS}; synthetic patients give {given}: {why}"
 
 
@@ -213,9 +213,9 @@ def _per_number(record: Record, check: Check) -> Iterator[tuple[str, Check]]:
 
 
 def _line(entry: Entry, check: Check | None, said: Said | None, trial: str) -> LedgerEntry:
-    """The line of a number: what printed numbers give, else the patients' data, else why not."""
+    """The line of a number: what published numbers give, else synthetic patients, else why not."""
     chapters = (c for c, patterns in CHAPTERS if _fits(entry, *patterns.split()))
-    name, recomputed, how = "", "", "nobody has said how to compute it"
+    name, recomputed, how = "", "", "no way to recompute it is recorded"
     verdict: Verdict = "unsettled"
     if check is not None:
         name, recomputed, how = check.id, check.recomputed, check.detail
@@ -246,7 +246,7 @@ def _fits(entry: Entry, *patterns: str) -> bool:
 
 
 def _stated(entry: Entry) -> str:
-    """Why there is nothing to compute: a fact of the design or of the print; empty otherwise."""
+    """Why there is nothing to compute: a fact of the design or a convention; empty otherwise."""
     if entry.part == "level":
         return "the level of an interval"
     if _fits(entry, *DESIGN) or entry.part in ("text", "date", "ratio"):
@@ -255,10 +255,11 @@ def _stated(entry: Entry) -> str:
 
 
 def _missing(entry: Entry, trial: str) -> str:
-    """What a number that nothing printed leads to would need; empty where nobody has said it."""
+    """What would be needed to compute a number that no published number gives; empty where nothing
+    is recorded."""
     own = entry.row.split(".")[0] == trial.lower()  # the trial's own number in its Discussion
     if entry.quotes or (entry.block in ("discussion", "introduction") and not own):
-        return "another study's result; what we saw of its reports does not print it"
+        return "another study's result; the reports available to us do not give it"
     return next((why for pattern, why in NEEDED if _fits(entry, pattern)), "")
 
 

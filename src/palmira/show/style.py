@@ -28,7 +28,7 @@ VERDICT_COLORS = {
     "conditional": "#701A6B",
     "unsettled": "#000000",
     "inconsistent": ORANGE,
-    "reproduced on the twin": "#E8C33D",
+    "reproduced on synthetic data": "#E8C33D",
     "stated": "#9FB0A6",
     "not recomputable": "#E4E4E4",
 }
