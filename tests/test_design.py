@@ -189,7 +189,7 @@ def test_the_schedule_names_its_landmarks_and_takes_its_scans_from_the_record(
 def test_power_falls_from_the_assumed_to_the_published_estimate(palmira, shown, reprinted, rerun):
     picture = shown["design-power"]
     marks = picture.data.query("mark != 'curve'").set_index("mark")
-    assert list(marks.index) == ["assumed in the design", "detectable", "published"]
+    assert list(marks.index) == ["planned", "detectable", "published"]
     assert marks["power"].is_monotonic_decreasing
     power = palmira["sample_size.power.percent"].value / 100
     assert marks.loc["detectable", "power"] == pytest.approx(power, abs=1e-4)
@@ -203,7 +203,7 @@ def test_power_falls_from_the_assumed_to_the_published_estimate(palmira, shown, 
         assert point.power == pytest.approx(found, abs=1.1e-4)  # both are rounded
     other = rerun("design", reprinted(palmira, sample_size__hazard_ratio="0.50"))
     drawn = other.shown["design-power"].data.set_index("mark")["hazard_ratio"]
-    assert drawn["assumed in the design"] == 0.5
+    assert drawn["planned"] == 0.5
 
 
 def test_the_events_that_occurred_exceed_those_the_design_needed(palmira, shown):

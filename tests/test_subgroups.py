@@ -226,7 +226,7 @@ def test_a_changed_interval_changes_what_the_pictures_say(palmira, reprinted, re
 def test_the_picture_of_interactions_names_the_strongest(shown, tests):
     picture = shown["subgroups-ratios"]
     assert len(picture.data) == len(tests) == 6
-    assert "6 of 6 intervals" in picture.alt and "and 6 of 6 with the least" in picture.alt
+    assert "6 of 6 intervals" in picture.alt and "and 6 of 6 with the smallest" in picture.alt
     assert "Age, <65 years v ≥65 years: 0.75 (0.46 to 1.23)" in picture.alt
     assert tests["z_printed"].abs().idxmax() == "Age"
 
