@@ -20,11 +20,11 @@ from palmira.show.exhibits import Panel, Table
 from palmira.show.formats import minus
 
 Numbers = float | list[float]
-# A ratio's three readings by key, with their evidence.
+# A hazard ratio in three ways by key, those that are not published with their evidence.
 READINGS = {
-    "printed": "Printed (published)",
-    "neutral": "Neutral (derived)",
-    "conditional": "Full scale (conditional)",
+    "printed": "As published",
+    "neutral": "With the narrowest possible interval (derived)",
+    "conditional": "Rescaled (conditional)",
 }
 
 
@@ -135,7 +135,8 @@ class Explorer:
 
     @property
     def html(self) -> str:
-        """Controls, room for the drawing, readout, text alternative and all settings as JSON."""
+        """Controls, room for the drawing, readout, text alternative, reset and address of the
+        setting, and all settings as JSON."""
         controls = "".join(
             c.html(f"{self.name}-{number}") for number, c in enumerate(self.controls)
         )
@@ -144,6 +145,8 @@ class Explorer:
             f'<div class="explorer-controls">{controls}</div>'
             '<div class="explorer-plot" aria-hidden="true"></div>'
             f'{self._readout()}<p class="explorer-said" role="status" aria-live="polite"></p>'
+            '<p class="explorer-acts"><button type="reset" class="explorer-reset">Reset</button> '
+            f'<a class="explorer-address" href="#{self.name}">Link to this setting</a></p>'
             f'<script type="application/json">{self._json()}</script></form>'
         )
 
