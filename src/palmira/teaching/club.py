@@ -34,7 +34,7 @@ class Wrong(Strict):
 
 class Question(Strict):
     """A question for the room. ``rests_on`` are the ids of the published numbers that its answers
-    use; ``settled_by`` are labels of exhibits, ``read`` of chapters."""
+    use; ``settled_by`` are labels of exhibits."""
 
     id: str = Field(pattern=r"^[a-z]+$")
     topic: Text
@@ -42,7 +42,6 @@ class Question(Strict):
     expected: Text
     wrong: list[Wrong] = Field(min_length=2)
     settled_by: list[Text] = Field(min_length=1)
-    read: list[Text] = Field(min_length=1)
     rests_on: list[Text] = Field(min_length=1)
 
     @property
@@ -209,13 +208,12 @@ def question_text(
     """A question as MyST: what to show and to ask, with the answer and what is behind it folded."""
     wrong = "\n".join(f"- “{w.says}” {w.because}" for w in question.wrong)
     exhibits = ", ".join(f"{{numref}}`{label}`" for label in question.settled_by)
-    chapters = ", ".join(f"{{ref}}`{label}`" for label in question.read)
     show = f"**Show:** {slides}.\n\n" if slides else ""
     return (
         f"{show}**Ask:** {question.ask.strip()}\n\n"
         f":::{{dropdown}} Answer\n{fill(question.expected.strip(), record, ledger)}\n:::\n\n"
-        f":::{{dropdown}} More: common wrong answers, exhibits\n{fill(wrong, record, ledger)}\n\n"
-        f"Exhibits: {exhibits}. Chapters: {chapters}.\n:::\n"
+        f":::{{dropdown}} More\n**Common wrong answers**\n\n{fill(wrong, record, ledger)}\n\n"
+        f"**Exhibits:** {exhibits}\n:::\n"
     )
 
 
