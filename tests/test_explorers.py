@@ -216,7 +216,9 @@ def test_the_curve_is_that_of_the_invented_patients(explored):
             assert shown == f"{mean / DAYS_PER_MONTH:.2f}"
             band = ensemble[scale].bands[arm].at(float(month))
             limits = (
-                rows["Range over synthetic data sets (inner bound)"][column].removesuffix("%").split(" to ")
+                rows["Range over synthetic data sets (inner bound)"][column]
+                .removesuffix("%")
+                .split(" to ")
             )
             low, high = map(float, limits)
             # The twin that is drawn is one of the range.

@@ -15,6 +15,8 @@ from palmira.teaching.quiz import BLANK, KINDS, QUIZ, questions
 from palmira.twin.adam.store import committed
 
 PAGE = "notebooks/quiz.html"
+
+
 @pytest.fixture(scope="module")
 def entries(palmira):
     others = comparators()

@@ -366,7 +366,9 @@ def test_the_tables_of_the_appraisal_hold_every_entry_and_fill_every_slot(shown)
         assert not [c for c in cells if "{" in c or "nan" in c.split() or not c]
     data = shown["appraisal-consort"].data
     assert list(data["Item"]) == [f"{i.item}. {i.topic}" for i in found.consort]
-    assert (data["Where in the article"] == "–").sum() == sum(i.place is None for i in found.consort)
+    assert (data["Where in the article"] == "–").sum() == sum(
+        i.place is None for i in found.consort
+    )
     judged = shown["appraisal-outcomes"].data.set_index("Outcome")
     for outcome, judgments in found.outcomes.items():
         assert judged.loc[outcome].tolist() == judgments

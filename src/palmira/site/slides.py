@@ -188,7 +188,7 @@ def lines(svg: str) -> list[tuple[str, float, float]]:
 def edges(svg: str, first: str, last: str, height: float) -> tuple[float, float]:
     """Upper and lower edge of a band of a picture, halfway to the next lines; in points.
 
-    A text is found by its beginning too. Raises ``KeyError`` for one that the picture does not have.
+    A text is found by its beginning too. Raises ``KeyError`` for one that is not there.
     """
     found = [(words, base - 0.36 * size, base) for words, base, size in lines(svg)]
     bases = [(middle, base) for _, middle, base in found]  # middle of a capital letter

@@ -1,7 +1,7 @@
 """The quiz: questions kept as data, their numbers from the ledger, and their markup.
 
-A question is a form. The page's script shows one at a time and explains it after the answer. Without
-the script the page is a list, and each question has its explanations in a part to unfold.
+A question is a form. The page's script shows one at a time and explains it after the answer.
+Without the script the page is a list, and each question has its explanations in a part to unfold.
 """
 
 from __future__ import annotations
@@ -74,13 +74,14 @@ class Asked:
             for i, o in enumerate(q.options)
         )
         reasons = "".join(
-            f"<li><em>{escape(o.text)}</em> <strong>{'Correct.' if o.right else 'Not correct.'}</strong> "
+            f"<li><em>{escape(o.text)}</em> "
+            f"<strong>{'Correct.' if o.right else 'Not correct.'}</strong> "
             f'<span class="quiz-why" data-option="{i}">{escape(o.why)}</span></li>'
             for i, o in enumerate(q.options)
         )
         return (
-            f'<form class="quiz-question" id="{name}" data-kind="{KINDS[q.kind]}"><fieldset><legend>'
-            f'<span class="quiz-number">{number}. </span>'
+            f'<form class="quiz-question" id="{name}" data-kind="{KINDS[q.kind]}">'
+            f'<fieldset><legend><span class="quiz-number">{number}. </span>'
             f'<span class="quiz-ask">{escape(q.question)}</span></legend>{options}</fieldset>'
             '<button type="submit" hidden>Check my answer</button>'
             '<p class="quiz-said" role="status" aria-live="polite"></p>'

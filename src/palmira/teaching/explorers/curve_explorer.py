@@ -1,4 +1,4 @@
-"""Explorer of the curves of synthetic data: a time, and the values there with both uncertainties."""
+"""Explorer of the curves of synthetic data: the values at a time with both uncertainties."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival_curves import Curve, of_arm
 from palmira.teaching.explorers.panel import Control, Explorer, Shown
 
-TWINS = {"full": "with rescaled hazard ratios (conditional)", "neutral": "with published hazard ratios"}
+TWINS = {
+    "full": "with rescaled hazard ratios (conditional)",
+    "neutral": "with published hazard ratios",
+}
 Z = critical(95)
 
 
@@ -58,7 +61,12 @@ def explorer(
             ("The same range with directed search", f"pushed_{a}", f"pushed_{b}", ""),
             ("Restricted mean to then, months", f"mean_{a}", f"mean_{b}", "mean_difference"),
             ("Its 95% sampling interval", f"mean_ci_{a}", f"mean_ci_{b}", "mean_ci_difference"),
-            ("Its range over synthetic data sets", f"mean_band_{a}", f"mean_band_{b}", "mean_band_difference"),
+            (
+                "Its range over synthetic data sets",
+                f"mean_band_{a}",
+                f"mean_band_{b}",
+                "mean_band_difference",
+            ),
             ("At risk", f"risk_{a}", f"risk_{b}", ""),
         ),
         sentence=f"Synthetic patients {{twin}}: at {{month}} months {{s_{a}}} ({labels[0]}) and "

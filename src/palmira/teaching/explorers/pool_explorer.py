@@ -46,7 +46,10 @@ def explorer(records: Mapping[str, Record]) -> Explorer:
             ("Prediction interval for a new trial", "prediction"),
             ("Spread between trials (tau, log scale)", "tau"),
             ("I², %", "i2"),
-            *((f"{same} {words[0].lower()}{words[1:]}", f"pooled_{name}") for name, words in READINGS.items()),
+            *(
+                (f"{same} {words[0].lower()}{words[1:]}", f"pooled_{name}")
+                for name, words in READINGS.items()
+            ),
         ),
         sentence="{trials} pooled ({model}; {reading}): hazard ratio {pooled}. Prediction interval "
         "for a new trial: {prediction}.",
@@ -66,7 +69,11 @@ def _shown(
     mine = effects[effects["trial"].isin(chosen)]
     pools = {r: pooled(mine, r, *MODELS[model]) for r in READINGS}
     one, lines = pools[name], choose(effects, name).set_index("trial").loc[trials]
-    reading = f"{trials[0]} {READINGS[name][0].lower() + READINGS[name][1:]}" if inside[0] else f"{trials[0]} left out"
+    reading = (
+        f"{trials[0]} {READINGS[name][0].lower() + READINGS[name][1:]}"
+        if inside[0]
+        else f"{trials[0]} left out"
+    )
     tau = NO_SPREAD if MODELS[model][0] == "FE" else f"{sqrt(one.tau2):.3f}"
     texts = {"trials": spell(chosen), "model": model[0].lower() + model[1:], "reading": reading}
     texts |= {"pooled": one.ratio.text(), "prediction": _predicted(one), "tau": tau}
