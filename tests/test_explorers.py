@@ -1,5 +1,6 @@
 """Explorers: in a browser without a network they show what Python computes, to the last digit."""
 
+import re
 from itertools import product
 from math import exp, log, sqrt
 
@@ -138,6 +139,27 @@ def test_power_and_spread_are_those_of_the_normal_law(explored):
     for found in seen(explored, "power", 13):
         assert {k: v[0] for k, v in found["rows"].items()} == power_of(found["set"])
         assert found["drawn"] > 3
+
+
+@pytest.mark.slow
+@pytest.mark.site
+def test_trials_are_drawn_again_and_again_and_about_as_many_are_significant_as_said(
+    open_page, place
+):
+    page = open_page(f"{place}/{PAGE}")
+    form = page.locator("#explorers-power-explorer form")
+    button, drawn = form.locator(".explorer-draw"), form.locator(".explorer-drawn")
+    for _ in range(50):
+        button.click()
+    every, low, high = map(int, re.findall(r"(\d+) (?:trials|significant)", drawn.inner_text()))
+    page.evaluate(READ, ["power", [[4, 9, 1]]])
+    assert every == 1000 and drawn.inner_text() == ""  # another setting: a new start
+    form.get_by_role("button", name="Reset").click()
+    [start] = form.locator("output").evaluate_all("all => [all.map((x) => x.textContent)]")
+    said = power_of([*start, "2:1"])
+    for name, count in (("below", low), ("above", high)):
+        share = float(said[f"Significant, with an observed hazard ratio {name} 1"].rstrip("%"))
+        assert count / 10 == pytest.approx(share, abs=3)
 
 
 @pytest.mark.slow

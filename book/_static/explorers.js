@@ -31,6 +31,30 @@
     });
   };
 
+  /* Some trials of a kind, as they would be reported; which of them are significant, and where. */
+  const trialsOf = (told, place, from, count) => {
+    const { hr, se, limit } = byName(told, place);
+    const { draws, margin } = told.drawing;
+    return Array.from({ length: count }, (_, i) => {
+      const value = hr * Math.exp(draws[(from + i) % draws.length] * se);
+      const half = Math.exp(margin * se);
+      const way = value <= limit ? "one" : value >= 1 / limit ? "two" : "";
+      return { name: from + i + 1, value, lower: value / half, upper: value * half, way, color: way ? `var(--explorer-${way})` : ink };
+    });
+  };
+  const drawTrials = (rows, hr, width) => Plot.plot({
+    ...common, width, height: 13 * rows.length + 56, marginTop: 6, marginLeft: 34,
+    x: { type: "log", domain: [0.15, 6], clamp: true, label: "Observed hazard ratio (95% CI)", labelOffset: 38, ticks: [0.25, 0.5, 1, 2, 4], tickFormat: String },
+    y: { type: "band", domain: rows.map((d) => d.name), label: null, tickSize: 0 },
+    color: { type: "identity" },
+    marks: [
+      Plot.ruleX([1], { stroke: ink, strokeDasharray: "3,3" }),
+      Plot.ruleX([hr], { stroke: ink, strokeWidth: 2, strokeOpacity: 0.5 }),
+      Plot.ruleY(rows, { y: "name", x1: "lower", x2: "upper", stroke: "color", strokeWidth: 2 }),
+      Plot.dot(rows, { y: "name", x: "value", fill: "color", r: 3.5 }),
+    ],
+  });
+
   const forest = (rows, width, label, domain) => Plot.plot({
     ...common, width, height: 34 * rows.length + 70, marginLeft: 104, marginTop: 8,
     x: { type: "log", domain, label, labelOffset: 38, ticks: [0.25, 0.5, 1, 2, 4].filter((t) => t >= domain[0] && t <= domain[1]), tickFormat: String },
@@ -110,6 +134,23 @@
     const name = form.dataset.draw;
     let drawnAt = null;
     let later = null;
+    const drawer = form.querySelector(".explorer-draw");
+    let drawn = null; /* trials so far, and how many of them are significant below and above 1 */
+    const forget = () => {
+      drawn = { place: drawn ? drawn.place : 0, all: 0, one: 0, two: 0 };
+      if (!drawer) return;
+      form.querySelector(".explorer-drawn").textContent = "";
+      form.querySelector(".explorer-trials").replaceChildren();
+    };
+    const draw20 = () => {
+      const rows = trialsOf(told, drawn.place, drawn.all, told.drawing.at_once);
+      drawn.all += rows.length;
+      rows.forEach((d) => { if (d.way) drawn[d.way] += 1; });
+      form.querySelector(".explorer-drawn").textContent = `${drawn.all} trials so far: ` +
+        `${drawn.one} significant below 1, ${drawn.two} significant above 1.`;
+      form.querySelector(".explorer-trials")
+        .replaceChildren(drawTrials(rows, byName(told, drawn.place).hr, plot.clientWidth || 600));
+    };
 
     const set = (positions) => inputs.forEach((input, i) => {
       if (input.type === "checkbox") input.checked = positions[i] === 1;
@@ -146,6 +187,10 @@
       if (shown) plot.replaceChildren(draw[form.dataset.draw](told, place, plot.clientWidth || 600));
       else plot.replaceChildren();
       drawnAt = plot.clientWidth;
+      if (!drawn || drawn.place !== place) {
+        forget();
+        drawn.place = place;
+      }
       address.href = `#${name}=${inputs.map(position).join(".")}`;
     };
     /* The address follows a moment later: browsers limit how often it may change. */
@@ -166,6 +211,7 @@
     form.closest(".explorer").querySelector(".explorer-plain").open = false;
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", changed);
+    if (drawer) drawer.addEventListener("click", draw20);
     form.addEventListener("reset", () => setTimeout(changed));
     addEventListener("hashchange", follow);
     new ResizeObserver(() => { if (plot.clientWidth !== drawnAt) update(); }).observe(plot);

@@ -26,6 +26,12 @@ EVENTS = (*range(20, 301, 20), 350, 400, 500, 600)
 # Allocations, experimental to control.
 RATIOS = (1.0, 2.0)
 ALPHA = 0.05
+DRAWN, AT_ONCE = 1000, 20  # trials that the page can draw
+MORE = (
+    f'<p class="explorer-acts"><button type="button" class="explorer-draw">Draw {AT_ONCE} trials'
+    '</button> <span class="explorer-drawn" aria-live="polite"></span></p>'
+    '<div class="explorer-trials" aria-hidden="true"></div>'
+)
 
 
 def truths(record: Record) -> dict[float, str]:
@@ -100,7 +106,14 @@ def explorer(record: Record) -> Explorer:
         "ratio below 1 and {against} with one above 1. The middle 95% of trials report a hazard "
         "ratio of {middle}.",
         examples=tuple((h * len(events) + seen) * len(RATIOS) + last for h in kept),
-        drawing={"z": z.tolist(), "density": np.round(norm.pdf(z), 4).tolist()},
+        drawing={
+            "z": z.tolist(),
+            "density": np.round(norm.pdf(z), 4).tolist(),
+            "draws": np.random.default_rng(2025).normal(size=DRAWN).round(3).tolist(),
+            "at_once": AT_ONCE,
+            "margin": round(float(norm.ppf(1 - ALPHA / 2)), 5),
+        },
+        more=MORE,
     )
 
 
