@@ -1,5 +1,6 @@
 """Explorers: in a browser without a network they show what Python computes, to the last digit."""
 
+import re
 from itertools import product
 from math import exp, log, sqrt
 
@@ -89,14 +90,20 @@ def power_of(set_: list) -> dict[str, str]:
     se = (1 + ratio) / sqrt(events * ratio)
     spread = {q: exp(norm.ppf(q, log(hr), se)) for q in (0.025, 0.25, 0.75, 0.975)}
     most, half = (f"{spread[q]:.2f} to {spread[1 - q]:.2f}" for q in (0.025, 0.25))
-    found = detectable_hazard_ratio(events, 0.8, ratio=ratio)
+    found, limit = detectable_hazard_ratio(events, 0.8, ratio=ratio), exp(norm.ppf(0.025) * se)
+    low, high = norm.cdf(log(limit), log(hr), se), norm.sf(-log(limit), log(hr), se)
+    significant = schoenfeld_power(events, hr, ratio=ratio)
+    assert low + high == pytest.approx(significant)
     return {
-        "Power (two-sided 5% level)": f"{100 * schoenfeld_power(events, hr, ratio=ratio):.1f}%",
+        "Trials with a significant result (two-sided 5% level)": f"{100 * significant:.1f}%",
+        "What this percentage is called": "type I error rate" if hr == 1 else "power",
+        "Significant, with an observed hazard ratio below 1": f"{100 * low:.1f}%",
+        "Significant, with an observed hazard ratio above 1": f"{100 * high:.1f}%",
         "Observed hazard ratios, middle 95% of trials": most,
         "Observed hazard ratios, middle half of trials": half,
         "Trials with an observed hazard ratio below 1": f"{100 * norm.cdf(0, log(hr), se):.1f}%",
-        "Significant if the observed hazard ratio is at most": f"{exp(norm.ppf(0.025) * se):.2f}",
-        "True hazard ratio found with 80% power": f"{found:.2f}",
+        "Significant below 1 if the observed hazard ratio is at most": f"{limit:.2f}",
+        "True hazard ratio that gives 80% power": f"{found:.2f}",
     }
 
 
@@ -118,7 +125,7 @@ def coded(beta: float, se: float, coding) -> dict[str, str]:
     low, up = (exp(b + z * critical(95) * s) for z in (-1, 1))
     p = p_text(2 * norm.sf(abs(b / s)))
     return {
-        "Hazard ratio that is printed, with 95% interval": f"{exp(b):.2f} ({low:.2f} to {up:.2f})",
+        "Reported hazard ratio (95% CI)": f"{exp(b):.2f} ({low:.2f} to {up:.2f})",
         "Log hazard ratio": minus(f"{b:.3f}"),
         "Its standard error": f"{s:.3f}",
         "z": minus(f"{b / s:.2f}"),
@@ -136,6 +143,27 @@ def test_power_and_spread_are_those_of_the_normal_law(explored):
 
 @pytest.mark.slow
 @pytest.mark.site
+def test_trials_are_drawn_again_and_again_and_about_as_many_are_significant_as_said(
+    open_page, place
+):
+    page = open_page(f"{place}/{PAGE}")
+    form = page.locator("#explorers-power-explorer form")
+    button, drawn = form.locator(".explorer-draw"), form.locator(".explorer-drawn")
+    for _ in range(50):
+        button.click()
+    every, low, high = map(int, re.findall(r"(\d+) (?:trials|significant)", drawn.inner_text()))
+    page.evaluate(READ, ["power", [[4, 9, 1]]])
+    assert every == 1000 and drawn.inner_text() == ""  # another setting: a new start
+    form.get_by_role("button", name="Reset").click()
+    [start] = form.locator("output").evaluate_all("all => [all.map((x) => x.textContent)]")
+    said = power_of([*start, "2:1"])
+    for name, count in (("below", low), ("above", high)):
+        share = float(said[f"Significant, with an observed hazard ratio {name} 1"].rstrip("%"))
+        assert count / 10 == pytest.approx(share, abs=3)
+
+
+@pytest.mark.slow
+@pytest.mark.site
 def test_each_coding_prints_the_same_data_divided_by_its_step(explored, palmira):
     known = scale_of(palmira)
     public = lung_under("treatment")
@@ -145,7 +173,7 @@ def test_each_coding_prints_the_same_data_divided_by_its_step(explored, palmira)
         beta, se, texts = known.get(data, (public.coefficient, public.se, None))
         rows = {k: v[0] for k, v in found["rows"].items()}
         assert coded(beta, se, chosen).items() <= rows.items(), data
-        readings = [v for k, v in rows.items() if k.startswith("The paper's ratio")]
+        readings = [v for k, v in rows.items() if k.startswith("The article's hazard ratio")]
         kinds = ("printed", "neutral", "conditional")
         assert readings == ([texts[k] for k in kinds] if texts else ["–"] * 3)
 
@@ -155,12 +183,16 @@ def test_each_coding_prints_the_same_data_divided_by_its_step(explored, palmira)
 def test_the_pool_is_that_of_the_trials_that_are_in(explored, trials):
     effects = trial_effects(trials)
     names = {"printed": "published", "neutral": "derived", "conditional": "conditional"}
+    start = explored.locator("#explorers-pool-explorer select").evaluate_all(
+        "all => all.map((x) => [...x.options].find((o) => o.defaultSelected).text)"
+    )
+    assert start == ["As published", "Random effects (REML), Knapp-Hartung"]
     for found in seen(explored, "pool"):
         *inside, entering, model = found["set"]
         chosen = [r.trial for r, taken in zip(trials.values(), inside, strict=True) if taken]
         rows = {k: v[0] for k, v in found["rows"].items()}
         if len(chosen) < 2:
-            assert set(rows.values()) == {"–"} and found["said"].startswith("One trial is no pool")
+            assert set(rows.values()) == {"–"} and "needs at least two trials" in found["said"]
             assert found["drawn"] == 0
             continue
         method = "FE" if model.startswith("Fixed") else "REML"
@@ -168,8 +200,8 @@ def test_the_pool_is_that_of_the_trials_that_are_in(explored, trials):
         for name in names:
             mine = choose(effects[effects["trial"].isin(chosen)], name)
             pools.append(pool(mine["log_hazard_ratio"], mine["se"], method, "Knapp" in model))
-        wanted = pools[[f"({n})" in entering for n in names.values()].index(True)]
-        assert rows["Pooled hazard ratio, with 95% interval"] == wanted.ratio.text()
+        wanted = pools[[n in entering for n in names.values()].index(True)]
+        assert rows["Pooled hazard ratio (95% CI)"] == wanted.ratio.text()
         assert rows["I², %"] == f"{wanted.i2:.0f}"
         same = [v for k, v in rows.items() if k.startswith("The same pool")]
         assert same == [p.ratio.text() for p in pools]
@@ -192,7 +224,7 @@ def test_the_curve_is_that_of_the_invented_patients(explored):
         fits[scale, number] = mine, KaplanMeierFitter().fit(mine["AVAL"], mine["CNSR"] == 0)
     for found in seen(explored, "curve"):
         twin, month = found["set"]
-        scale, day = "full" if twin.startswith("Cond") else "neutral", float(month) * DAYS_PER_MONTH
+        scale, day = "full" if "rescaled" in twin else "neutral", float(month) * DAYS_PER_MONTH
         rows, heights, means = found["rows"], [], []
         for column, (arm, number) in enumerate(arms.items()):
             patients, fit = fits[scale, number]
@@ -206,7 +238,9 @@ def test_the_curve_is_that_of_the_invented_patients(explored):
             assert shown == f"{mean / DAYS_PER_MONTH:.2f}"
             band = ensemble[scale].bands[arm].at(float(month))
             limits = (
-                rows["Range over twins, an inner bound"][column].removesuffix("%").split(" to ")
+                rows["Range over synthetic data sets (inner bound)"][column]
+                .removesuffix("%")
+                .split(" to ")
             )
             low, high = map(float, limits)
             # The twin that is drawn is one of the range.
@@ -219,7 +253,7 @@ def test_the_curve_is_that_of_the_invented_patients(explored):
         gap = rows["Free of progression and alive"][2]
         assert gap == minus(f"{100 * (heights[0] - heights[1]):z.1f} points")
         assert rows["Restricted mean to then, months"][2] == minus(f"{means[0] - means[1]:z.2f}")
-        assert f"at {month} months" in found["said"] and "invented" in found["said"]
+        assert f"at {month} months" in found["said"] and "Synthetic patients" in found["said"]
 
 
 @pytest.mark.slow
@@ -254,6 +288,26 @@ def test_the_keyboard_alone_sets_every_control(open_page, place):
             if kind == "checkbox":
                 page.keyboard.press("Space")
             page.keyboard.press("Tab")
+
+
+@pytest.mark.slow
+@pytest.mark.site
+def test_an_address_holds_a_setting_and_reset_returns_to_the_first(open_page, place):
+    page = open_page(f"{place}/{PAGE}#pool=1.0.1.1.2.0")
+    form = page.locator("#explorers-pool-explorer form")
+    status = form.get_by_role("status")
+    assert not form.get_by_role("checkbox").nth(1).is_checked()
+    assert "fixed effect" in status.inner_text() and "PACE" not in status.inner_text()
+    form.get_by_role("checkbox").nth(1).check()
+    page.wait_for_url("**#pool=1.1.1.1.2.0")
+    assert form.locator(".explorer-address").get_attribute("href") == "#pool=1.1.1.1.2.0"
+    form.get_by_role("button", name="Reset").click()
+    page.wait_for_url("**#pool=1.1.1.1.0.2")
+    assert "knapp-hartung" in status.inner_text().lower()
+    page.evaluate("location.hash = '#power=0.0.7'")  # no such setting: nothing changes
+    page.evaluate("location.hash = '#power=0.0.0'")
+    assert "0.40" in page.locator("#explorers-power-explorer [role=status]").inner_text()
+    assert page.errors == []
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The quiz: every question rests on the ledger, is answered first and explained at once."""
+"""The quiz: every question rests on the ledger; one at a time is answered, then explained."""
 
 import re
 from collections import Counter
@@ -11,28 +11,10 @@ from palmira.readings.ledger import ledger, on_twins
 from palmira.readings.three_readings import reading
 from palmira.record import comparators
 from palmira.record.schema import RecordError
-from palmira.teaching.quiz import BLANK, QUIZ, questions
+from palmira.teaching.quiz import BLANK, KINDS, QUIZ, questions
 from palmira.twin.adam.store import committed
 
 PAGE = "notebooks/quiz.html"
-# Asks for the verdict on a question with no answer, then with each, and reads what a reader sees.
-ANSWER = """([number, order]) => {
-  const form = document.querySelectorAll(".quiz-question")[number];
-  const button = [...form.querySelectorAll("button")].find((b) => b.checkVisibility());
-  const said = () => form.querySelector("[role=status]").innerText;
-  const explained = () => form.querySelector(".quiz-sources").checkVisibility();
-  const before = { text: form.innerText, explained: explained() };
-  button.click();
-  before.said = said();
-  const steps = order.map((i) => {
-    const option = form.querySelectorAll("input[type=radio]")[i];
-    option.click();
-    const cleared = said();
-    button.click();
-    return [option.labels[0].innerText, cleared, said()];
-  });
-  return [before, steps, explained(), document.querySelector(".quiz-score").innerText];
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +58,11 @@ def test_each_question_names_entries_of_the_ledger(asked, entries):
     assert len(asked) >= 16
     for question in asked:
         assert question.entries and set(question.entries) <= known
+
+
+def test_half_of_the_questions_are_on_clinical_interpretation(asked):
+    kinds = Counter(q.kind for q in asked)
+    assert set(kinds) == set(KINDS) and kinds["clinical"] * 2 >= len(asked)
 
 
 def test_no_number_of_the_quiz_is_typed():
@@ -148,8 +135,8 @@ def test_the_right_answer_has_no_usual_place(asked):
         ),
         ("id: bound", "id: primary", "question primary: a second one of this name. Mend: "),
         (
-            "  - id: primary\n    question: >-",
-            "  - id: primary\n    words: >-",
+            "  - id: primary\n    kind: clinical\n    question: >-",
+            "  - id: primary\n    kind: clinical\n    words: >-",
             "question primary question: missing. Mend: ",
         ),
         ("questions:", "questions: [", "not valid YAML"),
@@ -160,83 +147,122 @@ def test_a_malformed_quiz_is_refused_with_its_place_and_mend(spoiled, old, new, 
     assert words in message and "Mend:" in message
 
 
+def shown(page, asked):
+    """The one question that is shown, and its form."""
+    forms = page.locator(".quiz-question:visible")
+    assert forms.count() == 1
+    id = forms.get_attribute("id").removeprefix("quiz-")
+    return next(q for q in asked if q.id == id), forms
+
+
+def answer(page, asked, right: bool):
+    """Answer the question that is shown; what was chosen, and what is best."""
+    question, form = shown(page, asked)
+    chosen = next(o for o in question.options if o.right == right)
+    form.get_by_role("radio", name=chosen.text, exact=True).check()
+    form.get_by_role("button", name="Check my answer").click()
+    return question, form, chosen, next(o for o in question.options if o.right)
+
+
 @pytest.mark.slow
 @pytest.mark.site
-def test_a_question_is_answered_before_it_is_explained(open_page, place, asked):
+def test_one_question_at_a_time_is_answered_explained_and_summed_up(open_page, place, asked):
     page = open_page(f"{place}/{PAGE}")
     assert page.refused == [] and page.errors == []
-    right = 0
-    for number, question in enumerate(asked):
-        best = next(i for i, option in enumerate(question.options) if option.right)
-        order = sorted(range(3), key=lambda i: 0 if number % 2 else i != best)
-        before, steps, explained, score = page.evaluate(ANSWER, [number, order])
-        assert question.options[0].why not in before["text"] and not before["explained"]
-        assert before["said"] == "Choose an answer first."
-        for first, i, (chosen, cleared, said) in zip((1, 0, 0), order, steps, strict=True):
-            option = question.options[i]
-            assert (chosen, cleared) == (option.text, "")
-            verdict = "Right. " if option.right else "Not so. "
-            assert said.startswith(f"{verdict}{option.why}")
-            right += option.right and first
-        assert explained
-        left = len(asked) - number - 1
-        assert score == f"Right at the first try: {right} of {number + 1} answered, {left} to go."
+    score, seen = page.locator(".quiz-score"), []
+    for number in range(len(asked)):
+        question, form = shown(page, asked)
+        seen.append(question.id)
+        assert not any(o.why in form.inner_text() for o in question.options)
+        if number == 0:
+            form.get_by_role("button", name="Check my answer").click()
+            assert form.get_by_role("status").inner_text() == "Choose an answer first."
+        _, form, chosen, best = answer(page, asked, right=number % 2 == 0)
+        said = form.get_by_role("status").inner_text()
+        verdict = "Correct. " if chosen is best else "Not correct. "
+        assert said.startswith(f"{verdict}{chosen.why}")
+        assert (f"Correct answer: {best.text} {best.why}" in said) == (chosen is not best)
+        assert form.locator(".quiz-sources").is_visible()
+        assert form.locator("input:enabled").count() == 0
+        right = number // 2 + 1
+        wanted = f"Question {number + 1} of {len(asked)}. Correct so far: {right} of {number + 1}."
+        assert score.inner_text() == wanted
+        page.locator(".quiz-next").click()
+    assert sorted(seen) == sorted(q.id for q in asked)
+    summary = page.locator(".quiz-summary")
+    half = len(asked) // 2
+    assert f"All questions: {half} of {len(asked)} correct" in summary.inner_text()
+    for kind in KINDS.values():
+        assert re.search(rf"{kind}: \d+ of {half} correct", summary.inner_text())
+    missed = summary.locator("li button")
+    assert missed.count() == half
+    missed.first.click()
+    assert shown(page, asked)[0].id == seen[1]
+
+
+@pytest.mark.slow
+@pytest.mark.site
+def test_progress_is_kept_in_this_browser_until_a_new_start(open_page, place, asked):
+    page = open_page(f"{place}/{PAGE}")
+    order = "[...document.querySelectorAll('.quiz-question')].map((f) => [f.querySelector("
+    order += "'.quiz-number').innerText || f.querySelector('.quiz-number').textContent, f.id])"
+    before = sorted(page.evaluate(order))
+    for right in (True, False):
+        answer(page, asked, right)
+        page.locator(".quiz-next").click()
+    here, _ = shown(page, asked)
+    page.reload()
+    assert shown(page, asked)[0] is here and sorted(page.evaluate(order)) == before
+    assert "Correct so far: 1 of 2." in page.locator(".quiz-score").inner_text()
+    page.locator(".quiz-back").click()
+    assert "Not correct." in shown(page, asked)[1].get_by_role("status").inner_text()
+    assert page.evaluate("Object.keys(localStorage)").count("palmira-quiz") == 1
+    assert page.context.cookies() == [] and page.refused == []
     page.get_by_role("button", name="Start again").click()
-    score = page.locator(".quiz-score")
-    assert score.inner_text().startswith("Right at the first try: 0 of 0")
+    score = page.locator(".quiz-score").inner_text()
+    assert score == f"Question 1 of {len(asked)}. Correct so far: 0 of 0."
+    assert sorted(page.evaluate(order)) != before  # in a new order
     assert page.locator(".quiz-question input:checked").count() == 0
-    assert not page.locator(".quiz-sources").first.is_visible()
-    # Once by the mouse itself.
-    form, option = page.locator(".quiz-question").first, asked[0].options[0]
-    form.get_by_role("radio", name=option.text, exact=True).check()
-    form.get_by_role("button").click()
-    assert option.why in form.get_by_role("status").inner_text()
-    assert "of 1 answered" in score.inner_text()
 
 
 @pytest.mark.slow
 @pytest.mark.site
 def test_the_keyboard_alone_answers_the_quiz(open_page, place, asked):
     page = open_page(f"{place}/{PAGE}")
-    page.locator(".quiz-question input").first.focus()
-    for number, question in enumerate(asked[:4]):
+    active = "document.activeElement.matches"
+    page.locator(".quiz-question:visible legend").focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
         page.keyboard.press("Space")
         page.keyboard.press("ArrowDown")  # the second option
         page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+        assert page.evaluate(f"{active}('button[type=submit]')")
         page.keyboard.press("Enter")
-        said = page.locator(".quiz-question").nth(number).get_by_role("status").inner_text()
-        assert question.options[1].why in said
-        links = page.locator(".quiz-question").nth(number).locator("a:visible").count()
-        for _ in range(links + 1):
-            page.keyboard.press("Tab")
-    assert "of 4 answered" in page.locator(".quiz-score").inner_text()
+        _, form = shown(page, asked)
+        assert form.get_by_role("status").inner_text()
+        assert form.locator("input").nth(1).is_checked()
+        assert page.evaluate(f"{active}('.quiz-next')")
+        page.keyboard.press("Enter")
+        assert page.evaluate(f"{active}('legend')")
+    assert " of 3." in page.locator(".quiz-score").inner_text()
 
 
 @pytest.mark.slow
 @pytest.mark.site
-def test_a_screen_reader_finds_groups_radios_and_a_status(open_page, site, asked):
+def test_a_screen_reader_finds_group_radios_status_and_progress(open_page, site, asked):
     page = open_page(f"{site}/{PAGE}")
-    for number, question in enumerate(asked, start=1):
-        group = page.get_by_role("group", name=f"{number}. {question.question}", exact=True)
-        for option in question.options:
-            assert group.get_by_role("radio", name=option.text, exact=True).count() == 1
-        assert group.get_by_role("radio").count() == len(question.options)
-    assert page.locator(".quiz-said[role=status][aria-live=polite]").count() == len(asked)
+    question, form = shown(page, asked)
+    group = page.get_by_role("group", name=f"1. {question.question}", exact=True)
+    assert group.get_by_role("radio").count() == len(question.options)
+    assert form.locator(".quiz-said[role=status][aria-live=polite]").count() == 1
+    assert page.get_by_role("progressbar", name="Questions answered").count() == 1
 
 
 @pytest.mark.slow
 @pytest.mark.site
-def test_nothing_is_kept_when_the_page_is_left(open_page, site):
-    page = open_page(f"{site}/{PAGE}")
-    kept = "JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])"
-    before = page.evaluate(kept)
-    form = page.locator(".quiz-question").first
-    form.get_by_role("radio").first.check()
-    form.get_by_role("button").click()
-    assert page.evaluate(kept) == before and page.context.cookies() == []
-    page.reload()
-    assert page.locator(".quiz-question input:checked").count() == 0
+def test_an_address_opens_its_question(open_page, site, asked):
+    page = open_page(f"{site}/{PAGE}#quiz-{asked[7].id}")
+    assert shown(page, asked)[0] is asked[7]
 
 
 @pytest.mark.slow
@@ -251,7 +277,7 @@ def test_without_javascript_questions_and_explanations_are_read(open_page, place
         lines = form.locator("li:has(.quiz-why)").all()
         for option, line in zip(question.options, lines, strict=True):
             assert option.why in line.inner_text() and option.text in line.inner_text()
-            assert ("Right." in line.inner_text()) == option.right
+            assert (" Correct." in line.inner_text()) == option.right
 
 
 @pytest.mark.slow

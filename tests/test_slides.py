@@ -74,13 +74,31 @@ def test_a_hazard_ratio_of_the_trial_stands_as_published_and_leads_to_the_width_
     assert not least or {"contrasts.pfs.hazard_ratio.upper", "subgroups_young_printed"} & set(keys)
 
 
+@pytest.mark.parametrize(
+    ("result", "question"),
+    [
+        ("results.pfs.", "Progression-free survival"),
+        ("contrasts.", "Progression-free survival"),
+        ("worksheet_", "Is the interval wide enough?"),
+        ("subgroups_", "The forest plot"),
+        ("safety", "Which harm would matter to your patient?"),
+    ],
+)
+def test_no_slide_shows_a_result_before_its_question(result, question):
+    titles = [s.title for s in SOURCE]
+    for slide in SOURCE[: titles.index(question) + 1]:
+        assert not [k for k in slides.GLUE.findall(slide.text) if k.startswith(result)], slide.title
+    exhibits = [s.exhibit or "" for s in SOURCE[: titles.index("Progression-free survival")]]
+    assert not [e for e in exhibits if re.search("efficacy|safety|subgroups|comparison", e)]
+
+
 def test_the_dagger_of_the_slides_leads_to_a_chapter():
     address = re.search(r"\((.+)\)", DAGGER)[1]
     assert (ROOT / "book" / address).resolve().with_suffix(".md").exists()
 
 
 def test_there_are_about_twenty_and_each_has_notes():
-    assert 18 <= len(SOURCE) <= 25
+    assert 18 <= len(SOURCE) <= 28
     assert len({s.title for s in SOURCE}) == len(SOURCE)
     assert all(len(s.notes.split()) >= 10 for s in SOURCE)
 

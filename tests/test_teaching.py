@@ -16,6 +16,7 @@ from palmira.readings.ledger import ledger
 from palmira.readings.three_readings import reading
 from palmira.record import comparators
 from palmira.record.schema import RecordError
+from palmira.site import slides
 from palmira.teaching.appraisal import APPRAISAL, ITEMS, MEANINGS, appraisal
 from palmira.teaching.club import (
     DAGGER,
@@ -28,6 +29,7 @@ from palmira.teaching.club import (
     questions,
     script_text,
     scripts,
+    slide_links,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -73,9 +75,14 @@ def said(path: Path) -> list[str]:
 
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     for question in data.get("questions", []):
-        for key in ("rests_on", "settled_by", "read"):
+        for key in ("rests_on", "settled_by"):
             question.pop(key)
     return [re.sub(r"\{\w+\}`[^`]*`", "", SLOT.sub("", t)) for t in texts(data)]
+
+
+def deck() -> dict[str, int]:
+    """Number of each slide by its title."""
+    return {s.title: n for n, s in enumerate(slides.read(ROOT / slides.SOURCE), start=1)}
 
 
 def exhibits() -> set[str]:
@@ -182,11 +189,27 @@ def test_few_patients_were_censored_off_treatment(palmira):
 
 
 def test_every_answer_has_two_wrong_ones_and_exhibits_that_exist(asked):
-    there, known = exhibits(), labels()
+    there = exhibits()
     assert len(asked) >= 10
     for q in asked.values():
         assert len(q.wrong) >= 2
-        assert set(q.settled_by) <= there and set(q.read) <= known, q.id
+        assert set(q.settled_by) <= there, q.id
+
+
+def test_an_answer_has_at_most_80_words(asked, palmira, entries):
+    for q in asked.values():
+        answer = re.sub(r"\{\w+\}`[^`]*`", "", fill(q.expected, palmira, entries))
+        assert 30 <= len(answer.split()) <= 80, q.id
+
+
+def test_a_question_shows_its_slides_before_it_asks_and_folds_its_answer(asked, palmira, entries):
+    links = slide_links(["The hazard ratio"], deck())
+    text = question_text(asked["scale"], palmira, entries, links)
+    parts = ["**Show:** slide <a", "**Ask:**", "{dropdown} Answer", "{dropdown} More"]
+    assert sorted(parts, key=text.index) == parts
+    assert f"index.html#/slide-{deck()['The hazard ratio']}" in text
+    with pytest.raises(RecordError, match="no slide 'Nothing'"):
+        slide_links(["Nothing"], deck())
 
 
 def test_every_question_has_its_heading_and_label_in_the_guide_in_the_same_order(asked):
@@ -207,8 +230,8 @@ def test_every_question_has_its_heading_and_label_in_the_guide_in_the_same_order
         ),
         ("      - results.pfs.events.et.count\n", "", "question scale: the answer uses"),
         ("id: curves", "id: scale", "question scale: the id occurs twice"),
-        ("topic: Curves that meet", "topic: ''", "question curves topic: empty"),
-        ("    topic: The price", "    subject: The price", "question safety"),
+        ("topic: Medians and rates", "topic: ''", "question curves topic: empty"),
+        ("    topic: Benefit and harm", "    subject: Benefit and harm", "question safety"),
         ("questions:", "question:", "questions: missing"),
     ],
 )
@@ -239,11 +262,22 @@ def test_the_longest_script_asks_every_question_and_a_longer_one_all_of_a_shorte
 
 
 def test_a_script_shows_running_minutes_that_end_with_its_length(asked):
-    text = script_text(scripts(asked), {id: q.topic for id, q in asked.items()})
+    text = script_text(scripts(asked), {id: q.topic for id, q in asked.items()}, deck())
     for length, tab in zip((30, 45, 60), text.split("tab-item} ")[1:], strict=True):
         times = [tuple(map(int, t)) for t in re.findall(r"^\* - (\d+) to (\d+)$", tab, re.M)]
         assert times[0][0] == 0 and times[-1][1] == length
         assert all(a[1] == b[0] for a, b in pairwise(times))
+
+
+def test_the_slides_are_those_of_the_script_in_its_order_and_questions_too(asked):
+    steps = scripts(asked).steps
+    assert [title for s in steps for title in s.slides] == list(deck())[1:]
+    assert [id for s in steps for id in s.ask] == list(asked)
+
+
+def test_benefit_and_harm_have_as_much_time_as_the_interval(asked):
+    minutes = {id: s.minutes for s in scripts(asked).steps for id in s.ask}
+    assert minutes["safety"] == minutes["scale"]
 
 
 def test_a_script_opens_only_what_there_is(asked):
@@ -255,8 +289,8 @@ def test_a_script_opens_only_what_there_is(asked):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("30: 7, 45: 8", "30: 7, 45: 9", "the script of 45 minutes adds up to 46"),
-        ("ask: [curves]", "ask: [curfew]", "step 'Medians, rates, curves' asks ['curfew']"),
+        ("30: 5, 45: 6", "30: 5, 45: 7", "the script of 45 minutes adds up to 46"),
+        ("ask: [curves]", "ask: [curfew]", "step 'Medians and rates' asks ['curfew']"),
         ("{30: 3, 45: 3, 60: 4}", "{30: 3, 45: 3, 60: 0}", "step Before the result minutes 60"),
     ],
 )
@@ -332,7 +366,9 @@ def test_the_tables_of_the_appraisal_hold_every_entry_and_fill_every_slot(shown)
         assert not [c for c in cells if "{" in c or "nan" in c.split() or not c]
     data = shown["appraisal-consort"].data
     assert list(data["Item"]) == [f"{i.item}. {i.topic}" for i in found.consort]
-    assert (data["Where in the paper"] == "–").sum() == sum(i.place is None for i in found.consort)
+    assert (data["Where in the article"] == "–").sum() == sum(
+        i.place is None for i in found.consort
+    )
     judged = shown["appraisal-outcomes"].data.set_index("Outcome")
     for outcome, judgments in found.outcomes.items():
         assert judged.loc[outcome].tolist() == judgments
@@ -448,7 +484,7 @@ def test_the_first_question_is_two_clicks_from_the_home_page(asked):
 
 @pytest.mark.site
 def test_answers_and_key_are_folded_until_asked_for(asked):
-    for name, number in (("journal-club", len(asked)), ("worksheet", 1)):
+    for name, number in (("journal-club", 2 * len(asked)), ("worksheet", 1)):
         text = (SITE / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
         folded = re.findall(r'<details class="sd-[^"]*"([^>]*)>', text)
         assert len(folded) == number and not [f for f in folded if "open" in f]
@@ -477,3 +513,32 @@ def test_the_worksheet_prints_on_two_a4_pages_with_nothing_else(open_page):
     assert (
         "Applicability" in shown and "What we learned" not in shown and "key" not in shown.split()
     )
+
+
+@pytest.mark.slow
+@pytest.mark.site
+def test_the_worksheet_is_filled_in_on_a_phone_and_kept_on_the_device_only(open_page, place):
+    page = open_page(f"{place}/notebooks/worksheet.html", viewport={"width": 390, "height": 844})
+    fields = page.locator("table.worksheet textarea")
+    prompts = rows(WORKSHEET.read_text(encoding="utf-8"), "worksheet")
+    assert fields.count() == len(prompts)
+    assert fields.first.get_attribute("aria-label") == prompts[0]
+    assert fields.first.bounding_box()["width"] > 250
+    fields.nth(1).fill("Palbociclib, or not")
+    assert page.locator(".worksheet-said").inner_text() == "Saved on this device."
+    page.reload()
+    assert fields.nth(1).input_value() == "Palbociclib, or not" and not fields.first.input_value()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete all answers").click()
+    assert not fields.nth(1).input_value()
+    assert page.evaluate("localStorage.getItem('palmira-worksheet')") is None
+    assert page.context.cookies() == [] and page.refused == page.errors == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.slow
+@pytest.mark.site
+def test_without_javascript_the_worksheet_has_blank_cells_to_print(open_page, site):
+    page = open_page(f"{site}/notebooks/worksheet.html", java_script_enabled=False)
+    assert page.locator("table.worksheet textarea").count() == 0
+    assert page.locator("table.worksheet td").first.bounding_box()["height"] > 60

@@ -1,4 +1,5 @@
-/* Explorers: every setting was computed and formatted by Python. This script looks up and draws. */
+/* Explorers: every setting was computed and formatted by Python. This script looks up and draws.
+   An address such as #pool=1.1.1.1.0.2 holds the positions of the controls. */
 (() => {
   "use strict";
 
@@ -7,7 +8,7 @@
   const byName = (told, place) =>
     Object.fromEntries(told.numbers.map((name, i) => [name, told.drawn[place][i]]));
 
-  /* What trials report if the truth is as set: the part that is significant is filled. */
+  /* What trials report if the truth is as set: significant results are filled, one color a direction. */
   const drawPower = (told, place, width) => {
     const { hr, se, limit } = byName(told, place);
     const curve = told.drawing.z.map((z, i) => ({
@@ -25,10 +26,34 @@
         Plot.line(curve, { x: "x", y: "y", stroke: "var(--explorer-one)" }),
         Plot.ruleX([1], { ...mark, strokeDasharray: "3,3" }),
         Plot.ruleX([hr], { ...mark, strokeWidth: 2 }),
-        Plot.text([{ x: hr }], { x: "x", y: 0.43, text: () => "truth", fill: ink }),
+        Plot.text([{ x: hr }], { x: "x", y: 0.43, text: () => "true value", fill: ink }),
       ],
     });
   };
+
+  /* Some trials of a kind, as they would be reported; which of them are significant, and where. */
+  const trialsOf = (told, place, from, count) => {
+    const { hr, se, limit } = byName(told, place);
+    const { draws, margin } = told.drawing;
+    return Array.from({ length: count }, (_, i) => {
+      const value = hr * Math.exp(draws[(from + i) % draws.length] * se);
+      const half = Math.exp(margin * se);
+      const way = value <= limit ? "one" : value >= 1 / limit ? "two" : "";
+      return { name: from + i + 1, value, lower: value / half, upper: value * half, way, color: way ? `var(--explorer-${way})` : ink };
+    });
+  };
+  const drawTrials = (rows, hr, width) => Plot.plot({
+    ...common, width, height: 13 * rows.length + 56, marginTop: 6, marginLeft: 34,
+    x: { type: "log", domain: [0.15, 6], clamp: true, label: "Observed hazard ratio (95% CI)", labelOffset: 38, ticks: [0.25, 0.5, 1, 2, 4], tickFormat: String },
+    y: { type: "band", domain: rows.map((d) => d.name), label: null, tickSize: 0 },
+    color: { type: "identity" },
+    marks: [
+      Plot.ruleX([1], { stroke: ink, strokeDasharray: "3,3" }),
+      Plot.ruleX([hr], { stroke: ink, strokeWidth: 2, strokeOpacity: 0.5 }),
+      Plot.ruleY(rows, { y: "name", x1: "lower", x2: "upper", stroke: "color", strokeWidth: 2 }),
+      Plot.dot(rows, { y: "name", x: "value", fill: "color", r: 3.5 }),
+    ],
+  });
 
   const forest = (rows, width, label, domain) => Plot.plot({
     ...common, width, height: 34 * rows.length + 70, marginLeft: 104, marginTop: 8,
@@ -49,7 +74,7 @@
       color: i === chosen ? "var(--explorer-one)" : ink, faint: i === chosen ? 1 : 0.45, symbol: "circle",
     }));
     const domain = [Math.min(0.4, ...lower), Math.max(2, ...upper)];
-    return forest(rows, width, "Hazard ratio that is printed", domain);
+    return forest(rows, width, "Reported hazard ratio", domain);
   };
 
   const drawPool = (told, place, width) => {
@@ -105,7 +130,41 @@
     const inputs = [...form.querySelectorAll("input, select")];
     const plot = form.querySelector(".explorer-plot");
     const said = form.querySelector(".explorer-said");
+    const address = form.querySelector(".explorer-address");
+    const name = form.dataset.draw;
     let drawnAt = null;
+    let later = null;
+    const drawer = form.querySelector(".explorer-draw");
+    let drawn = null; /* trials so far, and how many of them are significant below and above 1 */
+    const forget = () => {
+      drawn = { place: drawn ? drawn.place : 0, all: 0, one: 0, two: 0 };
+      if (!drawer) return;
+      form.querySelector(".explorer-drawn").textContent = "";
+      form.querySelector(".explorer-trials").replaceChildren();
+    };
+    const draw20 = () => {
+      const rows = trialsOf(told, drawn.place, drawn.all, told.drawing.at_once);
+      drawn.all += rows.length;
+      rows.forEach((d) => { if (d.way) drawn[d.way] += 1; });
+      form.querySelector(".explorer-drawn").textContent = `${drawn.all} trials so far: ` +
+        `${drawn.one} significant below 1, ${drawn.two} significant above 1.`;
+      form.querySelector(".explorer-trials")
+        .replaceChildren(drawTrials(rows, byName(told, drawn.place).hr, plot.clientWidth || 600));
+    };
+
+    const set = (positions) => inputs.forEach((input, i) => {
+      if (input.type === "checkbox") input.checked = positions[i] === 1;
+      else if (input.tagName === "SELECT") input.selectedIndex = positions[i];
+      else input.value = positions[i];
+    });
+    /* Positions that an address holds for this explorer, if they are ones. */
+    const held = () => {
+      const found = new URLSearchParams(location.hash.slice(1)).get(name);
+      const positions = (found || "").split(".").map(Number);
+      const fit = positions.length === inputs.length &&
+        positions.every((at, i) => Number.isInteger(at) && at >= 0 && at < told.sizes[i]);
+      return found && fit ? positions : null;
+    };
 
     const update = () => {
       let place = 0;
@@ -128,14 +187,37 @@
       if (shown) plot.replaceChildren(draw[form.dataset.draw](told, place, plot.clientWidth || 600));
       else plot.replaceChildren();
       drawnAt = plot.clientWidth;
+      if (!drawn || drawn.place !== place) {
+        forget();
+        drawn.place = place;
+      }
+      address.href = `#${name}=${inputs.map(position).join(".")}`;
+    };
+    /* The address follows a moment later: browsers limit how often it may change. */
+    const changed = () => {
+      update();
+      clearTimeout(later);
+      later = setTimeout(() => history.replaceState(null, "", address.href), 300);
+    };
+    const follow = () => {
+      const positions = held();
+      if (!positions) return;
+      set(positions);
+      update();
+      form.closest(".explorer").scrollIntoView({ block: "start" });
     };
 
     form.hidden = false;
     form.closest(".explorer").querySelector(".explorer-plain").open = false;
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", update);
+    form.addEventListener("input", changed);
+    if (drawer) drawer.addEventListener("click", draw20);
+    form.addEventListener("reset", () => setTimeout(changed));
+    addEventListener("hashchange", follow);
     new ResizeObserver(() => { if (plot.clientWidth !== drawnAt) update(); }).observe(plot);
+    form.reset(); /* a browser may have kept other positions over a reload */
     update();
+    follow();
   };
 
   const begin = () => document.querySelectorAll(".explorer-form").forEach(start);

@@ -5,6 +5,9 @@ const upright = matchMedia("(max-width: 600px)");
 if (window === window.top && upright.matches) {
   document.head.insertAdjacentHTML("beforeend", document.querySelector("noscript").textContent);
   document.querySelector(".reveal").classList.add("phone");
+  const linked = () => document.getElementById(location.hash.replace(/^#\/?/, ""))?.scrollIntoView();
+  addEventListener("load", linked);
+  addEventListener("hashchange", linked);
 } else {
   Reveal.initialize({
     width: 1280,

@@ -34,6 +34,7 @@ LANGUAGE = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipytho
 SCRIPTS = {
     'class="explorer"': ("vendor/d3.min.js", "vendor/plot.umd.min.js", "explorers.js"),
     'class="quiz"': ("quiz.js",),
+    'id="the-blank-worksheet"': ("worksheet.js",),
 }
 
 
@@ -78,7 +79,7 @@ def _runs(app: Any) -> Runs:
 def _teach(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document
 ) -> None:
-    """Scripts and style of explorers and quiz, on the pages that have them and on no other."""
+    """Scripts and style of explorers, quiz and worksheet, on the pages that have them."""
     for mark, files in SCRIPTS.items():
         if mark in context.get("body", ""):
             app.add_css_file("teach.css")

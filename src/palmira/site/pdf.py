@@ -27,7 +27,8 @@ SMALLEST = 0.6  # scale of the summary below which nobody reads it
 SUMMARY_WITHOUT = ("what-this-book-adds", "what-it-could-not-see", "three-ways-to-use-it")
 NOT_PRINTED = (
     "script, a.headerlink, .above-input, .toctree-wrapper, button, nav, .prev-next-area, iframe, "
-    "a.sd-btn, .source-links, .viewcode-link, .quiz-said, .quiz-bar, .sd-summary-state-marker, "
+    "a.sd-btn, .source-links, .viewcode-link, .quiz-said, .quiz-bar, .quiz-summary, "
+    ".sd-summary-state-marker, "
     ".hide > summary"
 )
 DATES = re.compile(rb"(/(?:Creation|Mod)Date \(D:)\d{14}([^)]*\))")

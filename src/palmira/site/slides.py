@@ -188,20 +188,28 @@ def lines(svg: str) -> list[tuple[str, float, float]]:
 def edges(svg: str, first: str, last: str, height: float) -> tuple[float, float]:
     """Upper and lower edge of a band of a picture, halfway to the next lines; in points.
 
-    Raises ``KeyError`` for a text that the picture does not have.
+    A text is found by its beginning too. Raises ``KeyError`` for one that is not there.
     """
     found = [(words, base - 0.36 * size, base) for words, base, size in lines(svg)]
     bases = [(middle, base) for _, middle, base in found]  # middle of a capital letter
-    middles = {words: middle for words, middle, _ in reversed(found)}  # of the first such text
+
+    def of(text: str) -> float:
+        """Middle of the first such text."""
+        for same in (str.__eq__, str.startswith):
+            for words, middle, _ in found:
+                if same(words, text):
+                    return middle
+        raise KeyError(text)
+
     start, end = 0.0, height
     if first:
-        here = middles[first]
+        here = of(first)
         above = [(y, base) for y, base in bases if y < here - SAME_LINE]
         if above:
             middle, base = max(above)
             start = max((middle + here) / 2, base + 1)
     if last:
-        here = middles[last]
+        here = of(last)
         below = [y for y, _ in bases if y > here + SAME_LINE]
         end = (min(below) + here) / 2 if below else end
     return start, end

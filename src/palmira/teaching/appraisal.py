@@ -28,9 +28,9 @@ Told = Literal["yes", "in part", "no", "supplement", "not applicable"]
 MEANINGS: dict[Told, str] = {
     "yes": "answered in the article",
     "in part": "answered in part",
-    "no": "not answered in what we read",
-    "supplement": "the article refers to a place that we have not seen",
-    "not applicable": "does not arise in this trial",
+    "no": "not answered in the text that we read",
+    "supplement": "the article refers to a source that was not available to us",
+    "not applicable": "does not apply to this trial",
 }
 Judgment = Literal["low", "some concerns", "high"]
 

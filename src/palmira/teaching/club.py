@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,7 @@ from palmira.record.schema import RecordError, Strict
 # {id}, {id=kind} or {name}; a role such as {ref}`efficacy` is none of them.
 SLOT = re.compile(r"\{([a-z0-9_.]+)(?:=(\w+))?\}(?!`)")
 DAGGER = "{ref}`†<interval-width>`"
+SLIDES = "../slides/index.html"  # from a chapter of the site
 QUESTIONS, SCRIPTS = DATA / "teaching" / "questions.yaml", DATA / "teaching" / "scripts.yaml"
 Text = Annotated[str, Field(min_length=1)]
 
@@ -32,8 +33,8 @@ class Wrong(Strict):
 
 
 class Question(Strict):
-    """A question for the room. ``rests_on`` are the ids of the printed numbers that its expected
-    answer stands on; ``settled_by`` are labels of exhibits, ``read`` is a chapter."""
+    """A question for the room. ``rests_on`` are the ids of the published numbers that its answers
+    use; ``settled_by`` are labels of exhibits."""
 
     id: str = Field(pattern=r"^[a-z]+$")
     topic: Text
@@ -41,7 +42,6 @@ class Question(Strict):
     expected: Text
     wrong: list[Wrong] = Field(min_length=2)
     settled_by: list[Text] = Field(min_length=1)
-    read: list[Text] = Field(min_length=1)
     rests_on: list[Text] = Field(min_length=1)
 
     @property
@@ -60,11 +60,13 @@ class _Questions(Strict):
 
 
 class Step(Strict):
-    """A part of the meeting: what is done, what is opened (in MyST), what is asked, and its minutes
-    by the length of the script (absent where the script leaves it out)."""
+    """A part of the meeting: what is done, the slides by their titles, the exhibits in the book (in
+    MyST), what is asked, and its minutes by the length of the script (absent where it is left
+    out)."""
 
     title: Text
     do: Text
+    slides: list[Text] = Field(min_length=1)
     open: Text
     ask: list[str] = Field(default_factory=list)
     minutes: dict[int, Annotated[int, Field(gt=0)]]
@@ -130,7 +132,7 @@ def scripts(known: Iterable[str], path: Path = SCRIPTS) -> Scripts:
 
 
 def computed(record: Record) -> dict[str, str]:
-    """Numbers that answers need and the paper does not print, ready for a sentence."""
+    """Numbers that answers need and the article does not report, ready for a sentence."""
     main = reading(record, "contrasts.pfs.hazard_ratio")
     levels = [line for line in subgroups(record) if line.factor]
     arms = ("palbociclib", "et")
@@ -154,7 +156,7 @@ def computed(record: Record) -> dict[str, str]:
 def fill(text: str, record: Record, ledger: Iterable[LedgerEntry]) -> str:
     """A text with its numbers in place of the slots.
 
-    ``{id}`` is the printed number. Of an estimate with its interval ``{id=printed}`` is both, a
+    ``{id}`` is the published number. Of an estimate with its interval ``{id=printed}`` is both, a
     hazard ratio of the trial with a dagger that leads to the chapter on its width; of such a ratio
     ``{id=least}`` are the limits with the least standard error. ``{id=recomputed}`` is what the
     ledger computes, ``{name}`` a number of ``computed``. Raises ``KeyError`` for an unknown one.
@@ -187,18 +189,31 @@ def _printed(cell: Mapping[str, Entry]) -> str:
     return f"{estimate}{sign}{dagger} ({estimate.interval_level}% CI {limits})"
 
 
-def question_text(question: Question, record: Record, ledger: list[LedgerEntry]) -> str:
-    """A question as MyST: what to ask, and the answer folded below it."""
+def slide_links(titles: Sequence[str], numbers: Mapping[str, int]) -> str:
+    """The slides of a step as links, by their numbers in the deck.
+
+    Raises ``RecordError`` for a title that the deck does not have.
+    """
+    if lost := [title for title in titles if title not in numbers]:
+        raise RecordError(
+            f"{SCRIPTS}: there is no slide {lost[0]!r}. Mend: use a title of book/slides.yaml."
+        )
+    links = (f'<a href="{SLIDES}#/slide-{numbers[t]}">{numbers[t]}</a>' for t in titles)
+    return f"{'slide' if len(titles) == 1 else 'slides'} {', '.join(links)}"
+
+
+def question_text(
+    question: Question, record: Record, ledger: list[LedgerEntry], slides: str = ""
+) -> str:
+    """A question as MyST: what to show and to ask, with the answer and what is behind it folded."""
     wrong = "\n".join(f"- “{w.says}” {w.because}" for w in question.wrong)
     exhibits = ", ".join(f"{{numref}}`{label}`" for label in question.settled_by)
-    chapters = ", ".join(f"{{ref}}`{label}`" for label in question.read)
-    answer = fill(
-        f"{question.expected.strip()}\n\n**Often said, and wrong**\n\n{wrong}", record, ledger
-    )
+    show = f"**Show:** {slides}.\n\n" if slides else ""
     return (
-        f"**Ask:** {question.ask.strip()}\n\n"
-        f":::{{dropdown}} Expected answer\n{answer}\n\n"
-        f"**Settled by** {exhibits}. **Read** {chapters}.\n:::\n"
+        f"{show}**Ask:** {question.ask.strip()}\n\n"
+        f":::{{dropdown}} Answer\n{fill(question.expected.strip(), record, ledger)}\n:::\n\n"
+        f":::{{dropdown}} More\n**Common wrong answers**\n\n{fill(wrong, record, ledger)}\n\n"
+        f"**Exhibits:** {exhibits}\n:::\n"
     )
 
 
@@ -209,18 +224,21 @@ _TABLE = """:::{{list-table}} Script of {} minutes
 """
 
 
-def script_text(found: Scripts, topics: Mapping[str, str]) -> str:
-    """The scripts as MyST: a tab for each length, a row for each step with its minutes."""
+def script_text(found: Scripts, topics: Mapping[str, str], numbers: Mapping[str, int]) -> str:
+    """The scripts as MyST: a tab for each length, a row for each step with its minutes.
+
+    ``topics`` are those of the questions by id, ``numbers`` those of the slides by title.
+    """
     tabs = []
     for length in found.lengths:
         steps = [(s, s.minutes[length]) for s in found.steps if length in s.minutes]
         ends = accumulate(minutes for _, minutes in steps)
         rows = [
             f"* - {end - minutes} to {end}\n  - **{step.title}.** {step.do}{_asked(step, topics)}\n"
-            f"  - {step.open}"
+            f"  - {_sentence(slide_links(step.slides, numbers))}. Book: {step.open}"
             for (step, minutes), end in zip(steps, ends, strict=True)
         ]
-        head = "* - Minute\n  - What happens\n  - Open"
+        head = "* - Minute\n  - What happens\n  - Show"
         table = "\n".join([_TABLE.format(length), head, *rows, ":::"])
         tabs.append(f"::::{{tab-item}} {length} minutes\n{table}\n::::")
     return ":::::{tab-set}\n" + "\n".join(tabs) + "\n:::::\n"
@@ -228,4 +246,8 @@ def script_text(found: Scripts, topics: Mapping[str, str]) -> str:
 
 def _asked(step: Step, topics: Mapping[str, str]) -> str:
     links = " and ".join(f"{{ref}}`{topics[id]} <question-{id}>`" for id in step.ask)
-    return f" Ask: {links}." if links else ""
+    return f" Question: {links}." if links else ""
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]

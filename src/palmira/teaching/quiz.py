@@ -1,7 +1,7 @@
 """The quiz: questions kept as data, their numbers from the ledger, and their markup.
 
-A question is a form: answered first, then explained by the page's script. Without the script each
-question has its explanations in a part to unfold.
+A question is a form. The page's script shows one at a time and explains it after the answer.
+Without the script the page is a list, and each question has its explanations in a part to unfold.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from IPython.display import HTML, display
 from pydantic import Field, model_validator
@@ -26,6 +27,7 @@ QUIZ = DATA / "teaching" / "quiz.yaml"
 BLANK = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*))?\}")
 FROM_LEDGER = ("recomputed", "verdict")
 OF_A_RATIO = ("printed", "least")
+KINDS = {"clinical": "Clinical interpretation", "numbers": "Numbers and methods"}
 
 
 class Option(Strict):
@@ -40,6 +42,7 @@ class Question(Strict):
     """A question with its options, one of them right, and the ledger entries that it rests on."""
 
     id: str = Field(pattern=ID_PATTERN)
+    kind: Literal["clinical", "numbers"]
     question: str = Field(min_length=1)
     entries: list[str] = Field(min_length=1)
     options: list[Option] = Field(min_length=2)
@@ -71,13 +74,15 @@ class Asked:
             for i, o in enumerate(q.options)
         )
         reasons = "".join(
-            f"<li><em>{escape(o.text)}</em> <strong>{'Right.' if o.right else 'Not so.'}</strong> "
+            f"<li><em>{escape(o.text)}</em> "
+            f"<strong>{'Correct.' if o.right else 'Not correct.'}</strong> "
             f'<span class="quiz-why" data-option="{i}">{escape(o.why)}</span></li>'
             for i, o in enumerate(q.options)
         )
         return (
-            f'<form class="quiz-question" id="{name}"><fieldset><legend>{number}. '
-            f"{escape(q.question)}</legend>{options}</fieldset>"
+            f'<form class="quiz-question" id="{name}" data-kind="{KINDS[q.kind]}">'
+            f'<fieldset><legend><span class="quiz-number">{number}. </span>'
+            f'<span class="quiz-ask">{escape(q.question)}</span></legend>{options}</fieldset>'
             '<button type="submit" hidden>Check my answer</button>'
             '<p class="quiz-said" role="status" aria-live="polite"></p>'
             '<details class="quiz-plain"><summary>Answer and explanations</summary>'
@@ -152,10 +157,14 @@ def _filled(text: str, record: Record, ledger: Mapping[str, LedgerEntry]) -> str
 
 
 def ask(asked: Sequence[Asked]) -> None:
-    """Display the quiz, with a score that only the page's script fills."""
+    """Display the quiz, with progress and a summary that only the page's script fills."""
     forms = "".join(a.html(number) for number, a in enumerate(asked, start=1))
     bar = (
+        '<div class="quiz-summary" role="region" aria-label="Result" hidden></div>'
         '<div class="quiz-bar" hidden><p class="quiz-score" role="status" aria-live="polite"></p>'
-        '<button type="button" class="quiz-again">Start again</button></div>'
+        '<progress class="quiz-progress" aria-label="Questions answered"></progress>'
+        '<p class="quiz-moves"><button type="button" class="quiz-back">Previous</button> '
+        '<button type="button" class="quiz-next">Next question</button> '
+        '<button type="button" class="quiz-again">Start again</button></p></div>'
     )
     display(HTML(f'<div class="quiz">{forms}{bar}</div>'))

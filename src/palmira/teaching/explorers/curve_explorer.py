@@ -1,4 +1,4 @@
-"""Explorer of a twin's curve: pick a time and read what stands there, with both uncertainties."""
+"""Explorer of the curves of synthetic data: the values at a time with both uncertainties."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival_curves import Curve, of_arm
 from palmira.teaching.explorers.panel import Control, Explorer, Shown
 
-TWINS = {"full": "Conditional twin", "neutral": "Neutral twin"}
+TWINS = {
+    "full": "with rescaled hazard ratios (conditional)",
+    "neutral": "with published hazard ratios",
+}
 Z = critical(95)
 
 
@@ -46,7 +49,7 @@ def explorer(
     return Explorer(
         name="curve",
         controls=(
-            Control("Twin", tuple(TWINS.values())),
+            Control("Synthetic data", tuple(TWINS.values()), 1),
             Control("Months from random assignment", positions, months.index(6.0), "slider"),
         ),
         settings=settings,
@@ -54,14 +57,19 @@ def explorer(
         readout=(
             ("Free of progression and alive", f"s_{a}", f"s_{b}", "s_difference"),
             ("95% sampling interval", f"ci_{a}", f"ci_{b}", "ci_difference"),
-            ("Range over twins, an inner bound", f"band_{a}", f"band_{b}", ""),
-            ("The same with directed search", f"pushed_{a}", f"pushed_{b}", ""),
+            ("Range over synthetic data sets (inner bound)", f"band_{a}", f"band_{b}", ""),
+            ("The same range with directed search", f"pushed_{a}", f"pushed_{b}", ""),
             ("Restricted mean to then, months", f"mean_{a}", f"mean_{b}", "mean_difference"),
             ("Its 95% sampling interval", f"mean_ci_{a}", f"mean_ci_{b}", "mean_ci_difference"),
-            ("Its range over twins", f"mean_band_{a}", f"mean_band_{b}", "mean_band_difference"),
+            (
+                "Its range over synthetic data sets",
+                f"mean_band_{a}",
+                f"mean_band_{b}",
+                "mean_band_difference",
+            ),
             ("At risk", f"risk_{a}", f"risk_{b}", ""),
         ),
-        sentence=f"{{twin}}, invented patients: at {{month}} months {{s_{a}}} ({labels[0]}) and "
+        sentence=f"Synthetic patients {{twin}}: at {{month}} months {{s_{a}}} ({labels[0]}) and "
         f"{{s_{b}}} ({labels[1]}) are free of progression and alive, a difference of "
         "{s_difference} (95% sampling interval {ci_difference}). At risk: "
         f"{{risk_{a}}} and {{risk_{b}}}.",
@@ -115,7 +123,7 @@ def _shown(twin: _Twin, name: str, arms: tuple[str, str], month: float) -> Shown
 def _percents(low: float, high: float) -> str:
     """Limits in percent; where nobody is left, or nothing was searched, there are none."""
     if np.isnan(low) or np.isnan(high):
-        return "none"
+        return "nobody left"
     return f"{span(100 * low, 100 * high, 1)}%"
 
 

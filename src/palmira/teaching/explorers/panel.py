@@ -20,11 +20,11 @@ from palmira.show.exhibits import Panel, Table
 from palmira.show.formats import minus
 
 Numbers = float | list[float]
-# A ratio's three readings by key, with their evidence.
+# A hazard ratio in three ways by key, those that are not published with their evidence.
 READINGS = {
-    "printed": "Printed (published)",
-    "neutral": "Neutral (derived)",
-    "conditional": "Full scale (conditional)",
+    "printed": "As published",
+    "neutral": "With the narrowest possible interval (derived)",
+    "conditional": "Rescaled (conditional)",
 }
 
 
@@ -76,7 +76,8 @@ class Explorer:
     ``settings`` run through the controls' positions, the last control fastest. ``columns`` head the
     ``readout``, whose rows are a label and a field for each column. ``sentence`` is the text
     alternative, with fields in braces; ``nothing`` stands where a setting shows nothing.
-    ``drawing`` is what the drawing needs at all settings. ``examples`` are the settings of the
+    ``drawing`` is what the drawing needs at all settings, ``more`` markup of the explorer's own.
+    ``examples`` are the settings of the
     table that is read without a script. Raises ``ValueError`` where the settings do not fill the
     controls, or a field is not among their texts.
     """
@@ -90,6 +91,7 @@ class Explorer:
     examples: tuple[int, ...]
     nothing: str = ""
     drawing: dict[str, Any] = field(default_factory=dict)
+    more: str = ""
 
     def __post_init__(self) -> None:
         if prod(len(c.values) for c in self.controls) != len(self.settings):
@@ -135,7 +137,8 @@ class Explorer:
 
     @property
     def html(self) -> str:
-        """Controls, room for the drawing, readout, text alternative and all settings as JSON."""
+        """Controls, room for the drawing, readout, text alternative, reset and address of the
+        setting, and all settings as JSON."""
         controls = "".join(
             c.html(f"{self.name}-{number}") for number, c in enumerate(self.controls)
         )
@@ -144,6 +147,9 @@ class Explorer:
             f'<div class="explorer-controls">{controls}</div>'
             '<div class="explorer-plot" aria-hidden="true"></div>'
             f'{self._readout()}<p class="explorer-said" role="status" aria-live="polite"></p>'
+            f"{self.more}"
+            '<p class="explorer-acts"><button type="reset" class="explorer-reset">Reset</button> '
+            f'<a class="explorer-address" href="#{self.name}">Link to this setting</a></p>'
             f'<script type="application/json">{self._json()}</script></form>'
         )
 

@@ -1,4 +1,4 @@
-"""Explorer of the pool: trials in and out, the reading of one of them, model and interval."""
+"""Explorer of the pool: trials in and out, the interval of one of them, model and interval."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ MODELS = {
     "Random effects (REML), z": ("REML", False),
     "Random effects (REML), Knapp-Hartung": ("REML", True),
 }
-NAMES = READINGS | {"printed": "As printed (published)"}
 NO_SPREAD = "none in this model"
 
 
@@ -27,31 +26,34 @@ def explorer(records: Mapping[str, Record]) -> Explorer:
     """The explorer of the given trials; the first is the one with three readings."""
     effects = trial_effects(records)
     trials = [r.trial for r in records.values()]
-    options = list(product(product((False, True), repeat=len(trials)), NAMES, MODELS))
+    options = list(product(product((False, True), repeat=len(trials)), READINGS, MODELS))
     settings = [_shown(effects, trials, inside, name, model) for inside, name, model in options]
     everyone, last = (True,) * len(trials), list(MODELS)[-1]
     wanted = [(everyone, "neutral", model) for model in MODELS]
     wanted += [(everyone, "conditional", last), ((False, *everyone[1:]), "neutral", last)]
-    same = f"The same pool, {trials[0]}"
+    same = f"The same pool with {trials[0]}"
     return Explorer(
         name="pool",
         controls=(
             *(Control(t, ("out", "in"), 1, "switch") for t in trials),
-            Control(f"{trials[0]} enters", tuple(NAMES.values()), list(NAMES).index("neutral")),
-            Control("Model and interval", tuple(MODELS), 1),
+            Control(f"{trials[0]} enters", tuple(READINGS.values()), 0),
+            Control("Model and interval", tuple(MODELS), len(MODELS) - 1),
         ),
         settings=settings,
         columns=("", "At this setting"),
         readout=(
-            ("Pooled hazard ratio, with 95% interval", "pooled"),
+            ("Pooled hazard ratio (95% CI)", "pooled"),
             ("Prediction interval for a new trial", "prediction"),
             ("Spread between trials (tau, log scale)", "tau"),
             ("I², %", "i2"),
-            *((f"{same} {words.lower()}", f"pooled_{name}") for name, words in NAMES.items()),
+            *(
+                (f"{same} {words[0].lower()}{words[1:]}", f"pooled_{name}")
+                for name, words in READINGS.items()
+            ),
         ),
         sentence="{trials} pooled ({model}; {reading}): hazard ratio {pooled}. Prediction interval "
         "for a new trial: {prediction}.",
-        nothing="One trial is no pool: choose at least two.",
+        nothing="A pooled result needs at least two trials. Select more trials.",
         examples=tuple(options.index(w) for w in wanted),
         drawing={"trials": trials},
     )
@@ -65,9 +67,13 @@ def _shown(
     if len(chosen) < 2:
         return None
     mine = effects[effects["trial"].isin(chosen)]
-    pools = {r: pooled(mine, r, *MODELS[model]) for r in NAMES}
+    pools = {r: pooled(mine, r, *MODELS[model]) for r in READINGS}
     one, lines = pools[name], choose(effects, name).set_index("trial").loc[trials]
-    reading = f"{trials[0]} {NAMES[name].lower()}" if inside[0] else f"{trials[0]} left out"
+    reading = (
+        f"{trials[0]} {READINGS[name][0].lower() + READINGS[name][1:]}"
+        if inside[0]
+        else f"{trials[0]} left out"
+    )
     tau = NO_SPREAD if MODELS[model][0] == "FE" else f"{sqrt(one.tau2):.3f}"
     texts = {"trials": spell(chosen), "model": model[0].lower() + model[1:], "reading": reading}
     texts |= {"pooled": one.ratio.text(), "prediction": _predicted(one), "tau": tau}

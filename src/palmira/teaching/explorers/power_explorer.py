@@ -1,4 +1,4 @@
-"""Explorer of a trial's power: true hazard ratio and events to power and to what trials report."""
+"""Explorer of repeated trials: true hazard ratio and events to what trials of this size report."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ EVENTS = (*range(20, 301, 20), 350, 400, 500, 600)
 # Allocations, experimental to control.
 RATIOS = (1.0, 2.0)
 ALPHA = 0.05
+DRAWN, AT_ONCE = 1000, 20  # trials that the page can draw
+MORE = (
+    f'<p class="explorer-acts"><button type="button" class="explorer-draw">Draw {AT_ONCE} trials'
+    '</button> <span class="explorer-drawn" aria-live="polite"></span></p>'
+    '<div class="explorer-trials" aria-hidden="true"></div>'
+)
 
 
 def truths(record: Record) -> dict[float, str]:
@@ -33,8 +39,7 @@ def truths(record: Record) -> dict[float, str]:
     ways = reading(record, "contrasts.pfs.hazard_ratio").ways
     named = {
         record["sample_size.hazard_ratio"].value: "assumed for the sample size",
-        ways.printed.value: f"{record.trial} as printed, and neutral",
-        round(ways.conditional.value, 2): f"{record.trial} on the full scale (conditional)",
+        ways.printed.value: f"as published in {record.trial}",
     }
     return dict(sorted(({round(float(x), 2): "" for x in GRID} | named).items()))
 
@@ -44,17 +49,21 @@ def event_numbers(record: Record) -> dict[int, str]:
     power = record["sample_size.power.percent"].value / 100
     needed = schoenfeld_events(record["sample_size.hazard_ratio"].value, power, ALPHA, RATIOS[-1])
     seen = int(record["results.pfs.events.total.count"].value)
-    named = {ceil(needed): "what the sample size's ratio needs", seen: f"seen in {record.trial}"}
+    named = {ceil(needed): "needed for the assumed hazard ratio", seen: f"as in {record.trial}"}
     return dict(sorted((dict.fromkeys(EVENTS, "") | named).items()))
 
 
 def shown(hazard_ratio: float, events: int, ratio: float, power: float) -> Shown:
-    """Power and spread at one setting; ``power`` is that of the ratio that is detected."""
+    """Significant trials by direction and spread at one setting; ``power`` is that of the hazard
+    ratio that is detected. With a true ratio of 1 a significant result is a type I error."""
     se, limit = observed_se(events, ratio), significant_below(events, ALPHA, ratio)
     middle, half = (observed_range(events, hazard_ratio, level, ratio) for level in (95, 50))
     found = detectable_hazard_ratio(events, power, ALPHA, ratio)
     texts = {"hr": f"{hazard_ratio:.2f}", "events": str(events), "allocation": f"{ratio:g}:1"}
+    z, shift = norm.ppf(1 - ALPHA / 2), log(hazard_ratio) / se
     texts["power"] = percent(schoenfeld_power(events, hazard_ratio, ALPHA, ratio))
+    texts["called"] = "type I error rate" if hazard_ratio == 1 else "power"
+    texts |= {"favor": percent(norm.cdf(-z - shift)), "against": percent(norm.cdf(-z + shift))}
     texts |= {"middle": span(middle.lower, middle.upper), "half": span(half.lower, half.upper)}
     texts["below"] = percent(float(norm.cdf(-log(hazard_ratio) / se)))
     texts |= {"limit": f"{limit:.2f}", "detected": f"{found:.2f}"}
@@ -82,18 +91,29 @@ def explorer(record: Record) -> Explorer:
         settings=settings,
         columns=("", "At this setting"),
         readout=(
-            ("Power (two-sided 5% level)", "power"),
+            ("Trials with a significant result (two-sided 5% level)", "power"),
+            ("What this percentage is called", "called"),
+            ("Significant, with an observed hazard ratio below 1", "favor"),
+            ("Significant, with an observed hazard ratio above 1", "against"),
             ("Observed hazard ratios, middle 95% of trials", "middle"),
             ("Observed hazard ratios, middle half of trials", "half"),
             ("Trials with an observed hazard ratio below 1", "below"),
-            ("Significant if the observed hazard ratio is at most", "limit"),
-            (f"True hazard ratio found with {100 * power:g}% power", "detected"),
+            ("Significant below 1 if the observed hazard ratio is at most", "limit"),
+            (f"True hazard ratio that gives {100 * power:g}% power", "detected"),
         ),
-        sentence="If the true hazard ratio is {hr} and {events} events are seen with {allocation} "
-        "assignment, {power} of trials are significant. The middle 95% of trials report a hazard "
-        "ratio of {middle}; {below} report one below 1.",
+        sentence="If the true hazard ratio is {hr} and {events} events occur with {allocation} "
+        "assignment, {power} of trials have a significant result ({called}): {favor} with a hazard "
+        "ratio below 1 and {against} with one above 1. The middle 95% of trials report a hazard "
+        "ratio of {middle}.",
         examples=tuple((h * len(events) + seen) * len(RATIOS) + last for h in kept),
-        drawing={"z": z.tolist(), "density": np.round(norm.pdf(z), 4).tolist()},
+        drawing={
+            "z": z.tolist(),
+            "density": np.round(norm.pdf(z), 4).tolist(),
+            "draws": np.random.default_rng(2025).normal(size=DRAWN).round(3).tolist(),
+            "at_once": AT_ONCE,
+            "margin": round(float(norm.ppf(1 - ALPHA / 2)), 5),
+        },
+        more=MORE,
     )
 
 

@@ -1,4 +1,4 @@
-"""Explorer of the contrast scale: what the same data print under each coding of two groups."""
+"""Explorer of the contrast scale: what the same data give under each coding of two groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PUBLIC = "Lung cancer, women to men (public data)"
 
 def ratios(record: Record) -> dict[str, str | None]:
     """Hazard ratios to choose from by name: the cell of each in the record; None for the public
-    data, which are fitted anew."""
+    data, to which a model is fitted here."""
     lines = {f"{record.trial}, {name}": cell for name, cell in MAIN.items()}
     every = [s for s in subgroups(record) if s.factor]
     rows = {f"{record.trial}, {s.name}": s.cells["hazard_ratio.estimate"].cell for s in every}
@@ -27,8 +27,8 @@ def ratios(record: Record) -> dict[str, str | None]:
 
 
 def coded(record: Record, cell: str | None, coding: str) -> Coded:
-    """What a model prints: fitted to the public data, or, for a ratio of the record, what follows
-    if its full scale is the truth (conditional)."""
+    """What a model reports: fitted to the public data, or, for a ratio of the record, what follows
+    if its rescaled value is the truth (conditional)."""
     if cell is None:
         return lung_under(coding)
     return rescaled(reading(record, cell).ways.conditional, coding)
@@ -56,16 +56,16 @@ def explorer(record: Record) -> Explorer:
         columns=("", "At this setting"),
         readout=(
             ("Codes of the two groups", "codes"),
-            ("Hazard ratio that is printed, with 95% interval", "ratio"),
+            ("Reported hazard ratio (95% CI)", "ratio"),
             ("Log hazard ratio", "log"),
             ("Its standard error", "se"),
             ("z", "z"),
             ("P", "p"),
             ("Log ratio and standard error are divided by", "divisor"),
-            *((f"The paper's ratio. {words}", name) for name, words in READINGS.items()),
+            *((f"The article's hazard ratio. {words}", name) for name, words in READINGS.items()),
         ),
-        sentence="Under {coding} coding (codes {codes}) the same data print a hazard ratio of "
-        "{ratio} with P = {p}. z is {z} under every coding.",
+        sentence="With {coding} coding (codes {codes}) the same data give a hazard ratio of "
+        "{ratio}, P = {p}. z is {z} with every coding.",
         examples=tuple(range(width, 2 * width)),
         drawing={"codings": [c.label for c in CODINGS.values()]},
     )
