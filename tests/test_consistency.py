@@ -120,7 +120,7 @@ def test_what_the_chapter_says_in_words_is_what_the_audit_finds(records, audits)
     assert verdicts("C1", "discussion.maintain") == {"inconsistent"}
     cut = [c.entry for c in checks if (c.id, c.verdict) == ("A1", "rounding")]
     assert "results.treated.palbociclib.percent" in cut
-    quoted = [c for c in checks if c.id == "C15" and "another source prints the same" in c.detail]
+    quoted = [c for c in checks if c.id == "C15" and "another source reports the same" in c.detail]
     assert {c.entry.split(".")[1] for c in quoted} == {"pace", "maintain"}
 
 
