@@ -25,6 +25,7 @@ from palmira.readings.explanations import (
     p_span,
     printed_p,
     prints_share,
+    reports_all,
 )
 from palmira.statistics.estimates import p_text, percent
 from palmira.statistics.proportions import risk_ratio
@@ -115,7 +116,7 @@ def _width(found: Evidence, name: str, e: Explanation) -> Verdict:
         line = rivals.means.loc["final"]
         return "in part", (
             f"On the rescaled synthetic data it gives {line['text']} for all patients. Its "
-            "standard error does not follow the events, so the subgroups would not share one factor."
+            "standard error does not follow the events, so the rows would not share one factor."
         )
     if name == "weights":
         low, high = rivals.weights
@@ -166,8 +167,10 @@ def _p(found: Evidence, name: str, e: Explanation) -> Verdict:
     prints = [printed_p(found.record, c).text for c in cells]
     held = [holds_p(found.record, c, 95) for c in cells]
     count = f"{sum(held)} of {len(held)} P values ({', '.join(prints)})"
-    low, high = p_span(found.record, CBR, 95)
-    rest = f" For clinical benefit a Wald fit gives {low:.4f} to {high:.4f}; profile limits beside "
+    small = [f"{p:.4f}".lstrip("0") for p in p_span(found.record, CBR, 95)]
+    rest = (
+        f" For clinical benefit a Wald fit gives {small[0]} to {small[1]}; profile limits beside "
+    )
     rest = "" if held[-1] else f"{rest}a Wald P can give {prints[-1]}."
     if name in CBR_ONLY:
         return "silent", "A P value and its own interval agree under any covariates or ratio."
@@ -218,7 +221,7 @@ def _place(found: Evidence, name: str, e: Explanation) -> Verdict:
         )
     said = [_percent(s) for s in shares]
     drawn = (
-        f"{said[0]} of drawn adjustments for the strata give {printed.text}, {said[1]} with "
+        f"{said[0]} of the drawn adjustments for the strata give {printed.text}, {said[1]} with "
         f"{' and '.join(found.more)} added"
     )
     if name == "risk":
@@ -236,11 +239,15 @@ def _place(found: Evidence, name: str, e: Explanation) -> Verdict:
         else f"It leaves the estimate (raw {raw:.2f}) alone, but covariates could move it:"
     )
     fit: Fit = "fits" if shares[0] >= RARE else "in part" if shares[1] >= RARE else "does not fit"
-    return fit, f"{where} {drawn}."
+    every = ""
+    if e.se and e.se[0] == e.se[1]:
+        share = _percent(reports_all(found.draws["logistic", "strata"], found.record, e))
+        every = f" Estimate, profile limits and Wald P agree together in {share}."
+    return fit, f"{where} {drawn}.{every}"
 
 
 def _percent(share: float) -> str:
-    return "none" if share == 0 else percent(share, 0 if share >= RARE else 1)
+    return "none" if share == 0 else percent(share, 0 if share >= RARE else 2)
 
 
 def _cbr_width(found: Evidence, name: str, e: Explanation) -> Verdict:
