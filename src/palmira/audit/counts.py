@@ -222,7 +222,7 @@ def _comparable(entry: Entry, twin: Entry) -> bool:
 
 
 def _repeat(entry: Entry, twin: Entry, perhaps: bool) -> Check:
-    how, remark, verdict = f"reported again in {twin.place}", "", cast(Verdict, "consistent")
+    how, remark, verdict = f"printed again in {twin.place}", "", cast(Verdict, "consistent")
     if entry.printed is None or twin.printed is None:
         verdict = "consistent" if entry.text == twin.text else "inconsistent"
     elif not boxes_meet(entry.printed, twin.printed.low, twin.printed.high):

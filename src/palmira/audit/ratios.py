@@ -126,9 +126,9 @@ def c3_least_se(record: Record) -> Iterator[Check]:
     probabilities add up to d1, the information is the sum of p (1 - p), and Jensen bounds it by
     d1 d2 / D; strata and covariates only lower it (an interaction model must hold the factor
     itself, and then its main coefficient has the bound of the reference level). It holds for ties
-    by Breslow, Efron or the exact (discrete) likelihood. A Peto or log-rank SE can fall below the per-arm bound, not below
-    2/sqrt(D): ``impossible`` only there, ``inconsistent`` between the two. A robust SE can fall
-    below both; the detail says how far it did in simulations of that size.
+    by Breslow, Efron or the exact (discrete) likelihood. A Peto or log-rank SE can fall below the
+    per-arm bound, not below 2/sqrt(D): ``impossible`` only there, ``inconsistent`` between the two.
+    A robust SE can fall below both; the detail says how far it did in simulations of that size.
     """
     for ratio in record.ratios("hazard ratio"):
         events = record.events_behind(ratio.estimate)

@@ -116,7 +116,8 @@ def _fit(code: NDArray[np.int_], bits: int, model: str) -> pd.DataFrame:
             score = (counts * (y - mean)) @ x
             gap, slope = score.copy(), -crossed(weight)
             gap[:, 1], slope[:, 1] = likelihood(at) - limit, score
-            at = at - np.linalg.solve(slope, gap[..., None])[..., 0]
+            step = np.linalg.solve(slope, gap[..., None])[..., 0]
+            at = at - np.clip(step, -0.5, 0.5)
         found[name] = np.exp(at[:, 1])
     return found
 

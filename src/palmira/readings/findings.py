@@ -157,7 +157,7 @@ def listed(record: Record, found: Iterable[Fact]) -> pd.DataFrame:
         rows.append(
             {
                 "What": name(record, ids[0]),
-                "Printed": "; ".join(dict.fromkeys(p for p, _ in pairs if p)),
+                "Published": "; ".join(dict.fromkeys(p for p, _ in pairs if p)),
                 "Comes to": "; ".join(dict.fromkeys(r for _, r in pairs if r)),
                 "How": _sentence("; ".join(dict.fromkeys(c.detail for c in fact.checks))),
                 "Of": _whose(record, ids[0]),
