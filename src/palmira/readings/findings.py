@@ -126,7 +126,7 @@ def name(record: Record, id: str) -> str:
     }.get(entry.measure or "")
     level = entry.label == entry.category or entry.row == "all"
     words = [entry.label]
-    if entry.part == "p" and "atio" in entry.label:
+    if entry.part == "p" and entry.column != "interaction":
         words = [f"P of {_lower(entry.label)}"]
     elif entry.part == "p":
         words = ["P of interaction", _lower(entry.factor or entry.label)]
@@ -156,7 +156,7 @@ def listed(record: Record, found: Iterable[Fact]) -> pd.DataFrame:
         pairs = {(c.printed, tidy(c.recomputed, c.printed)): None for c in fact.checks}
         rows.append(
             {
-                "What": name(record, ids[0]),
+                "What": name(record, ids[0] if len(set(ids)) == 1 else cell_of(record, ids[0])),
                 "Published": "; ".join(dict.fromkeys(p for p, _ in pairs if p)),
                 "Comes to": "; ".join(dict.fromkeys(r for _, r in pairs if r)),
                 "How": _sentence("; ".join(dict.fromkeys(c.detail for c in fact.checks))),
