@@ -111,6 +111,11 @@ def test_the_common_factor_of_all_rows_fits_one_over_the_square_root_of_two(chec
         ("C13", "timeline.preplanned", "information"),
         ("C1", "discussion.maintain.hazard_ratio", "inconsistent"),
         ("C2", "contrasts.pfs.hazard_ratio.p", "consistent"),
+        ("C2", "contrasts.pfs.preplanned.p", "consistent"),
+        # Estimate and limits move together: no Wald fit rounds to all of these.
+        ("C2", "contrasts.cbr.odds_ratio.p", "information"),
+        ("C2", "discussion.postmonarch.hazard_ratio.p", "rounding"),
+        ("C12", "contrasts.pfs.difference_6.p", "information"),
         ("C14", "abstract.allocation", "consistent"),
     ],
 )
@@ -125,7 +130,8 @@ def test_the_six_exact_intervals_are_spared(checks):
 
 def test_sums_over_subgroups_flow_and_adverse_events_agree(checks):
     for name in ("C9", "A5", "A6", "C8", "C11", "C12"):
-        assert {c.verdict for c in checks if c.id == name} == {"consistent"}, name
+        mine = {c.verdict for c in checks if c.id == name and not c.entry.endswith(".p")}
+        assert mine == {"consistent"}, name
 
 
 # What it must not flag.

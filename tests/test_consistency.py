@@ -120,7 +120,7 @@ def test_what_the_chapter_says_in_words_is_what_the_audit_finds(records, audits)
     assert verdicts("C1", "discussion.maintain") == {"inconsistent"}
     cut = [c.entry for c in checks if (c.id, c.verdict) == ("A1", "rounding")]
     assert "results.treated.palbociclib.percent" in cut
-    quoted = [c for c in checks if c.id == "C15" and "another source prints the same" in c.detail]
+    quoted = [c for c in checks if c.id == "C15" and "another source reports the same" in c.detail]
     assert {c.entry.split(".")[1] for c in quoted} == {"pace", "maintain"}
 
 
@@ -164,7 +164,7 @@ def test_the_examples_of_agreement_agree(shown, audits):
     assert len(data) == len(table) > 8
     found = {(c.entry, c.id): c.verdict for c in audits["palmira"]}
     assert {found[entry, check] for entry, check in data["id"].items()} == {"consistent"}
-    upper = table[table["Printed"] == "40.2"].iloc[0]
+    upper = table[table["Published"] == "40.2"].iloc[0]
     assert upper["Recomputed"] == "40.2" and "17 of 62" in upper["How"]
 
 
@@ -174,7 +174,7 @@ def test_the_table_of_impossible_intervals_has_the_arithmetic(shown, records, au
     table = exhibit.table.set_index("Hazard ratio")
     row = table.loc["PFS, all patients"]
     assert row["SE at least"].replace("\u00a0", " ") == "√(1/107 + 1/51) = 0.170"
-    assert row["Printed"].replace("\u00a0", " ") == "0.84 (0.66 to 1.07)"
+    assert row["Published"].replace("\u00a0", " ") == "0.84 (0.66 to 1.07)"
     narrowest = row["With the narrowest possible interval"].replace("\u00a0", " ")
     assert narrowest == "0.84 (0.60 to 1.17)"
     assert (exhibit.data["widest_se"] < exhibit.data["least_se"]).all()

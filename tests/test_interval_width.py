@@ -1,10 +1,10 @@
 """The width of the hazard ratios' intervals: readings, the bound, codings, explanations."""
 
 import dataclasses
-from itertools import product
 from math import exp, log, sqrt
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,17 +16,19 @@ from palmira.readings.explanations import (
     EXPLANATIONS,
     HALF,
     PFS,
+    PREPLANNED,
+    Rivals,
     abstract_agrees,
     gather,
     holds_p,
     p_span,
+    reports_all,
 )
 from palmira.readings.judgements import EVIDENCE, FITS, judge
 from palmira.readings.response import comparison
 from palmira.record import Record, published
 from palmira.statistics.contrasts import CODINGS, lung_under, rescaled
-from palmira.statistics.estimates import Estimate, log_se, two_sided_p
-from palmira.statistics.hazard_ratios import wald_p
+from palmira.statistics.estimates import Estimate, log_se, tied
 from palmira.statistics.standard_errors import simulate
 
 STRATA = ("Endocrine therapy", "Visceral involvement")
@@ -42,7 +44,17 @@ def palmira() -> Record:
 def found(palmira):
     factor = common_factor(rows_of(palmira, "figure3"), tuple(palmira.sheet.strata))
     errors = simulate((136, 62), 158, 0.84, trials=4000, seed=2025)
-    return gather(palmira, factor, errors, more=("ECOG performance status",))
+    means = pd.DataFrame(
+        {
+            "text": ["0.84 (0.66 to 1.07)", "0.79 (0.60 to 1.05)", "1.03 (0.97 to 1.10)"],
+            "se": [0.122, 0.141, 0.032],
+            "p": [0.151, 0.102, 0.3],
+        },
+        index=["final", "preplanned", "os"],
+    )
+    # Reference for the clusters: R's survival on random clusters.
+    rivals = Rivals(0.010, {4: 0.40, 6: 0.27, 41: 0.09}, (0.64, 0.68), 0.019, means)
+    return gather(palmira, factor, errors, rivals, more=("ECOG performance status",))
 
 
 @pytest.fixture(scope="module")
@@ -108,27 +120,50 @@ def test_the_arithmetic_of_the_bound_can_be_followed_by_hand(shown):
     assert values["Implied over least"] == pytest.approx(0.7244, abs=5e-5)
 
 
-def p_range(record: Record, cell: str) -> tuple[float, float, float]:
-    """Wald P value of a printed ratio and interval, with its range under rounding."""
-    parts = record.cell(record[f"{cell}.estimate"])
-    printed = [parts[p].printed for p in ("estimate", "lower", "upper")]
-    corners = product(*[(x.low, x.high) for x in printed])
-    values = [
-        wald_p(value, log(upper / lower) / (2 * 1.959964))
-        for value, lower, upper in ([x.value for x in printed], *corners)
-    ]
-    return values[0], min(values), max(values)
+def test_p_values_from_rounding_move_estimate_and_limits_together(palmira, shown, said):
+    expected = {PFS: (0.146, 0.170, 3), PREPLANNED: (0.064, 0.074, 3), CBR: (0.0419, 0.0431, 4)}
+    data = shown["scale-p"].data
+    for (cell, (low, high, digits)), row in zip(expected.items(), data.itertuples(), strict=True):
+        span = p_span(palmira, cell, 95)
+        assert [round(p, digits) for p in span] == [low, high]
+        assert [row.p_low, row.p_high] == pytest.approx(span)
+        assert [row.grid_low, row.grid_high] == pytest.approx(span, rel=1e-3)
+    assert data["agrees"].tolist() == [True, True, False]
+    assert said["efficacy_p_range"] == ".146 to .170"
+    assert said["scale_p_benefit"] == ".0419 to .0431"
 
 
-def test_the_printed_p_values_lie_within_the_rounding_of_ratio_and_interval(palmira, said):
-    for cell in (PFS, "contrasts.pfs.preplanned", CBR):
-        parts = palmira.cell(palmira[f"{cell}.estimate"])
-        low, high = p_span(palmira, cell, 95)
-        e, lower, upper = (parts[p].value for p in ("estimate", "lower", "upper"))
-        assert low <= two_sided_p(log(e) / log_se(lower, upper)) <= high
-        assert low <= parts["p"].value <= high
-    low, high = p_span(palmira, PFS, 95)
-    assert said["efficacy_p_range"] == f".{1000 * low:.0f} to .{1000 * high:.0f}"
+@given(st.floats(0.3, 2.5), st.floats(0.05, 0.5))
+def test_the_p_of_any_wald_fit_lies_within_the_joint_range_of_its_rounded_numbers(ratio, se):
+    texts = [f"{x:.2f}" for x in (ratio, ratio * exp(-1.96 * se), ratio * exp(1.96 * se))]
+    boxes = [(log(max(float(t) - 0.005, 1e-9)), log(float(t) + 0.005)) for t in texts]
+    zs = [2 * 1.959964 * e / (up - low) for e, low, up in tied(*boxes)]
+    assert min(zs) - 1e-3 <= log(ratio) / se * 1.0000183 <= max(zs) + 1e-3
+
+
+def test_profile_limits_beside_a_wald_p_give_all_four_numbers_of_clinical_benefit(said, palmira):
+    ratio, p = said["scale_profile"].split(", P = ")
+    assert ratio == palmira.interval(CBR).text()
+    assert float(p) == pytest.approx(0.0445, abs=2e-4)  # reference: R's glm and confint
+
+
+def test_the_planned_effect_is_excluded_barely_excluded_and_included(palmira, shown):
+    planned = palmira["sample_size.hazard_ratio"].value
+    lower = shown["efficacy-three-ways"].data.set_index("reading")["lower"]
+    assert lower["conditional"] < planned < lower["neutral"] < planned + 0.02 < lower["printed"]
+
+
+def test_fits_within_the_theorem_keep_to_the_bound_and_the_others_fall_below(shown):
+    ratio = shown["scale-below"].data.set_index("fit")["ratio"]
+    assert (ratio.iloc[:2] >= 1).all() and (ratio.iloc[2:] < 1).all()
+
+
+def test_clusters_scatter_the_rows_and_the_published_ones_do_not(shown):
+    data = shown["scale-rivals"].data
+    assert set(data["Published"].iloc[:4]) == {"0.010"}
+    assert (data["value"].iloc[:4] > 0.03).all() and (data["value"].iloc[1:4] > 0.08).all()
+    weights = data[data["Explanation"] == "Unstabilized weights"].iloc[0]
+    assert 0.64 < weights["lower"] < weights["upper"] < 0.69
 
 
 def test_each_look_shows_three_readings_and_what_is_known_of_its_events(shown):
@@ -199,7 +234,7 @@ def test_wider_limits_and_more_events_and_another_coding_change_what_rests_on_th
         "contrasts__os__hazard_ratio__upper": "2.51",
         "results__pfs__events__palbociclib__count": "136",
     }
-    edit = 'low, high = codes["Orthonormal"]', 'low, high = codes["Treatment"]'
+    edit = 'low, high = codings["Orthonormal"]', 'low, high = codings["Treatment"]'
     other = rerun("interval-width", reprinted(palmira, **changes), [edit]).shown
     assert other["scale-rows"].alt.endswith("PALMIRA: PFS, 13 rows and PFS, preplanned.")
     before, after = (
@@ -208,15 +243,16 @@ def test_wider_limits_and_more_events_and_another_coding_change_what_rests_on_th
     assert after["neutral"] < before["neutral"]
     assert after["printed"] == pytest.approx(before["printed"])
     usual, frame = other["scale-choice"].table, shown["scale-choice"].plain
-    assert usual["In print"].tolist() == usual["Ratio of the groups"].tolist()
+    assert usual["Reported"].tolist() == usual["Ratio of the groups"].tolist()
     assert usual["P"].tolist() == frame["P"].tolist()
 
 
 def test_the_common_factor_holds_an_orthonormal_contrast_and_no_effect_coding(found, shown, said):
     picture = shown["scale-factor"]
     data = picture.data.set_index("slip")
-    assert data["inside"].sum() == 2 and len(data) == len(SLIPS) + 1
+    assert data["inside"].sum() == 3 and len(data) == len(SLIPS) + 1
     assert data.loc["Orthonormal contrasts, or doubled rows", "inside"]
+    assert data.loc["A base-2 exponential", "inside"]
     assert not data.loc["Effect coding", "inside"] and not data.loc["No slip", "inside"]
     assert data["common_factor"].to_numpy() == pytest.approx(found.factor.value)
     assert f"{found.factor.value:.3f}" in picture.alt
@@ -260,8 +296,8 @@ def test_drawn_trials_keep_the_printed_levels_of_each_factor(palmira):
 
 
 def test_printed_p_values_go_with_95_percent_intervals_and_with_no_lower_level(palmira):
-    for cell in (PFS, "contrasts.pfs.preplanned", CBR):
-        assert holds_p(palmira, cell, 95)
+    assert [holds_p(palmira, c, 95) for c in (PFS, PREPLANNED, CBR)] == [True, True, False]
+    for cell in (PFS, PREPLANNED, CBR):
         assert not any(holds_p(palmira, cell, level) for level in (81, 84, 85))
     low, high = p_span(palmira, PFS, 84)
     assert 0.149 < low < 0.3 < high
@@ -269,7 +305,7 @@ def test_printed_p_values_go_with_95_percent_intervals_and_with_no_lower_level(p
 
 def test_the_abstract_goes_with_an_ordinary_scale_if_its_p_is_the_models_own(palmira):
     assert abstract_agrees(palmira, EXPLANATIONS["robust"])  # an ordinary standard error
-    for name in ("contrast", "doubled", "level"):
+    for name in ("contrast", "base2", "doubled", "level", "one_sided"):
         assert not abstract_agrees(palmira, EXPLANATIONS[name])
         assert abstract_agrees(palmira, EXPLANATIONS[name], own_p=False)
 
@@ -280,11 +316,32 @@ def test_every_explanation_is_judged_by_every_piece_of_evidence_with_a_reason(fi
     assert all(len(j.reason) > 20 and j.reason.endswith(".") for j in fit.values())
 
 
-def test_width_leaves_a_contrast_doubled_rows_and_a_lower_level(fit, found):
+def test_width_leaves_one_factor_doubled_rows_and_a_lower_level(fit, found):
     fits = {e for e in EXPLANATIONS if fit[e, "width"].fit == "fits"}
-    assert fits == {"contrast", "doubled", "level"}
+    assert fits == {"contrast", "base2", "doubled", "level", "one_sided"}
     assert f"{found.factor.value:.3f}" in fit["contrast", "width"].reason
     assert found.widest_ratio < found.robust_floor
+
+
+def test_each_rival_fails_where_the_chapter_says(fit):
+    assert fit["one_sided", "p"].fit == "does not fit" and "1 of 3" in fit["one_sided", "p"].reason
+    assert fit["means", "survival"].fit == "does not fit"
+    assert fit["means", "p"].fit == "in part" and ".102 (.068" in fit["means", "p"].reason
+    assert fit["cluster", "width"].fit == "does not fit"
+    assert fit["weights", "width"].fit == "in part"
+    for evidence in ("width", "survival", "p", "place", "cbr_width", "abstract"):
+        assert fit["base2", evidence].fit == fit["contrast", evidence].fit
+
+
+def test_all_numbers_of_clinical_benefit_come_out_a_third_as_often_with_base_2(found):
+    drawn = found.draws["logistic", "strata"]
+    one, other = (reports_all(drawn, found.record, EXPLANATIONS[x]) for x in ("contrast", "base2"))
+    assert 0.004 < one < 0.011 and 0.15 < other / one < 0.6
+
+
+def test_the_drawn_profile_limits_are_those_of_the_likelihood(palmira):
+    raw = adjusted_ratios(palmira, Rates("cbr", ARMS), (), 2, 1)["logistic"].iloc[0]
+    assert [raw["lower"], raw["upper"]] == pytest.approx([0.267087, 0.993220], abs=1e-6)
 
 
 def test_doubled_rows_and_a_contrast_differ_in_clinical_benefit_only_by_its_estimate(fit):
@@ -325,31 +382,38 @@ def test_a_ratio_whose_limit_is_no_number_is_refused(palmira):
 def test_the_tables_of_explanations_show_every_judgement(found, shown):
     judgements = judge(found)
     table = shown["scale-explanations"]
-    assert table.table.shape == (len(EXPLANATIONS), len(EVIDENCE) + 2)
+    assert table.table["Explanation"].tolist() == [e.label for e in EXPLANATIONS.values()]
     assert len(table.data) == len(judgements)
-    reasons = {j.reason for j in judgements}
-    assert set(table.data["Reason"]) == set(shown["scale-reasons"].plain["Reason"]) == reasons
-    fits = {"fits": "fits", "in\u00a0part": "in part", "no": "does not fit", "silent": "silent"}
-    told = {(row.Reason, fits[row.Fit[2:]]) for row in table.data.itertuples()}
-    assert told == {(j.reason, j.fit) for j in judgements}
+    labels = {e.label: key for key, e in EXPLANATIONS.items()}
+    topics = {words: key for key, words in EVIDENCE.items()}
+    fits = {"Fits": "fits", "Fits if more holds": "in part", "Does not fit": "does not fit"}
+    told = {
+        (labels[row["Explanation"]], topics[x], fit)
+        for _, row in table.plain.iterrows()
+        for column, fit in fits.items()
+        for x in row[column].split("; ")
+        if x != "–"
+    }
+    assert told == {(j.explanation, j.evidence, j.fit) for j in judgements if j.fit != "silent"}
+    assert set(table.data["Reason"]) == set(shown["scale-reasons"].plain["Reason"])
     assert "not to be counted" in table.element.find_next(class_="exhibit-note").get_text()
 
 
 def test_what_the_chosen_coding_prints_undoes_the_full_scale(shown):
     table, data = shown["scale-choice"].plain, shown["scale-choice"].data
-    assert table["In print"].iloc[1] == "0.84 (0.66 to 1.07)"
+    assert table["Reported"].iloc[1] == "0.84 (0.66 to 1.07)"
     assert data["divisor"].to_numpy() == pytest.approx(sqrt(2))
     assert (data["log_ratio_se"] / data["se"]).to_numpy() == pytest.approx(sqrt(2))
 
 
 def test_the_main_ratios_stand_in_three_readings(palmira, shown):
     table = shown["scale-readings"].plain.set_index("Ratio")
-    assert table.loc["PFS, final", ["Printed", "Neutral", "Full scale"]].tolist() == [
+    assert table.loc["PFS, final", ["As published", "Narrowest possible", "Rescaled"]].tolist() == [
         "0.84 (0.66 to 1.07)",
         "0.84 (0.60 to 1.17)",
         "0.78 (0.56 to 1.10)",
     ]
-    assert table.loc["Clinical benefit, odds ratio", "Printed"] == "0.62 (0.38 to 0.98)"
+    assert table.loc["Clinical benefit, odds ratio", "As published"] == "0.62 (0.38 to 0.98)"
     data = shown["scale-readings"].data.query("reading == 'neutral'").set_index("ratio")
     raw = comparison(palmira, "cbr").odds_ratio_se
     assert data.loc["Clinical benefit, odds ratio", "se_log"] == pytest.approx(raw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from palmira.record.entries import Entry
 from palmira.record.printed import Printed
@@ -14,7 +14,7 @@ Verdict = Literal[
 ]
 MEANINGS: dict[Verdict, str] = {
     "consistent": "some point within the rounding of the printed numbers satisfies the check",
-    "rounding": "only a print that was cut off instead of rounded explains it",
+    "rounding": "only a number that was cut off instead of rounded explains it",
     "information": "worth showing; it proves nothing",
     "not checkable": "something that the check needs is not in the record",
     "inconsistent": "no point within the rounding of the printed numbers satisfies the check",
@@ -89,6 +89,18 @@ class Check:
         """Its texts by the name of their column."""
         names = ("id", "entry", "verdict", "printed", "recomputed", "detail")
         return {name: getattr(self, name) for name in names}
+
+
+class Box(NamedTuple):
+    """A range of numbers."""
+
+    low: float
+    high: float
+
+
+def before_cut(printed: Printed) -> Box:
+    """What a number may have been if the print was cut off."""
+    return Box(printed.value, printed.value + 2 * printed.half_unit)
 
 
 def compare(check: str, entry: Entry, value: float, how: str, otherwise: str = "") -> Check:

@@ -64,7 +64,7 @@ def a2_grim(record: Record) -> Iterator[Check]:
         fits, cut = counts_behind(entry.printed, n)
         text = " or ".join(map(str, fits or cut))
         verdict: Verdict = "consistent" if fits else "rounding" if cut else "inconsistent"
-        none = f"no whole number of {n} prints so" + (", unless it was cut off" if cut else "")
+        none = f"no whole number of {n} gives it" + (", unless it was cut off" if cut else "")
         ends: list[float] = [*(fits or cut)] or [nan]
         found = Found(text, lower=ends[0], upper=ends[-1])
         yield Check("A2", entry.id, verdict, entry.text, found, f"{text} of {n}" if fits else none)
@@ -171,7 +171,7 @@ def a4_denominators(record: Record) -> Iterator[Check]:
         if low > high or (population == "randomized" and len(found) < 3):
             continue  # single slips, which A1 shows
         size = record.size("randomized", arm).text
-        how = f"N that prints the percents of {len(found)} rows ({population}), not {size}"
+        how = f"N that gives the percents of {len(found)} rows ({population}), not {size}"
         yield Check("A4", f"{block}.{arm}", "information", size, Found.span(low, high, 1), how)
 
 
@@ -229,7 +229,7 @@ def _repeat(entry: Entry, twin: Entry, perhaps: bool) -> Check:
         verdict = "information" if perhaps else "inconsistent"
         one, other = Printed(entry.text), Printed(twin.text)
         if perhaps:
-            how, remark = f"{twin.place} prints {twin.text}", "it may be another quantity"
+            how, remark = f"{twin.place} reports {twin.text}", "it may be another quantity"
         elif boxes_meet(one, other.low, other.high):
             remark = "the two meet only if the zero was not dropped"
     return Check("A7", entry.id, verdict, entry.text, Found.printed(twin), how, remark)

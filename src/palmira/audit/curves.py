@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise, product
-from math import inf, log, sqrt
+from math import exp, inf, log, sqrt
 
-from palmira.audit.check import Check, Found, Verdict, boxes_meet
+from palmira.audit.check import Box, Check, Found, Verdict, before_cut, boxes_meet
 from palmira.record import Record
 from palmira.record.entries import ORDERS, Entry
 from palmira.record.printed import parse_date
 from palmira.record.record import ROLES, Interval
-from palmira.statistics.estimates import critical
+from palmira.statistics.estimates import critical, tied
 from palmira.statistics.landmarks import Landmark, difference, from_interval, log_log_p
 from palmira.statistics.schedule import DAYS_PER_MONTH
 
@@ -166,7 +166,8 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
 
     Inputs: rates with log-log limits and the difference, all with rounding. Limits on another scale
     give another standard error, and C11 says which fits. Wald on the linear scale; for P the
-    log-log scale too (Klein et al, Stat Med 2007;26:4505).
+    log-log scale too (Klein et al, Stat Med 2007;26:4505), each rate being the middle of its limits
+    on that scale (``rounding`` where only rates and limits that were cut off give the P).
     """
     for entry in record.where(measure="difference", part="estimate"):
         if not entry.time:
@@ -177,15 +178,18 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
             what = rates if arms else "the arms' rates are not in the record"
             yield Check.lacking("C12", entry.id, entry.text, what)
             continue
+        cell = record.cell(entry)
         one, other = (_landmarks(arm, entry.level) for arm in arms)
         corners = list(product(one, other))
-        yield from _difference(record.cell(entry), corners, entry.level)
+        yield from _difference(cell, corners, entry.level)
+        if "p" in cell and cell["p"].printed:
+            yield _difference_p(cell["p"], arms, corners[0], entry.level)
 
 
 def _difference(
     cell: dict[str, Entry], corners: list[tuple[Landmark, Landmark]], level: float
 ) -> Iterator[Check]:
-    """A printed difference, limits and P against both arms' rates at the corners of rounding."""
+    """A printed difference and its limits against both arms' rates at the corners of rounding."""
     found = [difference(one, other, level) for one, other in corners]
     for part, name in (("estimate", "value"), ("lower", "lower"), ("upper", "upper")):
         if part not in cell or cell[part].printed is None:
@@ -197,17 +201,46 @@ def _difference(
         how, remark = "from the arms, linear scale", f"{low:.1f} to {high:.1f} with rounding"
         value = Found("{value:.1f}", values[0], low, high)
         yield Check("C12", cell[part].id, verdict, cell[part].text, value, how, remark)
-    if "p" in cell and (printed := cell["p"].printed):
-        by_scale = {
-            "linear": [p for _, p in found],
-            "log-log": [log_log_p(one, other) for one, other in corners],
-        }
-        fits = [s for s, ps in by_scale.items() if boxes_meet(printed, min(ps), max(ps))]
-        how = f"from the arms, {' and '.join(fits) or 'neither'} scale"
-        shown = ", ".join(f"{ps[0]:.3f} {s}" for s, ps in by_scale.items())
-        value = Found(shown, by_scale["linear"][0])
-        verdict = "consistent" if fits else "information"
-        yield Check("C12", cell["p"].id, verdict, cell["p"].text, value, how)
+
+
+def _difference_p(
+    entry: Entry, arms: list[Interval], exact: tuple[Landmark, Landmark], level: float
+) -> Check:
+    """The P printed with a difference against both arms' rates, on either scale."""
+    tests = {"linear": lambda a, b: difference(a, b)[1], "log-log": log_log_p}
+    boxes = [[Box(x.low, x.high) for x in arm.prints] for arm in arms]
+    verdict: Verdict = "consistent"
+    fits = _scales_of_p(entry, boxes, level, tests)
+    if not fits:
+        boxes = [[before_cut(x) for x in arm.prints] for arm in arms]
+        fits = _scales_of_p(entry, boxes, level, tests)
+        verdict = "rounding" if fits else "information"
+    how = f"from the arms, {' and '.join(fits) or 'neither'} scale"
+    ps = {scale: test(*exact) for scale, test in tests.items()}
+    value = Found(", ".join(f"{p:.3f} {scale}" for scale, p in ps.items()), ps["linear"])
+    return Check("C12", entry.id, verdict, entry.text, value, how)
+
+
+def _scales_of_p(
+    entry: Entry,
+    arms: list[list[Box]],
+    level: float,
+    tests: dict[str, Callable[[Landmark, Landmark], float]],
+) -> list[str]:
+    """The scales on which rates and limits within ``arms`` (percent) give a printed P."""
+    corners = list(product(*(_tied(boxes, level) for boxes in arms)))
+    ps = {scale: [test(a, b) for a, b in corners] for scale, test in tests.items()}
+    return [s for s, p in ps.items() if p and boxes_meet(entry.rounding, min(p), max(p))]
+
+
+def _tied(boxes: list[Box], level: float) -> list[Landmark]:
+    """Corners of a rate and its limits that a log-log interval ties together; where it cannot, of
+    each by itself."""
+    scaled = [(log(-log(high / 100)), log(-log(low / 100))) for low, high in boxes]
+    estimate, lower, upper = scaled
+    corners = tied(estimate, lower, upper) or list(product(estimate, lower, upper))
+    rates = [[exp(-exp(x)) for x in corner] for corner in corners]
+    return [from_interval(s, low, up, level) for s, low, up in rates]
 
 
 def _usable(rate: Interval) -> bool:

@@ -129,7 +129,7 @@ def b1_proportion_interval(record: Record) -> Iterator[Check]:
         n = int(size.value)
         fits, cut = counts_behind(entry.printed, n)
         if not fits and not cut:
-            how = f"no whole number of {n} prints as {entry.text}%"
+            how = f"no whole number of {n} gives {entry.text}%"
             yield Check("B1", entry.id, "inconsistent", entry.text, Found(), how)
             continue
         tried = [_interval(record, entry, k, n, m) for m in METHODS for k in (*fits, *cut)]

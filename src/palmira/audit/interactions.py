@@ -67,7 +67,7 @@ def _interaction(record: Record, test: Entry, ratios: list[Interval]) -> Check:
     same = record.where(block=test.block, column=test.column, part=test.part, text=test.text)
     same.remove(test)
     if gap > INTERACTION_USUAL and same and test.rounding.decimals >= 3:
-        verdict, remark = "inconsistent", f"the same P is printed for {same[0].factor}"
+        verdict, remark = "inconsistent", f"the same P is reported for {same[0].factor}"
     elif gap > INTERACTION_MOST and few >= FEW_EVENTS:
         verdict = "inconsistent"
     found = Found.number(2 * float(norm.sf(z)), 3)

@@ -76,7 +76,7 @@ def c5_odds_ratio(record: Record) -> Iterator[Check]:
         yield Check("C5", ratio.estimate.id, verdict, ratio.estimate.text, found, how, remark)
         widest = ratio.se_range[1] if ratio.lower.rounding.low > 0 else inf
         verdict = "inconsistent" if widest < 0.995 * min(se for _, se, _ in raws) else "consistent"
-        how = f"SE {widest:.3f} at most in print, {se:.3f} in the raw table (Woolf)"
+        how = f"SE at most {widest:.3f} by the limits, {se:.3f} in the raw table (Woolf)"
         found = Found.span(raw.lower, raw.upper)
         yield Check("C5", ratio.cell, verdict, ratio.text(), found, how)
 

@@ -31,7 +31,7 @@ def c15_quotations(record: Record, others: dict[str, Record]) -> Iterator[Check]
         remarks: list[str] = []
         if not boxes_meet(entry.printed, twin.printed.low, twin.printed.high):
             if _elsewhere(entry, twin, source, own):
-                remarks = ["another source prints the same as here"]
+                remarks = ["another source reports the same as here"]
             cut = entry.printed.truncates_from(twin.value)
             verdict = "rounding" if cut else "inconsistent"
             remarks += ["cut off instead of rounded"] if cut else []

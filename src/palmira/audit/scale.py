@@ -24,10 +24,11 @@ ARM_EFFECT, FACTOR_EFFECT = 0.3, 0.3
 LEAST_ROWS, LEAST_TRIALS = 4, 50
 # What known slips do to a standard error.
 SLIPS = {
-    "an 80% interval printed as 95%": critical(80) / critical(95),
+    "an 80% interval reported as 95%": critical(80) / critical(95),
+    "a base-2 exponential": log(2),
     "orthonormal contrasts, or doubled rows": 1 / sqrt(2),
-    "an 84% interval printed as 95%": critical(84) / critical(95),
-    "a 90% interval printed as 95%": critical(90) / critical(95),
+    "an 84% interval reported as 95%": critical(84) / critical(95),
+    "a 90% interval reported as 95%": critical(90) / critical(95),
     "effect coding": 1 / 2,
 }
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from palmira.readings.response import ResponseRate, response_rate
 from palmira.record import Record
+from palmira.statistics.estimates import critical
 
 Array = NDArray[np.float64]
 # Standard deviation of the log odds ratio of a factor's level among responders.
@@ -50,7 +51,8 @@ def adjusted_ratios(
 
     ``logistic``: odds ratio by maximum likelihood, ``se`` model-based; ``risk``: risk ratio by
     Poisson regression, ``se`` robust (Zou, Am J Epidemiol 2004;159:702). ``robust`` is the sandwich
-    standard error of either. One line a trial, the same trials under both models.
+    standard error of either; ``lower`` and ``upper`` are the odds ratio's 95% limits by profile
+    likelihood. One line a trial, the same trials under both models.
     """
     counts = rates.of(record)
     rng = np.random.default_rng(seed)
@@ -92,8 +94,32 @@ def _fit(code: NDArray[np.int_], bits: int, model: str) -> pd.DataFrame:
     mean, weight = _mean(beta @ x.T, model)
     bread = np.linalg.inv(crossed(weight))
     robust = np.sqrt((bread @ crossed((y - mean) ** 2) @ bread)[:, 1, 1])
-    se = np.sqrt(bread[:, 1, 1]) if model == "logistic" else robust
-    return pd.DataFrame({"ratio": np.exp(beta[:, 1]), "se": se, "robust": robust})
+    found = pd.DataFrame({"ratio": np.exp(beta[:, 1]), "se": robust, "robust": robust})
+    if model == "risk":
+        return found
+    found["se"] = np.sqrt(bread[:, 1, 1])
+    events = (counts * y)[..., None] * x
+
+    def likelihood(beta: Array) -> Array:
+        linear = beta @ x.T
+        fitted = np.logaddexp(0, linear)
+        return (events.sum(axis=1) * beta).sum(axis=1) - (counts * fitted).sum(axis=1)
+
+    # Venzon and Moolgavkar, Appl Stat 1988;37:87: Newton's method for the likelihood at its limit
+    # and the scores of the other coefficients at zero, from the Wald limits on.
+    reach = critical(95)
+    limit = likelihood(beta) - reach**2 / 2
+    for name, sign in (("lower", -1), ("upper", 1)):
+        at = beta + sign * reach * bread[:, :, 1] / found["se"].to_numpy()[:, None]
+        for _ in range(STEPS):
+            mean, weight = _mean(at @ x.T, model)
+            score = (counts * (y - mean)) @ x
+            gap, slope = score.copy(), -crossed(weight)
+            gap[:, 1], slope[:, 1] = likelihood(at) - limit, score
+            step = np.linalg.solve(slope, gap[..., None])[..., 0]
+            at = at - np.clip(step, -0.5, 0.5)
+        found[name] = np.exp(at[:, 1])
+    return found
 
 
 def _mean(linear: Array, model: str) -> tuple[Array, Array]:

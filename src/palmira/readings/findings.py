@@ -20,7 +20,7 @@ QUESTIONS = {
     "Is each percent that of a whole number of patients?": ("A1", "A2"),
     "Do arms, levels and steps of the flow add up?": ("A3", "A5", "C9", "C16"),
     "Do grades of adverse events fit into each other?": ("A6",),
-    "Is a number that is printed twice the same?": ("A7",),
+    "Is a number that is reported twice the same?": ("A7",),
     "Do the intervals of response rates follow from counts?": ("B1",),
     "Does each ratio lie in the middle of its interval?": ("C1",),
     "Does each P value follow from its ratio and interval?": ("C2",),
@@ -29,7 +29,7 @@ QUESTIONS = {
     "Do rates at 6 and 12 months, their intervals and difference agree?": ("C11", "C12"),
     "Do dates and follow-up agree?": ("C13",),
     "Are the arms as large as the allocation suggests?": ("C14",),
-    "Are other trials quoted as their own sources print?": ("C15",),
+    "Are other trials quoted as their own sources report?": ("C15",),
     "Which denominators, directions and chances are worth a look?": ("A4", "C6", "C7", "D1"),
 }
 # Checks whose rows say nothing by themselves; other chapters show them.
@@ -126,7 +126,7 @@ def name(record: Record, id: str) -> str:
     }.get(entry.measure or "")
     level = entry.label == entry.category or entry.row == "all"
     words = [entry.label]
-    if entry.part == "p" and "atio" in entry.label:
+    if entry.part == "p" and entry.column != "interaction":
         words = [f"P of {_lower(entry.label)}"]
     elif entry.part == "p":
         words = ["P of interaction", _lower(entry.factor or entry.label)]
@@ -156,8 +156,8 @@ def listed(record: Record, found: Iterable[Fact]) -> pd.DataFrame:
         pairs = {(c.printed, tidy(c.recomputed, c.printed)): None for c in fact.checks}
         rows.append(
             {
-                "What": name(record, ids[0]),
-                "Printed": "; ".join(dict.fromkeys(p for p, _ in pairs if p)),
+                "What": name(record, ids[0] if len(set(ids)) == 1 else cell_of(record, ids[0])),
+                "Published": "; ".join(dict.fromkeys(p for p, _ in pairs if p)),
                 "Comes to": "; ".join(dict.fromkeys(r for _, r in pairs if r)),
                 "How": _sentence("; ".join(dict.fromkeys(c.detail for c in fact.checks))),
                 "Of": _whose(record, ids[0]),

@@ -224,8 +224,8 @@ def _line(entry: Entry, check: Check | None, said: Said | None, trial: str) -> L
         if why := _stated(entry):
             verdict, how = "stated", why
         elif said is not None:
-            verdict, recomputed, words = said
-            how = f"{words}; {check.recomputed}: {how}" if check is not None else words
+            how = f"{said.words}; {recomputed}: {how}" if check is not None else said.words
+            verdict, recomputed = said.verdict, said.recomputed or recomputed
         elif check is None and (why := _missing(entry, trial)):
             verdict, how = "not recomputable", why
     evidence = EVIDENCE.get(verdict, Evidence.DERIVED).value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from math import erfc, exp, log, sqrt
 
 from scipy.stats import norm
@@ -68,6 +69,30 @@ def ratio(value: float, se: float, level: float = 95.0) -> Estimate:
     """A ratio with the Wald interval of its logarithm; ``se`` on the log scale."""
     z = critical(level)
     return Estimate(value, value * exp(-z * se), value * exp(z * se), level)
+
+
+Range = tuple[float, float]
+
+
+def tied(estimate: Range, lower: Range, upper: Range) -> list[tuple[float, float, float]]:
+    """Corners of all estimates and limits within their ranges that a Wald interval ties together.
+
+    All ranges are on the scale of the interval (logarithms of a ratio), on which the estimate is
+    the middle of the limits. What is a quotient of linear functions of them, as z, takes its least
+    and largest value at a corner. Empty where no estimate within its range is such a middle.
+    """
+    pairs = list(product(lower, upper))
+    for middle, one in product(estimate, lower):
+        pairs.append((one, 2 * middle - one))
+    for middle, other in product(estimate, upper):
+        pairs.append((2 * middle - other, other))
+    boxes = (estimate, lower, upper)
+    found = (((low + up) / 2, low, up) for low, up in pairs)
+    return [
+        x
+        for x in dict.fromkeys(found)
+        if all(a - 1e-12 <= v <= b + 1e-12 for v, (a, b) in zip(x, boxes, strict=True))
+    ]
 
 
 def p_text(p: float) -> str:
