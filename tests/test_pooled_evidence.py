@@ -13,10 +13,10 @@ from palmira.readings.evidence_synthesis import (
     SWITCHED,
     by_strategy,
     choose,
+    detectable_ratio,
     on_level,
     pooled,
     se_bound,
-    sets_needed,
     strategy_contrast,
     strategy_power,
     strategy_ratio,
@@ -155,6 +155,20 @@ def test_the_wald_interval_excludes_1_and_knapp_and_hartungs_does_not(effects):
         assert wide.prediction_ratio.lower < wide.ratio.lower
 
 
+@pytest.mark.parametrize(("knapp_hartung", "limits"), [(True, (0.32, 1.94)), (False, (0.32, 1.89))])
+def test_both_prediction_intervals_have_two_degrees_of_freedom_less_than_trials(
+    effects, knapp_hartung, limits
+):
+    """As a referee computed them in R with metafor's fit and t on k - 2."""
+    new = pooled(effects, "neutral", knapp_hartung=knapp_hartung).prediction_ratio
+    assert (round(new.lower, 2), round(new.upper, 2)) == limits
+
+
+def test_metafors_own_prediction_interval_has_one_degree_of_freedom_more(effects):
+    new = pooled(effects, "neutral", knapp_hartung=True).new_trial(3).exponential
+    assert (round(new.lower, 2), round(new.upper, 2)) == (0.40, 1.53)
+
+
 def test_leaving_a_trial_out_leaves_three_and_moves_the_pool_away_from_it(effects):
     whole = pooled(effects, "neutral")
     lines = choose(effects, "neutral").set_index("trial")["log_hazard_ratio"]
@@ -174,11 +188,9 @@ def test_two_trials_stand_on_each_side_of_the_strategies(records, effects):
     assert set(STRATEGY) == set(records)
     found = by_strategy(effects)
     assert [p.trials for p in found.values()] == [2, 2]
-    estimate, p, detectable = strategy_ratio(effects)
+    estimate, p = strategy_ratio(effects)
     assert estimate.value == pytest.approx(exp(found[SWITCHED].effect - found[CONTINUED].effect))
     assert (p < 0.05) == (estimate.upper < 1)
-    se = log(estimate.upper / estimate.lower) / 2 / 1.959964
-    assert log(detectable) == pytest.approx(-(1.959964 + 0.841621) * se, rel=1e-5)
 
 
 def test_a_changed_record_changes_the_pool(records, altered):
@@ -316,27 +328,36 @@ def test_the_prior_figure_and_table_hold_every_prior_under_every_reading(shown, 
     assert all(x == sorted(x, reverse=True) for x in below)
 
 
-def test_the_strategies_test_has_two_degrees_of_freedom_and_little_power(effects):
-    test = strategy_contrast(effects)
-    assert test.df == 2
-    seen = exp(test.effect)
-    assert strategy_power(effects, seen, 0.0) < strategy_power(effects, seen, 0.0, False)
-    assert strategy_power(effects, seen, 0.0) < 0.5
+def test_the_strategies_test_has_two_degrees_of_freedom_and_less_power_than_walds(effects):
+    assert strategy_contrast(effects).df == 2
+    for ratio in (0.5, 0.7, 0.9):
+        assert strategy_power(effects, ratio, 0.0) < strategy_power(effects, ratio, 0.0, False)
 
 
-def test_the_sets_needed_are_the_first_with_the_power(effects):
-    needed = sets_needed(effects, 0.7, 0.1)
-    assert strategy_power(effects, 0.7, 0.1, sets=needed) >= 0.8
-    assert strategy_power(effects, 0.7, 0.1, sets=needed - 1) < 0.8
-    with pytest.raises(ValueError, match="do not reach"):
-        sets_needed(effects, 0.999, 0.5, most=3)
+def test_the_detectable_ratio_has_the_power_whatever_the_trials_found(effects):
+    for tau, estimated, sets in ((0.0, False, 1), (0.0, True, 1), (0.17, True, 1), (0.17, True, 2)):
+        found = detectable_ratio(effects, tau, estimated, sets)
+        assert strategy_power(effects, found, tau, estimated, sets) == pytest.approx(0.8, abs=1e-6)
+        moved = effects.assign(log_hazard_ratio=effects["log_hazard_ratio"] + 0.3)
+        assert detectable_ratio(moved, tau, estimated, sets) == found
+    lines = choose(effects, "neutral")
+    groups = lines["strategy"] == SWITCHED
+    w = 1 / lines["se"] ** 2
+    se = (1 / w[groups].sum() + 1 / w[~groups].sum()) ** 0.5
+    wald = detectable_ratio(effects, 0.0, estimated=False)
+    assert log(wald) == pytest.approx(-(1.959964 + 0.841621) * se, rel=1e-4)
 
 
 @pytest.mark.site
-def test_the_power_figure_rises_from_the_level_without_a_gap(shown, effects):
+def test_the_power_figure_rises_from_the_level_and_no_power_stands_at_the_ratio_seen(
+    shown, effects, said
+):
     exhibit = shown["pooled-evidence-power"]
     for _, lines in exhibit.data.groupby("test"):
         power = lines.sort_values("true_ratio", ascending=False)["power"].to_numpy()
         assert power[0] == pytest.approx(0.05, abs=1e-6)
         assert (power[1:] >= power[:-1] - 1e-9).all()
-    assert f"{exp(strategy_contrast(effects).effect):.2f}" in exhibit.alt
+    seen = f"{exp(strategy_contrast(effects).effect):.2f}"
+    assert seen not in exhibit.alt
+    assert said["pooled_detectable_none"] == f"{detectable_ratio(effects, 0.0):.2f}"
+    assert said["pooled_detectable_none"] in exhibit.alt
