@@ -29,6 +29,7 @@ from palmira.readings.ledger import ledger
 from palmira.record import DATA, Record, load, published
 from palmira.statistics.bayesian import posterior
 from palmira.statistics.estimates import Estimate, log_se
+from palmira.statistics.pooling import ESTIMATORS
 
 NAMES = ("palmira", "pace", "maintain", "postmonarch")
 SCALES = (0.25, 0.5, 1.0)
@@ -249,10 +250,10 @@ def test_the_quotations_that_differ_from_our_sources(shown, entries, said):
     assert (said["pooled_quoted"], said["pooled_differing"]) == (str(len(held)), str(len(table)))
     pairs = {
         tuple(cell.replace("\u00a0", " ").split(" ")[0] for cell in row)
-        for row in table[["As quoted", "As our source prints it"]].to_numpy()
+        for row in table[["As quoted", "In our source"]].to_numpy()
     }
     assert pairs == {("90.0", "90.9"), ("84.0", "86.5"), ("0.95", "0.85"), (".01", "0.017")}
-    agree = table["Others that agree with the quotation"]
+    agree = table["Other sources with the quoted value"]
     assert (agree != "none found").sum() == 3
     assert agree[table["As quoted"].str.startswith(".01")].item() == "none found"
 
@@ -261,21 +262,36 @@ def test_the_quotations_that_differ_from_our_sources(shown, entries, said):
 def test_the_abstract_and_the_paper_stand_beside_each_other(shown):
     exhibit = shown["pooled-evidence-abstract"]
     table = exhibit.table.replace("\u00a0", " ", regex=True).set_index("Result")
-    assert table.loc["PFS events", ["Conference abstract", "Paper"]].tolist() == ["155", "158"]
+    assert table.loc["PFS events", ["Conference abstract", "Article"]].tolist() == ["155", "158"]
     median = table.loc["Median PFS with palbociclib, months"]
     assert median["Conference abstract"] == "4.2 (3.5 to 5.8)"
-    assert median["Paper"] == "4.9 (3.6 to 6.1)"
+    assert median["Article"] == "4.9 (3.6 to 6.1)"
 
 
 @pytest.mark.site
-def test_the_pool_table_has_five_methods_under_three_readings(shown, effects):
+def test_the_pool_table_has_three_methods_for_each_of_palmiras_intervals(shown):
     data = shown["pooled-evidence-pools"].data
-    assert data.groupby("reading", sort=False).size().to_dict() == dict.fromkeys(READINGS, 5)
+    assert data.groupby("reading", sort=False).size().to_dict() == dict.fromkeys(READINGS, 3)
     fixed = data["method"] == "FE"
     assert data.loc[fixed, "prediction_lower"].isna().all()
     assert (data.loc[~fixed, "prediction_lower"] < data.loc[~fixed, "lower"]).all()
     assert (data["tau2_lower"] <= data["tau2"]).all()
     assert (data["tau2"] <= data["tau2_upper"]).all()
+
+
+@pytest.mark.site
+def test_the_table_of_estimators_holds_all_of_them_by_their_heterogeneity(shown, effects, said):
+    data = shown["pooled-evidence-estimators"].data
+    assert set(data["method"]) == set(ESTIMATORS)
+    assert data["tau2"].is_monotonic_increasing
+    for row in data.itertuples():
+        wald = pooled(effects, "neutral", row.method)
+        assert (row.tau2, row.upper) == pytest.approx((wald.tau2, wald.ratio.upper))
+        kh = pooled(effects, "neutral", row.method, knapp_hartung=True)
+        assert row.new_upper == pytest.approx(kh.prediction_ratio.upper)
+        assert row.z_upper == pytest.approx(wald.new_trial().exponential.upper)
+    assert said["pooled_prediction"] == "0.32 to 1.94"
+    assert said["pooled_prediction_wald"] == "0.32 to 1.89"
 
 
 @pytest.mark.site
