@@ -259,16 +259,6 @@ def test_the_quotations_that_differ_from_our_sources(shown, entries, said):
 
 
 @pytest.mark.site
-def test_the_abstract_and_the_paper_stand_beside_each_other(shown):
-    exhibit = shown["pooled-evidence-abstract"]
-    table = exhibit.table.replace("\u00a0", " ", regex=True).set_index("Result")
-    assert table.loc["PFS events", ["Conference abstract", "Article"]].tolist() == ["155", "158"]
-    median = table.loc["Median PFS with palbociclib, months"]
-    assert median["Conference abstract"] == "4.2 (3.5 to 5.8)"
-    assert median["Article"] == "4.9 (3.6 to 6.1)"
-
-
-@pytest.mark.site
 def test_the_pool_table_has_three_methods_for_each_of_palmiras_intervals(shown):
     data = shown["pooled-evidence-pools"].data
     assert data.groupby("reading", sort=False).size().to_dict() == dict.fromkeys(READINGS, 3)
