@@ -8,18 +8,48 @@ from palmira.twin.adam.analysis_set import ROLES, VARIABLES, plain
 START = pd.Timestamp("2019-04-10")
 # What a patient is unless a test says otherwise.
 USUAL = {
-    "RANDDT": START, "SAFFL": "Y", "NTRTRS": "", "EOTSTT": "DISCONTINUED",
-    "DCTREAS": "PROGRESSIVE DISEASE", "DOSREDFL": "N", "DOSINTFL": "N", "RDI": 90.0, "RDIET": 100.0,
-    "AGE": 59, "RACEGR1": "Caucasian", "MENOPST": "Postmenopausal", "ECOGBL": 0, "MEASFL": "Y",
-    "DENOVOFL": "N", "VISCFL": "N", "LIVERFL": "N", "METGR1": "<3", "HRSTAT": "", "PRIORET": "",
-    "ETDRUG": "Fulvestrant", "PCDKSET": "Advanced disease", "PCDKDOSE": 125, "PCDKRSP": "",
-    "PCDKDUR": 20.6, "OS_event": False, "BOR": "SD",
-}  # fmt: skip
+    "RANDDT": START,
+    "SAFFL": "Y",
+    "NTRTRS": "",
+    "EOTSTT": "DISCONTINUED",
+    "DCTREAS": "PROGRESSIVE DISEASE",
+    "DOSREDFL": "N",
+    "DOSINTFL": "N",
+    "RDI": 90.0,
+    "RDIET": 100.0,
+    "AGE": 59,
+    "RACEGR1": "Caucasian",
+    "MENOPST": "Postmenopausal",
+    "ECOGBL": 0,
+    "MEASFL": "Y",
+    "DENOVOFL": "N",
+    "VISCFL": "N",
+    "LIVERFL": "N",
+    "METGR1": "<3",
+    "HRSTAT": "",
+    "PRIORET": "",
+    "ETDRUG": "Fulvestrant",
+    "PCDKSET": "Advanced disease",
+    "PCDKDOSE": 125,
+    "PCDKRSP": "",
+    "PCDKDUR": 20.6,
+    "OS_event": False,
+    "BOR": "SD",
+}
 # A number within each printed range.
 NUMBERS = {
-    "<65 years": 50, "≥65 years": 70, "0": 0, "≥1": 1, "1-2": 1, "6 to <12 months": 8.0,
-    "<12 months": 8.0, "≥12 months": 24.0, "125 mg": 125, "100 mg": 100, "75 mg": 75,
-}  # fmt: skip
+    "<65 years": 50,
+    "≥65 years": 70,
+    "0": 0,
+    "≥1": 1,
+    "1-2": 1,
+    "6 to <12 months": 8.0,
+    "<12 months": 8.0,
+    "≥12 months": 24.0,
+    "125 mg": 125,
+    "100 mg": 100,
+    "75 mg": 75,
+}
 EVENT = ["USUBJID", "AEDECOD", "AECAT", "AETOXGRN", "AESER", "AEREL"]
 OUTCOMES = ["PFS", "PFS_event", "OS", "OS_event", "BOR"]
 
@@ -41,11 +71,15 @@ def frames_of(patients, events=None):
     people.index = pd.Index([f"P{i}" for i in people.index], name="USUBJID")
     endpoints = [
         pd.DataFrame(
-            {"PARAMCD": e, "AVAL": people[e], "CNSR": 1 - people[f"{e}_event"].astype(int),
-             "STARTDT": people["RANDDT"]}
+            {
+                "PARAMCD": e,
+                "AVAL": people[e],
+                "CNSR": 1 - people[f"{e}_event"].astype(int),
+                "STARTDT": people["RANDDT"],
+            }
         ).reset_index()
         for e in ("PFS", "OS")
-    ]  # fmt: skip
+    ]
     return {
         "adsl": people.drop(columns=OUTCOMES).reset_index(),
         "adtte": pd.concat(endpoints, ignore_index=True),
@@ -88,10 +122,12 @@ def dealt(record, seed=1):
 def _levels(record, block, factor, arm, n):
     """Values of a factor's variable: those of the patients with an event, and the others'."""
     cells = [
-        record.cell(e) for e in record.entries.values()
-        if (e.block, e.factor, e.arm) == (block, factor, arm) and e.category
+        record.cell(e)
+        for e in record.entries.values()
+        if (e.block, e.factor, e.arm) == (block, factor, arm)
+        and e.category
         and e.part in ("n", "count")
-    ]  # fmt: skip
+    ]
     first, rest = [], []
     for cell in cells:
         category = next(iter(cell.values())).category

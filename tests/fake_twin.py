@@ -6,12 +6,23 @@ import pandas as pd
 
 from palmira.twin.adam.study_days import timeline
 
-FACTORS = ("Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
-           "Visceral involvement", "Duration of first-line palbociclib")  # fmt: skip
-TABLE1 = {"ethnicity": "Ethnicity", "menopause": "Menopausal status", "receptor":
-          "Hormone receptor status", "prior_setting": "Setting of previous palbociclib",
-          "last_dose": "Last palbociclib dose", "de_novo": "De novo advanced breast cancer",
-          "prior_response": "Best response to previous palbociclib"}  # fmt: skip
+FACTORS = (
+    "Age",
+    "Endocrine therapy",
+    "ECOG performance status",
+    "Metastatic sites",
+    "Visceral involvement",
+    "Duration of first-line palbociclib",
+)
+TABLE1 = {
+    "ethnicity": "Ethnicity",
+    "menopause": "Menopausal status",
+    "receptor": "Hormone receptor status",
+    "prior_setting": "Setting of previous palbociclib",
+    "last_dose": "Last palbociclib dose",
+    "de_novo": "De novo advanced breast cancer",
+    "prior_response": "Best response to previous palbociclib",
+}
 
 
 def levels(record, block, factor):
@@ -40,8 +51,15 @@ def course(rng, treated, follow_up):
     """Progression, death and response."""
     if not treated:
         os = int(rng.integers(1, follow_up + 1))
-        return {"pfs": 1, "pfs_event": False, "os": os, "died": bool(rng.random() < 0.3),
-                "response": "NE", "response_day": np.nan, "benefit": False}  # fmt: skip
+        return {
+            "pfs": 1,
+            "pfs_event": False,
+            "os": os,
+            "died": bool(rng.random() < 0.3),
+            "response": "NE",
+            "response_day": np.nan,
+            "benefit": False,
+        }
     progression, death = (1 + int(rng.exponential(scale)) for scale in (180, 700))
     end = follow_up if rng.random() < 0.7 else int(rng.integers(1, follow_up + 1))
     died, os = death <= end, min(death, end)
@@ -49,8 +67,15 @@ def course(rng, treated, follow_up):
     fatal = event and died and pfs == os
     response, day = best(rng, pfs, event, fatal)
     benefit = response in ("CR", "PR") or (response == "SD" and pfs > 168)
-    return {"pfs": pfs, "pfs_event": event, "os": os, "died": died, "response": response,
-            "response_day": day, "benefit": benefit}  # fmt: skip
+    return {
+        "pfs": pfs,
+        "pfs_event": event,
+        "os": os,
+        "died": died,
+        "response": response,
+        "response_day": day,
+        "benefit": benefit,
+    }
 
 
 def best(rng, pfs, event, fatal):
@@ -86,9 +111,16 @@ def baseline(rng, record):
 
 def exposure(rng, record, patient, experimental, follow_up):
     """Time on treatment and how it ended."""
-    made = {"on_treatment": False, "treatment_end": np.nan, "end_reason": np.nan, "rdi": np.nan,
-            "rdi_et": np.nan, "dose_reduced": False, "interrupted": False,
-            "untreated_reason": np.nan}  # fmt: skip
+    made = {
+        "on_treatment": False,
+        "treatment_end": np.nan,
+        "end_reason": np.nan,
+        "rdi": np.nan,
+        "rdi_et": np.nan,
+        "dose_reduced": False,
+        "interrupted": False,
+        "untreated_reason": np.nan,
+    }
     if not patient["treated"]:
         rows = [r for r in record.block("results").rows if r.within == "not_treated"]
         return made | {"untreated_reason": rows[int(rng.integers(len(rows)))].label}
@@ -98,8 +130,11 @@ def exposure(rng, record, patient, experimental, follow_up):
     if not going_on:
         made["end_reason"] = str(rng.choice(reasons if patient["pfs_event"] else reasons[1:]))
     if experimental:
-        made |= {"rdi": float(rng.uniform(60, 100)), "dose_reduced": bool(rng.random() < 0.1),
-                 "interrupted": bool(rng.random() < 0.4)}  # fmt: skip
+        made |= {
+            "rdi": float(rng.uniform(60, 100)),
+            "dose_reduced": bool(rng.random() < 0.1),
+            "interrupted": bool(rng.random() < 0.4),
+        }
     return made
 
 
@@ -107,8 +142,9 @@ def fake_events(record, patients, seed):
     """``events`` of the twin's contract: a few a treated patient, one fatal where that fits."""
     rng = np.random.default_rng(seed)
     classes = {r.id: r.label for r in record.block("table2").rows if r.within == "any"}
-    terms = [(r.label, classes[r.within]) for r in record.block("table2").rows
-             if r.within in classes]  # fmt: skip
+    terms = [
+        (r.label, classes[r.within]) for r in record.block("table2").rows if r.within in classes
+    ]
     cutoff = (timeline(record, "cutoff") - timeline(record, "first_randomized")).days
     lines = []
     for i, p in patients[patients["treated"]].iterrows():
@@ -118,9 +154,16 @@ def fake_events(record, patients, seed):
             start = int(rng.integers(1, last + 1))
             fatal = j == 0 and p["died"] and last == p["os"]
             end = last if fatal else int(rng.integers(start, last + 1))
-            lines.append({
-                "patient": i, "term": term, "body": body, "start": start, "end": end,
-                "grade": 5 if fatal else int(rng.integers(1, 5)),
-                "serious": fatal or bool(rng.random() < 0.05), "related": bool(rng.random() < 0.5),
-            })  # fmt: skip
+            lines.append(
+                {
+                    "patient": i,
+                    "term": term,
+                    "body": body,
+                    "start": start,
+                    "end": end,
+                    "grade": 5 if fatal else int(rng.integers(1, 5)),
+                    "serious": fatal or bool(rng.random() < 0.05),
+                    "related": bool(rng.random() < 0.5),
+                }
+            )
     return pd.DataFrame(lines)

@@ -231,9 +231,12 @@ def test_residuals_lie_about_the_coefficient_and_every_event_has_one(shown, ten)
 def test_the_tests_of_proportional_hazards_are_near_those_of_r(shown):
     p = shown["ph-tests"].data.set_index(["time", "twin"])["p"]
     # cox.zph of R survival; lifelines has the older approximation.
-    for (time, twin), value in {("km", "full"): 0.783, ("km", "neutral"): 0.515,
-                                ("identity", "full"): 0.563,
-                                ("identity", "neutral"): 0.315}.items():  # fmt: skip
+    for (time, twin), value in {
+        ("km", "full"): 0.783,
+        ("km", "neutral"): 0.515,
+        ("identity", "full"): 0.563,
+        ("identity", "neutral"): 0.315,
+    }.items():
         assert p[time, twin] == pytest.approx(value, abs=0.05)
     assert len(p) == 8 and p.between(0, 1).all()
 

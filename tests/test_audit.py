@@ -25,27 +25,45 @@ def checks(palmira):
 def record_of(*blocks, arms=None, **more):
     """A small record of one's own; ``blocks`` as in a file."""
     sheet = {
-        "trial": "A trial", "title": "A trial",
-        "arms": arms or {"a": {"label": "A", "role": "experimental"},
-                         "b": {"label": "B", "role": "control"}},
+        "trial": "A trial",
+        "title": "A trial",
+        "arms": arms
+        or {"a": {"label": "A", "role": "experimental"}, "b": {"label": "B", "role": "control"}},
         "sources": {"paper": {"cite": "A paper"}},
-        "blocks": [{"title": "x", "place": "Table", **b} for b in blocks], **more,
-    }  # fmt: skip
+        "blocks": [{"title": "x", "place": "Table", **b} for b in blocks],
+        **more,
+    }
     parsed = Sheet.model_validate(sheet)
     return Record(parsed, expand(parsed))
 
 
 def hazard_ratio(text, events=None, p=None, level="95", **more):
     """A record with one hazard ratio, and its events and patients by arm."""
-    row = {"id": "hr", "label": "HR", "cell": "estimate (lower to upper)", "endpoint": "PFS",
-           "measure": "hazard ratio", "analysis": "final", "interval_level": level,
-           "values": [text], **({"p": p} if p else {}), **more}  # fmt: skip
+    row = {
+        "id": "hr",
+        "label": "HR",
+        "cell": "estimate (lower to upper)",
+        "endpoint": "PFS",
+        "measure": "hazard ratio",
+        "analysis": "final",
+        "interval_level": level,
+        "values": [text],
+        **({"p": p} if p else {}),
+        **more,
+    }
     blocks = [{"id": "contrasts", "rows": [row]}]
     if events:
         columns = {"a": {"arm": "a"}, "b": {"arm": "b"}}
         values = [str(e) for e in events]
-        counts = {"id": "events", "label": "Events", "cell": "n", "endpoint": "PFS",
-                  "measure": "events", "analysis": "final", "values": values}  # fmt: skip
+        counts = {
+            "id": "events",
+            "label": "Events",
+            "cell": "n",
+            "endpoint": "PFS",
+            "measure": "events",
+            "analysis": "final",
+            "values": values,
+        }
         blocks.append({"id": "results", "columns": columns, "rows": [counts]})
     return record_of(*blocks)
 
@@ -64,8 +82,11 @@ def found(checks, id, verdict):
 def test_all_13_pfs_intervals_os_and_april_2022_are_impossible_for_a_model_based_se(checks):
     impossible = found(checks, "C3", "impossible")
     assert len([e for e in impossible if e.startswith("figure3.")]) == 13
-    assert {"contrasts.pfs.hazard_ratio", "contrasts.os.hazard_ratio",
-            "contrasts.pfs.preplanned"} <= impossible  # fmt: skip
+    assert {
+        "contrasts.pfs.hazard_ratio",
+        "contrasts.os.hazard_ratio",
+        "contrasts.pfs.preplanned",
+    } <= impossible
 
 
 def test_the_common_factor_of_all_rows_fits_one_over_the_square_root_of_two(checks):
@@ -112,9 +133,13 @@ def test_sums_over_subgroups_flow_and_adverse_events_agree(checks):
 
 @pytest.mark.parametrize(
     ("text", "events"),
-    [("0.73 (0.56 to 0.95)", (106, 120)), ("0.84 (0.59 to 1.19)", (54, 74)),
-     ("0.80 (0.55 to 1.18)", (54, 49)), ("1.19 (0.20 to 7.11)", (2, 3))],
-)  # fmt: skip
+    [
+        ("0.73 (0.56 to 0.95)", (106, 120)),
+        ("0.84 (0.59 to 1.19)", (54, 74)),
+        ("0.80 (0.55 to 1.18)", (54, 49)),
+        ("1.19 (0.20 to 7.11)", (2, 3)),
+    ],
+)
 def test_a_genuine_triple_passes(text, events):
     assert worst(hazard_ratio(text, events)) == "consistent"
 
@@ -132,10 +157,14 @@ def test_pace_is_read_at_90_percent():
 
 @pytest.mark.parametrize(("percent", "possible"), [(str(p), p % 2 == 0) for p in range(6, 17)])
 def test_grim_with_fifty_patients_allows_even_percents_only(percent, possible):
-    flow = {"id": "flow", "columns": {"a": {"arm": "a"}},
-            "rows": [{"id": "n", "label": "n", "cell": "n", "values": ["50"]},
-                     {"id": "x", "label": "x", "cell": "%", "population": "all",
-                      "values": [percent]}]}  # fmt: skip
+    flow = {
+        "id": "flow",
+        "columns": {"a": {"arm": "a"}},
+        "rows": [
+            {"id": "n", "label": "n", "cell": "n", "values": ["50"]},
+            {"id": "x", "label": "x", "cell": "%", "population": "all", "values": [percent]},
+        ],
+    }
     record = record_of(flow, populations={"all": {"a": "flow.n.a.count"}})
     assert worst(record, ["A2"]) == ("consistent" if possible else "inconsistent")
 
@@ -172,8 +201,10 @@ def test_a_wald_interval_rounded_as_a_journal_rounds_is_never_inconsistent(drawn
 
 @settings(max_examples=60)
 @given(
-    st.integers(20, 200), st.integers(20, 200), st.data(),
-)  # fmt: skip
+    st.integers(20, 200),
+    st.integers(20, 200),
+    st.data(),
+)
 def test_a_table_computed_from_patients_is_never_worse_than_rounding(n, m, data):
     k, j = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
     cut = data.draw(st.booleans())
@@ -186,16 +217,39 @@ def test_a_table_computed_from_patients_is_never_worse_than_rounding(n, m, data)
         total = f"{a + b} ({percent(a + b, n + m)})"
         return [f"{a} ({percent(a, n)})", f"{b} ({percent(b, m)})", total]
 
-    arms = {"a": {"label": "A", "role": "experimental"}, "b": {"label": "B", "role": "control"},
-            "all": {"label": "All", "role": "total"}}  # fmt: skip
+    arms = {
+        "a": {"label": "A", "role": "experimental"},
+        "b": {"label": "B", "role": "control"},
+        "all": {"label": "All", "role": "total"},
+    }
     columns = {x: {"arm": x} for x in arms}
-    table = {"id": "t", "columns": columns, "rows": [
-        {"id": "n", "label": "n", "cell": "n", "values": [str(n), str(m), str(n + m)]},
-        {"id": "yes", "label": "Yes", "cell": "n (%)", "measure": "count", "factor": "F",
-         "category": "Yes", "population": "randomized", "values": cells(k, j)},
-        {"id": "no", "label": "No", "cell": "n (%)", "measure": "count", "factor": "F",
-         "category": "No", "population": "randomized", "values": cells(n - k, m - j)},
-    ]}  # fmt: skip
+    table = {
+        "id": "t",
+        "columns": columns,
+        "rows": [
+            {"id": "n", "label": "n", "cell": "n", "values": [str(n), str(m), str(n + m)]},
+            {
+                "id": "yes",
+                "label": "Yes",
+                "cell": "n (%)",
+                "measure": "count",
+                "factor": "F",
+                "category": "Yes",
+                "population": "randomized",
+                "values": cells(k, j),
+            },
+            {
+                "id": "no",
+                "label": "No",
+                "cell": "n (%)",
+                "measure": "count",
+                "factor": "F",
+                "category": "No",
+                "population": "randomized",
+                "values": cells(n - k, m - j),
+            },
+        ],
+    }
     populations = {"randomized": {x: f"t.n.{x}.count" for x in arms}}
     record = record_of(table, arms=arms, populations=populations)
     verdicts = {c.verdict for c in audit(record, only=["A1", "A2", "A3", "A4", "A5"])}

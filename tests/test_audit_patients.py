@@ -25,14 +25,16 @@ NAMES = (*ARMS, "total")
 def record_of(*blocks, populations=("all",), arms=NAMES):
     """A record of these blocks after one that holds the sizes of its analysis sets."""
     sheet = {
-        "trial": "Simulated", "title": "Simulated",
+        "trial": "Simulated",
+        "title": "Simulated",
         "arms": {
             n: {"label": n, "role": {"a": "experimental", "b": "control"}.get(n, "total")}
             for n in arms
         },
         "populations": {p: {n: f"sizes.{p}.{n}.count" for n in arms} for p in populations},
-        "sources": {}, "blocks": list(blocks),
-    }  # fmt: skip
+        "sources": {},
+        "blocks": list(blocks),
+    }
     sheet = Sheet.model_validate(sheet)
     return Record(sheet, expand(sheet))
 
@@ -79,8 +81,14 @@ def test_palmira_has_a_patient_table_but_for_one_total_of_hormone_receptor_statu
         assert f"{number} (" in odd.detail
     assert not [c for c in checks if c.verdict == "impossible"]
     consistent = {c.entry: c.detail for c in checks if c.verdict == "consistent"}
-    for name in ("Analysis sets", "Age", "Visceral involvement", "Responses",
-                 "Adverse events, palbociclib", "Adverse events, et"):  # fmt: skip
+    for name in (
+        "Analysis sets",
+        "Age",
+        "Visceral involvement",
+        "Responses",
+        "Adverse events, palbociclib",
+        "Adverse events, et",
+    ):
         assert "printed numbers exists" in consistent[name]
     assert "a table of 198 patients (palbociclib 136, et 62)" in consistent["Age"]
 
@@ -141,14 +149,22 @@ PATIENTS = st.lists(PATIENT, min_size=2, max_size=14).filter(
 def baseline(patients, printed_levels=("I", "II", "III")):
     """Stage (perhaps with a level left out) and metastatic sites, of which one may have several."""
     rows = [
-        row(f"stage.{s.lower()}", *in_arms(patients, lambda p, s=s: p["stage"] == s),
-            factor="Stage", category=s)
+        row(
+            f"stage.{s.lower()}",
+            *in_arms(patients, lambda p, s=s: p["stage"] == s),
+            factor="Stage",
+            category=s,
+        )
         for s in printed_levels
     ] + [
-        row(f"site.{s}", *in_arms(patients, lambda p, s=s: s in p["sites"]),
-            factor="Site", category=s)
+        row(
+            f"site.{s}",
+            *in_arms(patients, lambda p, s=s: s in p["sites"]),
+            factor="Site",
+            category=s,
+        )
         for s in ("bone", "liver")
-    ]  # fmt: skip
+    ]
     return block("table", *rows, population="all")
 
 
@@ -166,8 +182,10 @@ def forest(patients):
         row("all", *cells(lambda p: True), population="all") | {"cell": "events / n"},
         row("one", *cells(lambda p: p["stage"] == "I")) | kind | {"category": "I"},
         row("more", *cells(lambda p: p["stage"] != "I")) | kind | {"category": "II-III"},
-        columns={a: {"arm": a} for a in ARMS}, measure="events", endpoint="PFS",
-    )  # fmt: skip
+        columns={a: {"arm": a} for a in ARMS},
+        measure="events",
+        endpoint="PFS",
+    )
 
 
 def responses(patients):
@@ -192,8 +210,12 @@ def adverse_events(patients):
     columns = {f"{a}.{g}": {"arm": a, "grade": g} for a in ARMS for g in ("any", "3", "4", "5")}
     treated = [p for p in patients if p["treated"]]
     rows = []
-    for id, part, within in (("class", 2, None), ("first", 0, "class"), ("second", 1, "class"),
-                             ("rest", 3, "class")):  # fmt: skip
+    for id, part, within in (
+        ("class", 2, None),
+        ("first", 0, "class"),
+        ("second", 1, "class"),
+        ("rest", 3, "class"),
+    ):
         values = [
             in_arms(treated, lambda p, i=part, w=wanted: worst(p, i) in w)[k]
             for k in range(2)
@@ -214,9 +236,12 @@ def paper(patients, **options):
     flow = row("lost", *lost, population="all", between=["sizes.all", "sizes.treated"])
     first = sizes(*everybody, treated=treated)
     return [
-        first | {"rows": [*first["rows"], flow]}, baseline(patients, **options), forest(patients),
-        responses(patients), *adverse_events(patients),
-    ]  # fmt: skip
+        first | {"rows": [*first["rows"], flow]},
+        baseline(patients, **options),
+        forest(patients),
+        responses(patients),
+        *adverse_events(patients),
+    ]
 
 
 @QUICKLY
@@ -280,9 +305,10 @@ GRADES = (0, 3, 5)
 def possible_grades(n, full):
     """Counts at grades 3 and 5 by row, over all tables of ``n`` patients."""
     patients = [
-        (w, a, b) for w, a, b in product(GRADES, repeat=3)
+        (w, a, b)
+        for w, a, b in product(GRADES, repeat=3)
         if (w == max(a, b) if full else w >= max(a, b))
-    ]  # fmt: skip
+    ]
     return {
         tuple(sum(p[r] == g for p in table) for r in range(3) for g in (3, 5))
         for table in product(patients, repeat=n)
@@ -297,10 +323,17 @@ def test_rows_within_each_other_fit_exactly_if_patients_with_such_grades_exist(f
         if any(sum(c) > 2 for c in by_row):
             continue
         rows = [
-            row(r, sum(c), *c, "0", term=r, exhaustive=full and r == "whole",
-                within=None if r == "whole" else "whole")
+            row(
+                r,
+                sum(c),
+                *c,
+                "0",
+                term=r,
+                exhaustive=full and r == "whole",
+                within=None if r == "whole" else "whole",
+            )
             for r, c in zip(ROWS, by_row, strict=True)
-        ]  # fmt: skip
+        ]
         columns = {g: {"arm": "a", "grade": g} for g in ("any", "3", "5", "4")}
         table = block("events", *rows, columns=columns, population="all")
         whole = block("sizes", row("all", 2), columns={"a": {"arm": "a"}})
@@ -333,10 +366,13 @@ def test_levels_that_two_blocks_share_fit_exactly_if_such_patients_exist():
                 row("all", f"{events} / {n}") | {"cell": "events / n"},
                 row("rest", f"{late} / {n - one}") | about | {"category": "rest"},
                 row("one", f"{min(one, 1)} / {one}") | about | {"category": "1"},
-                columns=columns, measure="events", endpoint="PFS", population="all",
+                columns=columns,
+                measure="events",
+                endpoint="PFS",
+                population="all",
             ),
             arms=("a",),
-        )  # fmt: skip
+        )
         expected = (one, two, three, events, late) in truth and late + min(one, 1) == events
         assert exists(record, "Stage") == expected, (one, two, late)
 
@@ -367,9 +403,12 @@ def rates(orr, cbr, treated_orr):
         row("orr.treated", treated_orr, endpoint="ORR", population="treated"),
     ]
     return block(
-        "rates", *(r | {"cell": "%"} for r in rows), columns={"a": {"arm": "a"}},
-        measure="response rate", unit="percent",
-    )  # fmt: skip
+        "rates",
+        *(r | {"cell": "%"} for r in rows),
+        columns={"a": {"arm": "a"}},
+        measure="response rate",
+        unit="percent",
+    )
 
 
 @pytest.mark.parametrize(
@@ -385,9 +424,10 @@ def rates(orr, cbr, treated_orr):
 )
 def test_responses_fit_into_benefit_and_into_their_sets(orr, cbr, treated_orr, holds):
     record = record_of(
-        sizes(10, 4, 14, treated=(8, 4, 12)), rates(orr, cbr, treated_orr),
+        sizes(10, 4, 14, treated=(8, 4, 12)),
+        rates(orr, cbr, treated_orr),
         populations=("all", "treated"),
-    )  # fmt: skip
+    )
     assert (not found(record)) == holds
 
 
@@ -412,9 +452,11 @@ def test_events_by_level_add_up_where_the_levels_are_all():
             row("all", "3 / 6", "2 / 4") | {"cell": "events / n"},
             row("i", *one) | about | {"category": "I"},
             row("ii", *other) | about | {"category": "II"},
-            columns={a: {"arm": a} for a in ARMS}, measure="events", endpoint="PFS",
+            columns={a: {"arm": a} for a in ARMS},
+            measure="events",
+            endpoint="PFS",
             population="all",
-        )  # fmt: skip
+        )
 
     size = sizes(6, 4, 10)
     assert not found(record_of(size, figure(("1 / 2", "1 / 2"), ("2 / 4", "1 / 2"))))
@@ -435,14 +477,20 @@ def test_factors_must_agree_on_events_that_are_not_printed_by_arm(total):
 
     def paper(late):
         columns = {a: {"arm": a} for a in ARMS}
-        rows = [*events_by("stage", ("2 / 3", "1 / 2"), ("1 / 3", "1 / 2")),
-                *events_by("site", ("1 / 4", "0 / 1"), late)]  # fmt: skip
+        rows = [
+            *events_by("stage", ("2 / 3", "1 / 2"), ("1 / 3", "1 / 2")),
+            *events_by("site", ("1 / 4", "0 / 1"), late),
+        ]
         return record_of(
             sizes(6, 4, 10),
-            block("text", row("events", *total, measure="events", endpoint="PFS"),
-                  columns={"total": {"arm": "total"}}, population="all"),
+            block(
+                "text",
+                row("events", *total, measure="events", endpoint="PFS"),
+                columns={"total": {"arm": "total"}},
+                population="all",
+            ),
             block("figure", *rows, columns=columns, measure="events", endpoint="PFS"),
-        )  # fmt: skip
+        )
 
     assert not found(paper(("2 / 2", "2 / 3")))
     odd = found(paper(("1 / 2", "3 / 3")))
@@ -470,8 +518,15 @@ def test_two_contradictions_of_a_factor_are_both_named():
 
 @pytest.mark.parametrize(
     ("text", "span"),
-    [("any", ("1", "5")), ("3", ("3", "3")), ("3-4", ("3", "4")), ("≥3", ("3", "5")),
-     (">= 3", ("3", "5")), ("severe", None), (">3", None)],
-)  # fmt: skip
+    [
+        ("any", ("1", "5")),
+        ("3", ("3", "3")),
+        ("3-4", ("3", "4")),
+        ("≥3", ("3", "5")),
+        (">= 3", ("3", "5")),
+        ("severe", None),
+        (">3", None),
+    ],
+)
 def test_grades_are_read(text, span):
     assert grades(text) == span

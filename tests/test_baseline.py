@@ -19,9 +19,13 @@ arm = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just
 
 @pytest.mark.parametrize(
     ("count", "n", "lower", "upper"),
-    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0, 0.1684),
-     (1, 29, 0.0009, 0.1776)],
-)  # fmt: skip
+    [
+        (81, 263, 0.2527, 0.3676),
+        (15, 148, 0.0578, 0.1617),
+        (0, 20, 0, 0.1684),
+        (1, 29, 0.0009, 0.1776),
+    ],
+)
 def test_exact_intervals_agree_with_newcombes_published_ones(count, n, lower, upper):
     exact = clopper_pearson(count, n)
     assert (exact.lower, exact.upper) == pytest.approx((lower, upper), abs=5e-5)
@@ -177,7 +181,7 @@ def test_what_the_table_flags_is_what_the_ledger_does_not_reproduce(palmira, sho
         if f.entry.startswith("table1.") and f.verdict != "consistent"
     }
     table = shown["baseline-recomputed"].table
-    said = table[table["In print"].str.contains("cut off|but")]
+    said = table[table["Published otherwise"].str.contains("truncated|but")]
     labels = {palmira[f"table1.{row}.total.count"].category for row in wrong}
     assert set(said["Characteristic"]) == labels
     assert wrong == {"receptor.pgr_negative", "last_dose.75"}
@@ -241,7 +245,7 @@ def test_the_table_from_adsl_counts_the_patients_of_each_cell_and_stands_beside_
 
 def test_the_twins_have_the_printed_age_groups(cells):
     for category, arms in {"<65 years": (94, 33), "≥65 years": (42, 29)}.items():
-        for source in ("printed", "neutral", "full"):
+        for source in ("published", "neutral", "full"):
             counts = [
                 cells.loc[(source, "Age", category, arm), "count"].item()
                 for arm in ("palbociclib", "et")
@@ -252,7 +256,7 @@ def test_the_twins_have_the_printed_age_groups(cells):
 def test_a_wrong_percent_is_flagged(altered, rerun):
     record = altered('["10 (7.4)", "4 (6.5)"', '["10 (7.9)", "4 (6.5)"')
     frame = rerun("baseline", record).shown["baseline-recomputed"].table
-    said = frame.loc[frame.Characteristic == "Other", "In print"].item()
+    said = frame.loc[frame.Characteristic == "Other", "Published otherwise"].item()
     assert said == "Palbociclib + ET: 7.9, but 7.35 recomputed"
 
 
@@ -297,9 +301,14 @@ def test_a_cell_that_only_one_twin_prints_is_marked_and_both_are_shown(rerun):
 
 
 LINES = pd.DataFrame(
-    {"label": ["Age: ≥65 years", "A factor with a long name: a level"], "smd": [0.4, -0.1],
-     "low": [-0.3, -0.3], "high": [0.3, 0.3], "stratum": [False, True]}
-)  # fmt: skip
+    {
+        "label": ["Age: ≥65 years", "A factor with a long name: a level"],
+        "smd": [0.4, -0.1],
+        "low": [-0.3, -0.3],
+        "high": [0.3, 0.3],
+        "stratum": [False, True],
+    }
+)
 
 
 def test_a_love_plot_marks_what_is_beyond_its_bar_on_a_page_and_on_a_phone():

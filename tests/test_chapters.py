@@ -60,7 +60,7 @@ def prose(path: Path) -> str:
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
     text = re.sub(r"^```\{code-cell\}.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"^```\w+$.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^\(.*\)=$|^:\w[\w-]*:.*$|^\d\. ", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\(.*\)=$|^:+\{grid\}.*$|^:\w[\w-]*:.*$|^\d\. ", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{[\w:-]+\}`[^`]*`", "", text)
     text = re.sub(r"`[^`]*`", "", text)
     text = re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$", "", text, flags=re.DOTALL)

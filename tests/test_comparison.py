@@ -16,8 +16,12 @@ from palmira.statistics.estimates import log_se
 from palmira.statistics.hazard_ratios import smallest_se
 
 pytestmark = pytest.mark.site
-TRIALS = {"PALMIRA": "palmira", "PACE": "pace", "MAINTAIN": "maintain",
-          "postMONARCH": "postmonarch"}  # fmt: skip
+TRIALS = {
+    "PALMIRA": "palmira",
+    "PACE": "pace",
+    "MAINTAIN": "maintain",
+    "postMONARCH": "postmonarch",
+}
 SIDE_BY_SIDE = ("comparison-design", "comparison-results", "comparison-patients")
 KEPT = 'kept = ["PALMIRA", "PACE", "MAINTAIN", "postMONARCH"]'
 
@@ -67,8 +71,9 @@ def test_no_blog_is_a_source(shown):
 
 
 def test_every_line_of_a_table_names_a_row_that_some_record_has(records, chapter):
-    rows = {t: {f"{b.id}.{r.id}" for b in x.sheet.blocks for r in b.rows}
-            for t, x in records.items()}  # fmt: skip
+    rows = {
+        t: {f"{b.id}.{r.id}" for b in x.sheet.blocks for r in b.rows} for t, x in records.items()
+    }
     others = set().union(*(rows[t] for t in list(TRIALS)[1:]))
     durations = {f"population.prior_duration.{x}" for x in ("ge12", "gt12", "lt18")}
     assert durations & others
@@ -195,8 +200,15 @@ def test_only_palmiras_subgroups_have_a_least_interval_and_paces_are_on_the_95_l
 def test_the_map_names_what_the_paper_names_and_takes_its_numbers_from_the_records(shown):
     table = shown["comparison-map"].table
     text = " ".join(table["Study"])
-    for name in ("BioPER", "EMBER-3", "PARSIFAL-Long", "EMERALD", "VERONICA", "alpelisib",
-                 "capivasertib"):  # fmt: skip
+    for name in (
+        "BioPER",
+        "EMBER-3",
+        "PARSIFAL-Long",
+        "EMERALD",
+        "VERONICA",
+        "alpelisib",
+        "capivasertib",
+    ):
         assert name in text
     assert table["Results"].str.contains(r"\[").all()
     assert not table.apply(lambda c: c.str.contains("{", regex=False)).any().any()
@@ -227,8 +239,13 @@ def test_the_forest_shows_every_trial_as_published_and_palmiras_least_interval(
     least = data.loc["PALMIRA", ["least_lower", "least_upper"]].to_list()
     assert least == pytest.approx([neutral["lower"], neutral["upper"]])
     assert data.loc[list(TRIALS), "weight"].sum() == pytest.approx(100)
-    for text in ("0.84 (0.66 to 1.07)", "1.11 (0.74 to 1.66)", "0.57 (0.39 to 0.85)",
-                 "0.73 (0.57 to 0.95)", pooled(effects, "printed").ratio.text()):  # fmt: skip
+    for text in (
+        "0.84 (0.66 to 1.07)",
+        "1.11 (0.74 to 1.66)",
+        "0.57 (0.39 to 0.85)",
+        "0.73 (0.57 to 0.95)",
+        pooled(effects, "printed").ratio.text(),
+    ):
         assert text in exhibit.alt
 
 

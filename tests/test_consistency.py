@@ -218,14 +218,23 @@ def test_no_genuine_triple_lies_below_its_bound_once_rounding_is_carried(shown):
 @pytest.mark.site
 def test_the_other_records_have_their_findings_by_trial(shown, audits):
     assert set(shown["consistency-others"].data["trial"]) == {"PACE", "MAINTAIN"}
-    assert not [c for k in ("maintain", "postmonarch") for c in audits[k]
-                if c.verdict in ("inconsistent", "impossible")]  # fmt: skip
+    assert not [
+        c
+        for k in ("maintain", "postmonarch")
+        for c in audits[k]
+        if c.verdict in ("inconsistent", "impossible")
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "printed", "shown"),
-    [("65.0", "66", "65"), ("0.502", ".239", ".502"), ("0.60", "0.66", "0.60"), ("6.1", "6", "6.1"),
-     ("0.27 to 1.01", "0.62 (0.38 to 0.98)", "0.27 to 1.01")],
-)  # fmt: skip
+    [
+        ("65.0", "66", "65"),
+        ("0.502", ".239", ".502"),
+        ("0.60", "0.66", "0.60"),
+        ("6.1", "6", "6.1"),
+        ("0.27 to 1.01", "0.62 (0.38 to 0.98)", "0.27 to 1.01"),
+    ],
+)
 def test_a_recomputed_number_is_written_as_the_print_writes_it(text, printed, shown):
     assert tidy(text, printed) == shown

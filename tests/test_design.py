@@ -1,19 +1,25 @@
 """The design of the trial: sample size, flow, dates, scans, and the home page's picture."""
 
 from itertools import combinations
-from math import ceil, sqrt
+from math import ceil, exp, log, sqrt
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
+from scipy.stats import norm
 
 from palmira.readings.ledger import ledger
 from palmira.record import comparators
 from palmira.record.printed import parse_date
 from palmira.show import flow
-from palmira.simulation import detectable_hazard_ratio, schoenfeld_events, schoenfeld_power
+from palmira.simulation.sample_size import (
+    detectable_hazard_ratio,
+    schoenfeld_events,
+    schoenfeld_power,
+)
 from palmira.statistics.hazard_ratios import smallest_se
 from palmira.statistics.schedule import WEEKS_PER_MONTH, assessment_weeks, last_assessment
 
@@ -67,7 +73,7 @@ def flows(shown):
     return shown["design-flow"].data.set_index(["arm", "step"])["patients"]
 
 
-def test_the_printed_interval_is_narrower_than_the_sizing_formula_allows(palmira, said):
+def test_the_published_interval_is_narrower_than_the_sizing_formula_allows(palmira):
     events = [palmira[f"results.pfs.events.{a}.count"].value for a in ARMS]
     arms = [palmira[f"results.randomized.{a}.count"].value for a in ARMS]
     ratio = arms[0] / arms[1]
@@ -75,8 +81,6 @@ def test_the_printed_interval_is_narrower_than_the_sizing_formula_allows(palmira
     assert planned == pytest.approx(smallest_se(*events), rel=0.01)
     _, widest = palmira.interval("contrasts.pfs.hazard_ratio").se_range
     assert widest < planned
-    assert said["design_se_printed"] == f"{widest:.3f}"
-    assert said["design_se_least"] == f"{smallest_se(*events):.3f}"
 
 
 def test_every_assigned_patient_is_at_one_end_of_the_flow(palmira, flows):
@@ -93,7 +97,17 @@ def test_the_reasons_for_not_starting_add_up(palmira):
     assert reasons.sum() == palmira["results.not_treated.total.count"].value
 
 
-def test_the_flow_says_what_is_printed_and_what_is_derived(palmira, shown, rerun, altered):
+def test_every_assigned_patient_is_analyzed_for_efficacy_and_every_treated_one_for_safety(
+    palmira, shown, flows
+):
+    for arm in ARMS:
+        assert flows[arm, "analyzed"] == palmira[f"results.randomized.{arm}.count"].value
+        safety = palmira.size("safety", arm)
+        assert f"for efficacy, {safety} for safety" in shown["design-flow"].alt
+        assert flows[arm, "started"] == safety.value
+
+
+def test_the_flow_says_what_is_published_and_what_is_derived(palmira, shown, rerun, altered):
     picture = shown["design-flow"]
     for arm in (*ARMS, "total"):
         assert palmira[f"results.randomized.{arm}.count"].text in picture.alt
@@ -172,10 +186,10 @@ def test_the_schedule_names_its_landmarks_and_takes_its_scans_from_the_record(
     assert weeks_of(other.shown["design-schedule"])[:2] == [6, 12]
 
 
-def test_power_falls_from_the_assumed_to_the_printed_hazard_ratio(palmira, shown, reprinted, rerun):
+def test_power_falls_from_the_assumed_to_the_published_estimate(palmira, shown, reprinted, rerun):
     picture = shown["design-power"]
     marks = picture.data.query("mark != 'curve'").set_index("mark")
-    assert list(marks.index) == ["assumed in the design", "detectable", "printed"]
+    assert list(marks.index) == ["assumed in the design", "detectable", "published"]
     assert marks["power"].is_monotonic_decreasing
     power = palmira["sample_size.power.percent"].value / 100
     assert marks.loc["detectable", "power"] == pytest.approx(power, abs=1e-4)
@@ -231,6 +245,49 @@ def test_the_identity_card_takes_its_facts_from_the_record(palmira, shown, rerun
     assert other.data.set_index("Feature")["PALMIRA"]["Sites"].startswith("42 sites")
 
 
+def test_the_planned_effect_is_excluded_as_published_barely_by_the_least_and_not_by_the_rescaled(
+    palmira, said
+):
+    planned = palmira["sample_size.hazard_ratio"].value
+    ratio = "contrasts.pfs.hazard_ratio"
+    assert palmira[f"{ratio}.lower"].value == 0.66 > planned == 0.59
+    events = [palmira[f"results.pfs.events.{a}.count"].value for a in ARMS]
+    least = palmira[f"{ratio}.estimate"].value * exp(-1.959964 * smallest_se(*events))
+    assert planned < least < planned + 0.015
+    rescaled = 0.66 ** sqrt(2)
+    assert rescaled < planned
+    for chapter in ("design", "efficacy"):
+        assert said[f"{chapter}_lower_least"] == f"{least:.2f}" == "0.60"
+        assert said[f"{chapter}_lower_rescaled"] == f"{rescaled:.2f}" == "0.56"
+
+
+def test_conditional_power_is_that_of_a_brownian_motion(palmira, said):
+    """By simulation: z at the end is made of that at the first analysis and an increment."""
+    first, last, share = 127, 158, 136 / 198
+    now = norm.isf(palmira["contrasts.pfs.preplanned.p"].value / 2)
+    end = norm.isf(palmira["contrasts.pfs.hazard_ratio.p"].value / 2)
+    effects = {
+        "planned_effect": -log(palmira["sample_size.hazard_ratio"].value)
+        * sqrt(last * share * (1 - share)),
+        "first_estimate": now * sqrt(last / first),
+        "no_effect": 0.0,
+    }
+    increments = np.random.default_rng(1).normal(size=200_000)
+    t = first / last
+    for effect, drift in effects.items():
+        final = now * sqrt(t) + drift * (1 - t) + increments * sqrt(1 - t)
+        assert percent(said[f"design_conditional_{effect}"]) == pytest.approx(
+            (final > 1.959964).mean(), abs=0.007
+        )
+        assert percent(said[f"design_as_low_{effect}"]) == pytest.approx(
+            (final <= end).mean(), abs=0.007
+        )
+
+
+def percent(text: str) -> float:
+    return float(text.removesuffix("%")) / 100
+
+
 BOXES = pd.DataFrame(
     [
         ("all", "total", "Assigned", 30, "published", False),
@@ -276,7 +333,24 @@ def test_a_flow_of_one_arm_or_without_a_column_is_refused():
         flow(BOXES.drop(columns="text"), alt="none")
 
 
-def test_the_home_page_shows_the_printed_interval_within_the_least_one(palmira, shown):
+def test_the_home_page_opens_with_medians_rates_and_severe_events(palmira, shown):
+    picture = shown["intro-abstract"]
+    data = picture.data.set_index("cell")
+    assert len(data) == 8
+    for arm in ARMS:
+        median = palmira[f"results.pfs.median.{arm}.estimate"]
+        assert data.loc[f"results.pfs.median.{arm}", "value"] == median.value
+        assert median.text in picture.alt
+        for id, part in (
+            ("results.pfs.rate_6", "estimate"),
+            ("results.pfs.rate_12", "estimate"),
+            ("safety.teae.grade3", "percent"),
+        ):
+            assert data.loc[f"{id}.{arm}", "value"] == palmira[f"{id}.{arm}.{part}"].value
+    assert "grade 3 or higher): 47 and 10" in picture.alt
+
+
+def test_the_home_page_shows_the_published_interval_within_the_least_one(palmira, shown):
     picture = shown["intro-hazard-ratio"]
     ratio = picture.data.iloc[0]
     assert ratio["least_lower"] < ratio["lower"] < 1 < ratio["upper"] < ratio["least_upper"]
@@ -287,8 +361,9 @@ def test_the_home_page_shows_the_printed_interval_within_the_least_one(palmira, 
         assert ratio[part] == entry.value
 
 
-def test_the_home_page_repeats_printed_cells_digit_by_digit(palmira, shown):
+def test_the_home_page_repeats_published_cells_digit_by_digit(palmira, shown):
     table = shown["intro-results"].table.set_index("Outcome")
+    assert list(table.index)[:3] == ["Median PFS, months", "6-month PFS, %", "12-month PFS, %"]
     cell = table.loc["Median PFS, months", palmira.sheet.arms["et"].label].replace("\u00a0", " ")
     assert cell == palmira.cells("results.pfs.median.et")["text"].item()
     assert all(palmira[f"results.pfs.median.et.{p}"].text in cell for p in ("estimate", "lower"))

@@ -62,9 +62,9 @@ def test_the_table_by_arm_is_the_record(shown):
 
 def test_the_table_of_differences_says_which_are_not_given(shown):
     table = shown["efficacy-landmarks"].plain
-    assert set(table.loc[table["group"] == "12 months", "Printed"]) == {"not given"}
+    assert set(table.loc[table["group"] == "12 months", "Published"]) == {"not given"}
     six = table[table["group"] == "6 months"].set_index("Quantity")
-    assert six.loc["Difference, percentage points", "Printed"] == "13.1"
+    assert six.loc["Difference, percentage points", "Published"] == "13.1"
     assert six.loc["P, log-log scale", "With rounding"] == ".080 to .088"
 
 

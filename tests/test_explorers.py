@@ -14,7 +14,7 @@ from palmira.readings.spread import spreads
 from palmira.readings.subgroups import subgroups
 from palmira.readings.three_readings import reading
 from palmira.record import DATA, comparators
-from palmira.simulation import detectable_hazard_ratio, schoenfeld_power
+from palmira.simulation.sample_size import detectable_hazard_ratio, schoenfeld_power
 from palmira.statistics.contrasts import CODINGS, lung_under
 from palmira.statistics.estimates import critical, p_text
 from palmira.statistics.pooling import pool

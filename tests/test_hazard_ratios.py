@@ -104,9 +104,13 @@ def test_the_three_readings_keep_what_they_promise(hazard_ratio, se, events, con
 
 @pytest.mark.parametrize(
     ("estimate", "lower", "upper", "events", "control_events"),
-    [("0.73", "0.56", "0.95", 106, 120), ("0.84", "0.59", "1.19", 54, 74),
-     ("0.80", "0.55", "1.18", 54, 49), ("1.19", "0.20", "7.11", 2, 3)],
-)  # fmt: skip
+    [
+        ("0.73", "0.56", "0.95", 106, 120),
+        ("0.84", "0.59", "1.19", 54, 74),
+        ("0.80", "0.55", "1.18", 54, 49),
+        ("1.19", "0.20", "7.11", 2, 3),
+    ],
+)
 def test_genuine_intervals_are_within_rounding_as_wide_as_their_events_ask(
     estimate, lower, upper, events, control_events
 ):
@@ -117,8 +121,11 @@ def test_genuine_intervals_are_within_rounding_as_wide_as_their_events_ask(
 
 def test_the_printed_intervals_of_palmira_are_narrower_than_their_events_allow():
     palmira = published("palmira")
-    for cell in ("contrasts.pfs.hazard_ratio", "contrasts.pfs.preplanned",
-                 "contrasts.os.hazard_ratio"):  # fmt: skip
+    for cell in (
+        "contrasts.pfs.hazard_ratio",
+        "contrasts.pfs.preplanned",
+        "contrasts.os.hazard_ratio",
+    ):
         r = reading(palmira, cell)
         assert r.ways.se_ratio < r.largest_ratio < 1, cell
     assert reading(palmira, "asco2023.hazard_ratio").largest_ratio > 1
@@ -176,8 +183,9 @@ def test_the_three_standard_errors_agree_with_lifelines():
     found = two_arm_errors(time[None], event[None], arm[None]).iloc[0]
     frame = pd.DataFrame({"time": time, "event": event, "arm": arm})
     for robust, name in ((False, "model"), (True, "robust")):
-        model = CoxPHFitter().fit(frame, "time", "event", robust=robust,
-                                  fit_options={"precision": 1e-12})  # fmt: skip
+        model = CoxPHFitter().fit(
+            frame, "time", "event", robust=robust, fit_options={"precision": 1e-12}
+        )
         assert found["log_hazard_ratio"] == pytest.approx(model.params_["arm"], rel=1e-6)
         assert found[name] == pytest.approx(model.standard_errors_["arm"], rel=1e-6)
     chi2, _ = survdiff(time, event, arm)

@@ -40,16 +40,27 @@ def test_no_line_is_without_a_true_verdict(entries):
 
 @pytest.mark.parametrize(
     ("row", "entry"),
-    [("results.randomized", "results.new.total.count"), ("table1.ecog.0", "table1.new.et.count"),
-     ("contrasts.os.hazard_ratio", "contrasts.new.estimate"),
-     ("discussion.palmira.prior_pfs_12", "discussion.palmira.new.percent")],
-)  # fmt: skip
+    [
+        ("results.randomized", "results.new.total.count"),
+        ("table1.ecog.0", "table1.new.et.count"),
+        ("contrasts.os.hazard_ratio", "contrasts.new.estimate"),
+        ("discussion.palmira.prior_pfs_12", "discussion.palmira.new.percent"),
+    ],
+)
 def test_a_number_that_is_added_and_forgotten_is_unsettled(palmira, twins, row, entry):
     like = next(e for i, e in palmira.entries.items() if i.startswith(f"{row}."))
     added = replace(
-        like, id=entry, row=entry.split(".", 1)[1], same_as=(), perhaps_same_as=(), endpoint="",
-        measure="new", factor=None, category=None, population=None,
-    )  # fmt: skip
+        like,
+        id=entry,
+        row=entry.split(".", 1)[1],
+        same_as=(),
+        perhaps_same_as=(),
+        endpoint="",
+        measure="new",
+        factor=None,
+        category=None,
+        population=None,
+    )
     longer = type(palmira)(palmira.sheet, {**palmira.entries, entry: added})
     lines = ledger(longer, None, on_twins(longer, twins))
     assert {e.id: e.verdict for e in lines}[entry] == "unsettled"
@@ -99,8 +110,15 @@ def test_another_trial_has_no_twin_among_the_books():
 
 
 def test_every_line_has_a_verdict_and_a_chapter_and_says_how_or_why_not(entries):
-    chapters = {"design", "baseline", "efficacy", "subgroups", "response-survival", "safety",
-                "comparison"}  # fmt: skip
+    chapters = {
+        "design",
+        "baseline",
+        "efficacy",
+        "subgroups",
+        "response-survival",
+        "safety",
+        "comparison",
+    }
     for e in entries.values():
         assert e.verdict in MEANINGS
         assert e.chapter in chapters, e.id
@@ -109,8 +127,12 @@ def test_every_line_has_a_verdict_and_a_chapter_and_says_how_or_why_not(entries)
 
 def test_all_hazard_ratio_limits_are_narrower_than_their_events_allow(entries):
     limits = [e for i, e in entries.items() if "hazard_ratio" in i or "preplanned" in i]
-    own = [e for e in limits if e.id.endswith((".lower", ".upper"))
-           and not e.id.startswith(("discussion", "asco2023", "sample_size"))]  # fmt: skip
+    own = [
+        e
+        for e in limits
+        if e.id.endswith((".lower", ".upper"))
+        and not e.id.startswith(("discussion", "asco2023", "sample_size"))
+    ]
     assert len(own) == 2 * (13 + 1 + 1 + 1 + 1)  # Figure 3, abstract, text, April 2022, OS
     assert {e.verdict for e in own} == {"inconsistent"}
 
@@ -174,8 +196,12 @@ def test_figures_quoted_from_other_trials_are_held_against_their_sources(entries
 
 
 def test_levels_of_intervals_and_facts_of_the_design_are_stated(entries):
-    for id in ("results.pfs.median.et.level", "methods.sites.count", "timeline.cutoff",
-               "discussion.palmira.prior_pfs_cutpoint"):  # fmt: skip
+    for id in (
+        "results.pfs.median.et.level",
+        "methods.sites.count",
+        "timeline.cutoff",
+        "discussion.palmira.prior_pfs_cutpoint",
+    ):
         assert verdict(entries, id) == "stated"
 
 
@@ -235,9 +261,10 @@ def test_the_limits_that_are_too_narrow_for_their_events_are_counted_and_no_quot
 def test_a_number_that_a_quoted_source_prints_as_well_counts_as_printed_twice(entries, said):
     again = ("printed again", "as the source in use has it")
     twice = {
-        id for id, e in entries.items()
+        id
+        for id, e in entries.items()
         if e.verdict == "reproduced" and any(words in e.method for words in again)
-    }  # fmt: skip
+    }
     assert len(twice) == int(said["ledger_repeated"])
     assert "discussion.postmonarch.hazard_ratio.lower" in twice
     assert "figure3.all.hazard_ratio.estimate" in twice
@@ -246,8 +273,15 @@ def test_a_number_that_a_quoted_source_prints_as_well_counts_as_printed_twice(en
 
 @pytest.mark.site
 def test_every_entry_of_the_ledger_stands_on_its_page_once(shown, entries):
-    tables = [e for n, e in shown.items() if re.fullmatch(r"ledger-(design|baseline|efficacy|"
-              r"subgroups|response-survival|safety|comparison)", n)]  # fmt: skip
+    tables = [
+        e
+        for n, e in shown.items()
+        if re.fullmatch(
+            r"ledger-(design|baseline|efficacy|"
+            r"subgroups|response-survival|safety|comparison)",
+            n,
+        )
+    ]
     listed = [id for e in tables for id in e.data["id"]]
     assert sorted(listed) == sorted(entries)
     assert shown["ledger-summary"].data.iloc[-1]["total"] == len(entries)

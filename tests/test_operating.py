@@ -25,8 +25,12 @@ def test_every_truth_is_analyzed_in_three_ways_and_without_effect_the_level_is_k
 
 def test_power_rises_with_the_effect_and_intervals_cover_it(shown):
     data = shown["operating-table"].data.query("analysis == 'scan dates'").set_index("scenario")
-    order = ["No difference", "HR as printed, and neutral", "HR on the full scale (conditional)",
-             "HR of the sample size"]  # fmt: skip
+    order = [
+        "No difference",
+        "HR as printed, and neutral",
+        "HR on the full scale (conditional)",
+        "HR of the sample size",
+    ]
     assert data.loc[order, "rejected"].is_monotonic_increasing
     assert data.loc[order, "covered"].between(0.93, 0.97).all()
 
@@ -35,9 +39,9 @@ def test_where_hazards_cross_there_is_no_true_ratio_to_be_biased_from(shown):
     exhibit = shown["operating-table"]
     rows = exhibit.table[exhibit.table["group"].str.startswith("Curves that meet")]
     assert len(rows) == 3
-    assert set(rows["Bias of log HR"]) == set(rows["95% interval holds the truth"]) == {
-        "no true HR"
-    }  # fmt: skip
+    assert (
+        set(rows["Bias of log HR"]) == set(rows["95% interval holds the truth"]) == {"no true HR"}
+    )
     assert exhibit.data.query("scenario == 'Curves that meet'")["covered"].isna().all()
 
 

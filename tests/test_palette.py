@@ -13,8 +13,10 @@ SIGHTS = (None, "deuteranomaly", "protanomaly", "tritanomaly")
 APART = 11.5
 PALETTES = {
     "arms": {k: ARM_COLORS[k] for k in ("palbociclib", "et", "total", "triplet")},
-    "readings": READING_COLORS, "grades": GRADE_COLORS, "verdicts": VERDICT_COLORS,
-}  # fmt: skip
+    "readings": READING_COLORS,
+    "grades": GRADE_COLORS,
+    "verdicts": VERDICT_COLORS,
+}
 
 
 def rgb(color):

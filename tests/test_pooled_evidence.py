@@ -114,8 +114,11 @@ def test_postmonarchs_three_p_values_all_fit_its_interval(records):
 
 def test_only_palmiras_interval_is_narrower_than_its_events_allow(records):
     assert {k: len(trial_readings(r)) for k, r in records.items()} == {
-        "palmira": 3, "pace": 1, "maintain": 1, "postmonarch": 1,
-    }  # fmt: skip
+        "palmira": 3,
+        "pace": 1,
+        "maintain": 1,
+        "postmonarch": 1,
+    }
     assert se_bound(records["pace"]) is None
     assert se_bound(records["maintain"]) is None
     postmonarch = records["postmonarch"].interval(PFS).over()
@@ -133,8 +136,9 @@ def test_the_three_readings_keep_p_or_the_estimate(effects):
 # Pools.
 
 
-@pytest.mark.parametrize(("reading", "value"), [("printed", 0.787), ("neutral", 0.783),
-                                                ("conditional", 0.768)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reading", "value"), [("printed", 0.787), ("neutral", 0.783), ("conditional", 0.768)]
+)
 def test_the_pool_under_each_reading(effects, reading, value):
     assert round(pooled(effects, reading).ratio.value, 3) == value
 
@@ -212,8 +216,13 @@ def test_the_forest_shows_every_trial_and_pool_and_says_so(shown, effects):
     data = exhibit.data
     assert set(data["label"]) >= {"PALMIRA", "PACE", "MAINTAIN", "postMONARCH"}
     assert (data["row"] == "pool").sum() == 9
-    for text in ("0.84 (0.60 to 1.17)", "1.11 (0.74 to 1.66)", "0.57 (0.39 to 0.85)",
-                 "0.73 (0.57 to 0.95)", pooled(effects, "neutral").ratio.text()):  # fmt: skip
+    for text in (
+        "0.84 (0.60 to 1.17)",
+        "1.11 (0.74 to 1.66)",
+        "0.57 (0.39 to 0.85)",
+        "0.73 (0.57 to 0.95)",
+        pooled(effects, "neutral").ratio.text(),
+    ):
         assert text in exhibit.alt
     for reading in READINGS:
         wald = data.query("label == 'Wald interval' and reading == @reading").iloc[0]
@@ -243,8 +252,12 @@ def test_the_version_table_has_a_line_a_version_and_uses_one_of_each_result(show
 @pytest.mark.site
 def test_the_quotations_that_differ_from_our_sources(shown, entries, said):
     table = shown["pooled-evidence-quotations"].table
-    held = [e for e in entries if e.id.startswith("discussion.")
-            and e.verdict in ("reproduced", "rounding", "inconsistent")]  # fmt: skip
+    held = [
+        e
+        for e in entries
+        if e.id.startswith("discussion.")
+        and e.verdict in ("reproduced", "rounding", "inconsistent")
+    ]
     differing = [e for e in held if e.verdict != "reproduced"]
     assert len(table) == len(differing) < len(held)
     assert (said["pooled_quoted"], said["pooled_differing"]) == (str(len(held)), str(len(table)))

@@ -24,13 +24,22 @@ from palmira.statistics.pooling import (
 # The 13 trials of BCG vaccine against tuberculosis: cases and others, vaccinated and control.
 BCG = np.array(
     [
-        [4, 119, 11, 128], [6, 300, 29, 274], [3, 228, 11, 209], [62, 13536, 248, 12619],
-        [33, 5036, 47, 5761], [180, 1361, 372, 1079], [8, 2537, 10, 619],
-        [505, 87886, 499, 87892], [29, 7470, 45, 7232], [17, 1699, 65, 1600],
-        [186, 50448, 141, 27197], [5, 2493, 3, 2338], [27, 16886, 29, 17825],
+        [4, 119, 11, 128],
+        [6, 300, 29, 274],
+        [3, 228, 11, 209],
+        [62, 13536, 248, 12619],
+        [33, 5036, 47, 5761],
+        [180, 1361, 372, 1079],
+        [8, 2537, 10, 619],
+        [505, 87886, 499, 87892],
+        [29, 7470, 45, 7232],
+        [17, 1699, 65, 1600],
+        [186, 50448, 141, 27197],
+        [5, 2493, 3, 2338],
+        [27, 16886, 29, 17825],
     ],
     dtype=float,
-)  # fmt: skip
+)
 METHODS = [("FE", False), ("REML", True), *((method, False) for method in ESTIMATORS)]
 
 
@@ -84,9 +93,16 @@ def test_bcg_trials_pooled_as_by_metafor_paule_mandel(bcg):
 
 @pytest.mark.parametrize(
     ("method", "tau2"),
-    [("DL", 0.3088), ("HE", 0.3286), ("HS", 0.2284), ("SJ", 0.3455), ("ML", 0.2800),
-     ("REML", 0.3132), ("PM", 0.3181)],
-)  # fmt: skip
+    [
+        ("DL", 0.3088),
+        ("HE", 0.3286),
+        ("HS", 0.2284),
+        ("SJ", 0.3455),
+        ("ML", 0.2800),
+        ("REML", 0.3132),
+        ("PM", 0.3181),
+    ],
+)
 def test_bcg_heterogeneity_by_every_estimator_as_by_metafor(bcg, method, tau2):
     """The published table of estimators in metafor's documentation (Viechtbauer 2010)."""
     assert pool(*bcg, method).tau2 == pytest.approx(tau2, abs=5e-5)
@@ -131,8 +147,9 @@ def test_the_order_of_the_trials_does_not_matter(data, method, random):
     assert other.tau2 == pytest.approx(one.tau2, rel=1e-6, abs=1e-8)
 
 
-@given(st.floats(-3, 3), st.lists(st.floats(0.05, 2), min_size=2, max_size=8),
-       st.sampled_from(METHODS))  # fmt: skip
+@given(
+    st.floats(-3, 3), st.lists(st.floats(0.05, 2), min_size=2, max_size=8), st.sampled_from(METHODS)
+)
 def test_trials_that_agree_have_no_heterogeneity_and_pool_to_their_effect(effect, errors, method):
     p = pool([effect] * len(errors), errors, *method)
     assert p.tau2 == pytest.approx(0, abs=1e-20)

@@ -14,10 +14,15 @@ arm = st.integers(2, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just
 
 @pytest.mark.parametrize(
     ("counts", "lower", "upper"),
-    [((56, 70, 48, 80), 0.0524, 0.3339), ((9, 10, 3, 10), 0.1705, 0.8090),
-     ((6, 7, 2, 7), 0.0582, 0.8062), ((5, 56, 0, 29), -0.0381, 0.1926),
-     ((0, 10, 0, 20), -0.1611, 0.2775), ((10, 10, 0, 20), 0.6791, 1.0)],
-)  # fmt: skip
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0),
+    ],
+)
 def test_risk_differences_agree_with_newcombes_published_intervals(counts, lower, upper):
     found = risk_difference(*counts)
     assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=6e-5)

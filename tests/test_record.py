@@ -125,27 +125,48 @@ def test_a_number_without_quotes_is_refused(refused):
         (lambda d: row(d, "table1", "ecog.0").update(source=["nobody"]), "unknown source"),
         (lambda d: row(d, "table1", "ecog.0").update(same_as="no.row"), "same_as names no row"),
         (lambda d: row(d, "timeline", "cutoff").update(values=["2 Feb"]), "does not read as"),
-        (lambda d: row(d, "figure3", "all").update(
-            values=["137 / 136 (78.7)", "4.9 (3.6 to 6)", "51 / 62 (82.3)", "3.6 (2.5 to 4.2)",
-                    "0.84 (0.66 to 1.07)", None]), "more events than patients"),
+        (
+            lambda d: row(d, "figure3", "all").update(
+                values=[
+                    "137 / 136 (78.7)",
+                    "4.9 (3.6 to 6)",
+                    "51 / 62 (82.3)",
+                    "3.6 (2.5 to 4.2)",
+                    "0.84 (0.66 to 1.07)",
+                    None,
+                ]
+            ),
+            "more events than patients",
+        ),
         (lambda d: row(d, "contrasts", "pfs.hazard_ratio").update(p="1.49"), "P = 1.49"),
         (lambda d: row(d, "methods", "sites").update(values=["41.5"]), "not a whole number"),
         (lambda d: d["populations"]["safety"].update(et="no.such.entry"), "is no entry"),
-        (lambda d: d["populations"]["safety"].update(et="contrasts.pfs.hazard_ratio.upper"),
-         "is no number of patients"),
+        (
+            lambda d: d["populations"]["safety"].update(et="contrasts.pfs.hazard_ratio.upper"),
+            "is no number of patients",
+        ),
         (lambda d: d["populations"]["measurable"].pop("et"), "population measurable has no arm"),
         (lambda d: d.pop("sources"), "sources: missing"),
         (lambda d: block(d, "table1").update(id="table2"), "the id occurs twice"),
         (lambda d: row(d, "table1", "ecog.0").update(id="ECOG 0"), "not an id"),
         (lambda d: row(d, "table1", "ecog.0").update(within="ecog.0"), "no other row"),
         (lambda d: row(d, "contrasts", "pfs.hazard_ratio").update(decimals=-1), "decimals"),
-        (lambda d: row(d, "contrasts", "pfs.hazard_ratio").update(
-            values=["-0.84 (-1.07 to -0.66)"]), "a hazard ratio below zero"),
-        (lambda d: row(d, "table1", "ecog.0").update(
-            versions=[{"values": ["1", "1", "2"], "source": ["jco"], "confidence": "PT",
-                       "note": "x"}]), "chosen_because"),
+        (
+            lambda d: row(d, "contrasts", "pfs.hazard_ratio").update(
+                values=["-0.84 (-1.07 to -0.66)"]
+            ),
+            "a hazard ratio below zero",
+        ),
+        (
+            lambda d: row(d, "table1", "ecog.0").update(
+                versions=[
+                    {"values": ["1", "1", "2"], "source": ["jco"], "confidence": "PT", "note": "x"}
+                ]
+            ),
+            "chosen_because",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_record_is_refused_with_its_entry_and_mend(refused, edit, words):
     assert words in refused(edit)
 

@@ -29,8 +29,11 @@ def compared(shown):
 
 def test_every_printed_rate_is_that_of_one_count_with_its_exact_interval(counts):
     assert len(counts) == len(OUTCOMES) * len(ARMS)
-    for exact, printed in (("recomputed", "printed"), ("lower", "printed_lower"),
-                           ("upper", "printed_upper")):  # fmt: skip
+    for exact, printed in (
+        ("recomputed", "printed"),
+        ("lower", "printed_lower"),
+        ("upper", "printed_upper"),
+    ):
         assert ((counts[exact] - counts[printed]).abs() <= 0.05 + 1e-9).all()
 
 

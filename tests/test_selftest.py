@@ -64,8 +64,9 @@ def test_the_fast_cox_model_is_that_of_the_book(trial):
 
 
 def test_the_fast_cox_model_agrees_with_r_on_the_book_of_therneau_and_grambsch():
-    time, event, x = (np.array(v, float) for v in
-                      ([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 0]))  # fmt: skip
+    time, event, x = (
+        np.array(v, float) for v in ([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 0])
+    )
     fit = cox(time, event, x[:, None])
     assert (fit.log, fit.se**2) == (
         pytest.approx(1.6768575, abs=1e-7),
@@ -127,9 +128,18 @@ def test_a_synthetic_paper_is_a_record_that_the_loader_takes(papers, tmp_path):
     assert load(path).entries == papers[0].record.entries
     measures = {e.measure for e in papers[0].record.entries.values()}
     assert measures >= {
-        "count", "events", "median", "rate", "difference", "hazard ratio", "odds ratio",
-        "response rate", "P", "date", "allocation",
-    }  # fmt: skip
+        "count",
+        "events",
+        "median",
+        "rate",
+        "difference",
+        "hazard ratio",
+        "odds ratio",
+        "response rate",
+        "P",
+        "date",
+        "allocation",
+    }
 
 
 def test_the_same_number_of_a_seed_is_always_the_same_paper():
@@ -168,9 +178,15 @@ def test_an_error_that_changes_no_digit_beyond_rounding_cannot_be_seen(planted):
 
 
 @pytest.mark.parametrize(
-    "error", ["a count off by one", "a percent of another row", "swapped limits",
-              "an SE over sqrt 2, all rows", "a subgroup row with another arm's events"],
-)  # fmt: skip
+    "error",
+    [
+        "a count off by one",
+        "a percent of another row",
+        "swapped limits",
+        "an SE over sqrt 2, all rows",
+        "a subgroup row with another arm's events",
+    ],
+)
 def test_these_errors_can_always_be_seen(planted, error):
     assert all(p.case.visible for _, p in planted if p.case.error == error)
 

@@ -13,10 +13,10 @@ from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
 from palmira.record import published
-from palmira.simulation import schoenfeld_power
 from palmira.simulation import two_arm_analyses as kernels
 from palmira.simulation.draw import Observed, at_once, at_scans, draw, sort_keys
 from palmira.simulation.operating_characteristics import operating_characteristics, simulate
+from palmira.simulation.sample_size import schoenfeld_power
 from palmira.simulation.scenario import (
     Scenario,
     expected_events,
@@ -28,9 +28,14 @@ from palmira.simulation.studies import best_subgroup, looks
 
 BASE = Scenario("no effect", 200, 2.0, (0.2,), (0.2,), 30.0, 6.0, tuple(range(56, 1120, 56)))
 ROUGH = replace(
-    BASE, name="rough", window=7, fatal=0.3, dropout=0.02, block=6,
+    BASE,
+    name="rough",
+    window=7,
+    fatal=0.3,
+    dropout=0.02,
+    block=6,
     strata=((0.6, 1.0), (0.4, 2.0)),
-)  # fmt: skip
+)
 
 
 def either_look(fraction, alpha=0.05):
@@ -66,8 +71,13 @@ def test_tied_trials_are_analyzed_as_by_statsmodels_plain_and_stratified(data):
         out = kernels.two_arms(sort_keys(observed(time, event), arm[None], by))
         chi_square, _ = survdiff(time, event, arm, strata=strata)
         assert out.gap[0] ** 2 / out.variance[0] == pytest.approx(chi_square, rel=1e-9)
-        model = PHReg(time.astype(float), arm[:, None].astype(float), status=event, strata=strata,
-                      ties="efron")  # fmt: skip
+        model = PHReg(
+            time.astype(float),
+            arm[:, None].astype(float),
+            status=event,
+            strata=strata,
+            ties="efron",
+        )
         fit = model.fit(tol=1e-13)
         assert out.log_hazard_ratio[0] == pytest.approx(fit.params[0], abs=1e-7)
         assert out.se[0] == pytest.approx(fit.bse[0], rel=1e-6)
@@ -169,8 +179,10 @@ def test_the_best_subgroup_looks_better_than_the_truth_that_all_share():
 
 def test_the_scenario_of_the_record_expects_the_printed_events_with_the_printed_medians():
     record = published("palmira")
-    ratio = (record["results.pfs.median.et.estimate"].value
-             / record["results.pfs.median.palbociclib.estimate"].value)  # fmt: skip
+    ratio = (
+        record["results.pfs.median.et.estimate"].value
+        / record["results.pfs.median.palbociclib.estimate"].value
+    )
     scenario = of_record(record, "palbociclib", "et", ratio, "like the trial")
     events = record["results.pfs.events.total.count"].value
     assert expected_events(scenario) == pytest.approx(events, abs=0.01)
@@ -193,11 +205,14 @@ def test_a_curve_passes_through_the_rates_that_are_asked_for():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"n": 3}, "4 patients"), ({"control": (0.1, 0.2)}, "one hazard more"),
-        ({"control": (0.0,)}, "hazards: positive"), ({"window": 30}, "two windows"),
-        ({"strata": ((0.5, 1.0),)}, "add up to 1"), ({"block": 4}, "ratio divides"),
+        ({"n": 3}, "4 patients"),
+        ({"control": (0.1, 0.2)}, "one hazard more"),
+        ({"control": (0.0,)}, "hazards: positive"),
+        ({"window": 30}, "two windows"),
+        ({"strata": ((0.5, 1.0),)}, "add up to 1"),
+        ({"block": 4}, "ratio divides"),
     ],
-)  # fmt: skip
+)
 def test_a_scenario_that_makes_no_trial_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
         replace(BASE, **change)

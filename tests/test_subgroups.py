@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.meta_analysis import combine_effects
 
 from palmira.readings.subgroups import subgroups
 from palmira.record import DATA, load, published
@@ -76,16 +77,18 @@ def test_interaction_of_age_by_hand(tests, shown):
     assert drawn["least_lower"] == pytest.approx(0.71 / 0.95 * exp(-1.959964 * least), rel=1e-5)
 
 
-def test_five_printed_interactions_follow_from_their_rows_and_visceral_involvement_does_not(shown):
+def test_five_published_interactions_follow_from_their_rows_and_visceral_involvement_does_not(
+    shown,
+):
     table = shown["subgroups-interaction"].table.set_index("Factor")
-    agrees = table["Printed P within rounding"] == "yes"
+    agrees = table["Agrees"] == "yes"
     assert list(agrees[~agrees].index) == ["Visceral involvement"] and agrees.sum() == 5
     printed = [
         e.text
         for id, e in PALMIRA.entries.items()
         if id.startswith("figure3.") and id.endswith("interaction.p")
     ]
-    assert list(table["P printed"]) == printed
+    assert list(table["P, published"]) == printed
 
 
 @given(data=st.data())
@@ -104,20 +107,48 @@ def test_p_values_of_the_rounding_box_lie_in_the_stated_range(tests, data):
     assert tests.loc[factor, "p_low"] - 1e-6 <= p <= tests.loc[factor, "p_high"] + 1e-6
 
 
-def test_no_rounding_lifts_a_printed_standard_error_to_the_least_one(shown):
-    picture = shown["subgroups-errors"]
-    assert len(picture.data) == len(LINES) and "13 of 13" in picture.alt
-    for row, line in zip(picture.data.itertuples(), LINES, strict=True):
-        assert row.ratio_low < row.ratio < row.ratio_high < 1
-        assert row.least_se == pytest.approx(smallest_se(*line.events), rel=1e-12)
-        assert row.ratio == pytest.approx(line.ways.se_ratio, rel=1e-6)
+def test_no_rounding_lifts_a_published_standard_error_to_the_least_one(said):
+    ratios = [line.ways.se_ratio for line in LINES]
+    assert said["subgroups_se_low"] == f"{min(ratios):.2f}"
+    assert said["subgroups_se_high"] == f"{max(ratios):.2f}"
+    assert max(ratios) < float(said["subgroups_se_highest"]) < 1
 
 
 def test_few_events_mark_the_two_small_rows(shown):
-    for name in ("subgroups-forest", "subgroups-errors"):
-        few = shown[name].data.query("fewer_than_ten_events_in_an_arm")["level"]
-        assert list(few) == ["Letrozole", "6 to <12 months"]
-        assert all(label in shown[name].caption for label in few)
+    few = shown["subgroups-forest"].data.query("fewer_than_ten_events_in_an_arm")["level"]
+    assert list(few) == ["Letrozole", "6 to <12 months"]
+    assert all(label in shown["subgroups-forest"].caption for label in few)
+
+
+def test_the_power_of_an_interaction_test_is_that_of_simulated_differences(tests):
+    """Two normal estimates whose true ratio is the planned hazard ratio."""
+    draws = np.random.default_rng(3).normal(size=100_000)
+    for factor in tests.index:
+        events = [x.events for x in LINES if x.factor == factor]
+        se = sqrt(sum(smallest_se(*d) ** 2 for d in events))
+        found = (abs(log(0.59) + se * draws) > 1.959964 * se).mean()
+        assert tests.loc[factor, "power"] == pytest.approx(found, abs=0.005)
+        assert log(tests.loc[factor, "detectable"]) == pytest.approx(-2.801585 * se, rel=1e-5)
+    assert tests["power"].max() < 0.35
+
+
+def test_shrinkage_uses_the_variance_between_levels_of_dersimonian_and_laird(said):
+    shrunk = {}
+    for factor in {x.factor for x in LINES if x.factor}:
+        rows = [x for x in LINES if x.factor == factor]
+        logs = np.log([x.ways.printed.value for x in rows])
+        variance = np.array(
+            [(log(x.ways.printed.upper / x.ways.printed.lower) / (2 * 1.959964)) ** 2 for x in rows]
+        )
+        with np.errstate(invalid="ignore"):
+            tau2 = max(0.0, combine_effects(logs, variance, method_re="dl").tau2)
+        pulled = log(0.84) + tau2 / (tau2 + variance) * (logs - log(0.84))
+        shrunk |= dict(zip([x.row for x in rows], np.exp(pulled), strict=True))
+    assert said["subgroups_young_shrunk"] == f"{shrunk['age.lt65']:.2f}" == "0.80"
+    assert said["subgroups_old_shrunk"] == f"{shrunk['age.ge65']:.2f}" == "0.86"
+    rest = {f"{ratio:.2f}" for row, ratio in shrunk.items() if not row.startswith("age")}
+    assert rest == {said["subgroups_others_shrunk"]} == {"0.84"}
+    assert said["subgroups_least_shrunk"] == "0.84"
 
 
 def test_a_simulated_subgroup_misses_one_at_close_to_the_nominal_rate(chance, said):
@@ -184,7 +215,7 @@ def test_a_changed_interval_changes_what_the_pictures_say(palmira, reprinted, re
         "subgroups", reprinted(palmira, **{f"{RATIO}lower": "0.40", f"{RATIO}upper": "1.26"})
     )
     assert "Published intervals that exclude 1: none" in other.shown["subgroups-forest"].alt
-    assert "12 of 13" in other.shown["subgroups-errors"].alt
+    assert float(other.said["subgroups_se_highest"]) > 1
     assert 1.26 in set(other.shown["subgroups-forest"].data["upper"])
     for name in ("subgroups-sums", "subgroups-chance"):  # which rest on events alone
         pd.testing.assert_frame_equal(
@@ -207,13 +238,18 @@ def test_the_picture_of_chance_says_what_is_drawn(shown, chance, said):
     assert said["subgroups_none_any"] == f"{100 * (1 - chance.loc[0, 1.0]):.0f}%"
 
 
-def test_the_published_table_prints_what_the_record_holds(shown):
+def test_the_published_table_shows_what_the_record_holds(shown):
     shown_ = shown["subgroups-published"]
     table = shown_.table.replace("\u00a0", " ", regex=True)
     assert len(table) == len(LINES)
     row = table.set_index("Level").loc["Letrozole"]
-    assert list(row)[1:6] == ["11 / 16 (68.8)", "6.7 (2.5 to 14)", "4 / 4 (100)",
-                              "3.1 (1.6 to NA)", "0.53 (0.21 to 1.3)"]  # fmt: skip
+    assert list(row)[1:6] == [
+        "11 / 16 (68.8)",
+        "6.7 (2.5 to 14)",
+        "4 / 4 (100)",
+        "3.1 (1.6 to NA)",
+        "0.53 (0.21 to 1.3)",
+    ]
     assert row["Interaction P"] == ""
     ratios = shown_.data.query("measure == 'hazard ratio'")
     assert list(ratios["estimate"]) == [x.ways.printed.value for x in LINES]
@@ -225,7 +261,7 @@ def test_the_checklist_carries_the_computed_numbers(shown, tests):
     assert data["p_neutral_rows_least"] == pytest.approx(tests["p_neutral_rows"].min())
     for p in (data["p_printed_rows_least"], data["p_neutral_rows_least"]):
         assert f"{p:.3f}".removeprefix("0") in answers
-    assert f"{data['events_least']:.0f} to {data['events_most']:.0f} events a subgroup" in answers
+    assert f"{data['events_least']:.0f} to {data['events_most']:.0f} events per subgroup" in answers
     assert data["estimates_below_1"] == sum(x.ways.printed.value < 1 for x in LEVELS.values())
 
 

@@ -7,8 +7,9 @@ from lifelines import datasets
 from palmira.statistics.survival import cox
 
 # Therneau and Grambsch's first test data set.
-TEST1 = pd.DataFrame({"time": [9, 1, 1, 6, 6, 8], "status": [1, 1, 0, 1, 1, 0],
-                      "x": [0, 1, 1, 1, 0, 0]})  # fmt: skip
+TEST1 = pd.DataFrame(
+    {"time": [9, 1, 1, 6, 6, 8], "status": [1, 1, 0, 1, 1, 0], "x": [0, 1, 1, 1, 0, 0]}
+)
 ROSSI = ["fin", "age", "race", "wexp", "mar", "paro", "prio"]
 
 

@@ -116,8 +116,11 @@ def test_a_number_in_an_answer_follows_the_record(asked, entries, palmira, repri
 
 def own_ratios(record):
     """Cells of the hazard ratios that the trial reports of itself."""
-    return {e.cell for e in record.entries.values()
-            if e.measure == "hazard ratio" and e.part == "estimate" and not e.quotes}  # fmt: skip
+    return {
+        e.cell
+        for e in record.entries.values()
+        if e.measure == "hazard ratio" and e.part == "estimate" and not e.quotes
+    }
 
 
 def test_a_hazard_ratio_in_an_answer_stands_as_published_and_leads_to_the_width_of_its_interval(
@@ -196,13 +199,19 @@ def test_every_question_has_its_heading_and_label_in_the_guide_in_the_same_order
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [("contrasts.cbr.odds_ratio.p\n", "contrasts.cbr.odds_ratio.q\n", "question response: rests"),
-     ("      - results.pfs.events.et.count\n", "", "question scale: the answer uses"),
-     ("id: curves", "id: scale", "question scale: the id occurs twice"),
-     ("topic: Curves that meet", "topic: ''", "question curves topic: empty"),
-     ("    topic: The price", "    subject: The price", "question safety"),
-     ("questions:", "question:", "questions: missing")],
-)  # fmt: skip
+    [
+        (
+            "contrasts.cbr.odds_ratio.p\n",
+            "contrasts.cbr.odds_ratio.q\n",
+            "question response: rests",
+        ),
+        ("      - results.pfs.events.et.count\n", "", "question scale: the answer uses"),
+        ("id: curves", "id: scale", "question scale: the id occurs twice"),
+        ("topic: Curves that meet", "topic: ''", "question curves topic: empty"),
+        ("    topic: The price", "    subject: The price", "question safety"),
+        ("questions:", "question:", "questions: missing"),
+    ],
+)
 def test_a_question_that_cannot_be_used_is_refused_with_file_entry_and_mend(
     palmira, changed, old, new, message
 ):
@@ -245,10 +254,12 @@ def test_a_script_opens_only_what_there_is(asked):
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [("30: 7, 45: 8", "30: 7, 45: 9", "the script of 45 minutes adds up to 46"),
-     ("ask: [curves]", "ask: [curfew]", "step 'Medians, rates, curves' asks ['curfew']"),
-     ("{30: 3, 45: 3, 60: 4}", "{30: 3, 45: 3, 60: 0}", "step Before the result minutes 60")],
-)  # fmt: skip
+    [
+        ("30: 7, 45: 8", "30: 7, 45: 9", "the script of 45 minutes adds up to 46"),
+        ("ask: [curves]", "ask: [curfew]", "step 'Medians, rates, curves' asks ['curfew']"),
+        ("{30: 3, 45: 3, 60: 4}", "{30: 3, 45: 3, 60: 0}", "step Before the result minutes 60"),
+    ],
+)
 def test_a_script_that_cannot_be_used_is_refused(asked, changed, old, new, message):
     path = changed(SCRIPTS, old, new)
     with pytest.raises(RecordError) as error:
@@ -291,10 +302,12 @@ def test_the_bias_domains_are_five_and_what_the_chapter_says_of_them_holds():
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [("item: 1b", "item: 1c", "item 1c is unknown"),
-     ("place: Abstract,", "place: Appendix,", "'Appendix' is no section"),
-     ("told: in part", "told: partly", "told")],
-)  # fmt: skip
+    [
+        ("item: 1b", "item: 1c", "item 1c is unknown"),
+        ("place: Abstract,", "place: Appendix,", "'Appendix' is no section"),
+        ("told: in part", "told: partly", "told"),
+    ],
+)
 def test_an_appraisal_that_cannot_be_used_is_refused(changed, old, new, message):
     path = changed(APPRAISAL, old, new)
     with pytest.raises(RecordError) as error:
@@ -306,9 +319,12 @@ def test_an_appraisal_that_cannot_be_used_is_refused(changed, old, new, message)
 @pytest.mark.site
 def test_the_tables_of_the_appraisal_hold_every_entry_and_fill_every_slot(shown):
     found = appraisal()
-    lengths = {"appraisal-consort": len(found.consort), "appraisal-bias": len(found.bias),
-               "appraisal-outcomes": len(found.outcomes),
-               "appraisal-estimand": len(found.estimand)}  # fmt: skip
+    lengths = {
+        "appraisal-consort": len(found.consort),
+        "appraisal-bias": len(found.bias),
+        "appraisal-outcomes": len(found.outcomes),
+        "appraisal-estimand": len(found.estimand),
+    }
     for name, length in lengths.items():
         table = shown[name].table
         assert len(table) == len(shown[name].data) == length

@@ -62,8 +62,9 @@ def test_patients_of_the_trials_size_become_valid_data_sets(palmira, whole, size
     validate(frames, palmira)
     assert list(frames) == NAMES
     assert frames["adsl"].groupby("TRT01P").size().to_dict() == {
-        "Palbociclib + ET": sizes["palbociclib"], "ET": sizes["et"]
-    }  # fmt: skip
+        "Palbociclib + ET": sizes["palbociclib"],
+        "ET": sizes["et"],
+    }
     assert len(frames["adae"]) == len(events)
     assert frames["adtte"]["PARAMCD"].isin(["PFS", "OS"]).sum() == 2 * len(patients)
 
@@ -74,11 +75,21 @@ def test_the_fake_patients_show_every_kind_of_course(whole):
     assert set(patients["response"]) == {"CR", "PR", "SD", "PD", "NE"}
     assert (events["grade"] == 5).any()
     times = frames["adtte"]
-    assert {"Death", "Disease progression", "No progression or death", "Not treated", "Alive",
-            "On treatment"} < set(times["EVNTDESC"])  # fmt: skip
+    assert {
+        "Death",
+        "Disease progression",
+        "No progression or death",
+        "Not treated",
+        "Alive",
+        "On treatment",
+    } < set(times["EVNTDESC"])
     assert set(times["CNSDTDSC"]) == {
-        "", "Random assignment", "Last tumor assessment", "Last contact", "Data cutoff"
-    }  # fmt: skip
+        "",
+        "Random assignment",
+        "Last tumor assessment",
+        "Last contact",
+        "Data cutoff",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -103,9 +114,13 @@ def test_the_same_patients_make_the_same_data_sets(palmira, whole):
 
 @pytest.mark.parametrize(
     ("name", "order"),
-    [("adsl", ["USUBJID"]), ("adtte", ["USUBJID", "PARAMCD"]),
-     ("adrs", ["USUBJID", "PARAMCD", "ADT"]), ("adae", ["USUBJID", "ASTDT"])],
-)  # fmt: skip
+    [
+        ("adsl", ["USUBJID"]),
+        ("adtte", ["USUBJID", "PARAMCD"]),
+        ("adrs", ["USUBJID", "PARAMCD", "ADT"]),
+        ("adae", ["USUBJID", "ASTDT"]),
+    ],
+)
 def test_lines_stand_by_patient_then_parameter_then_date(whole, name, order):
     frame = whole[2][name]
     assert_frame_equal(frame, frame.sort_values(order, kind="stable", ignore_index=True))
@@ -198,8 +213,11 @@ def test_a_patient_never_treated_has_no_treatment_and_a_reason(palmira, whole):
     reasons = {r.label for r in palmira.block("results").rows if r.within == "not_treated"}
     assert len(never) == 2 and set(never["NTRTRS"]) <= reasons
     assert set(never["DCSREAS"]) <= {
-        "DEATH", "PHYSICIAN DECISION", "WITHDRAWAL BY SUBJECT", "PROTOCOL VIOLATION"
-    }  # fmt: skip
+        "DEATH",
+        "PHYSICIAN DECISION",
+        "WITHDRAWAL BY SUBJECT",
+        "PROTOCOL VIOLATION",
+    }
     assert never[["TRTSDT", "TRTEDT", "TRTDURD", "TRT01AN", "RDIET"]].isna().all(axis=None)
 
 
@@ -211,7 +229,7 @@ def test_a_stage_that_was_left_out_is_named(palmira, whole, column):
 
 
 def test_a_trial_without_a_control_arm_is_refused(altered):
-    with pytest.raises(RecordError, match=r"PALMIRA.*not one experimental and one control arm"):
+    with pytest.raises(RecordError, match=r"PALMIRA.*needs one experimental and one control arm"):
         treatments(altered("label: ET alone, role: control", "label: ET alone, role: other"))
 
 
@@ -238,14 +256,18 @@ PLAN = {8: 57, 16: 113, 24: 169, 32: 225}
         ((140, False, False, "NE", None), [(57, 8, "NE"), (113, 16, "NE")]),
         ((1, False, False, "NE", None), []),
         # A response holds from its first day on.
-        ((180, True, True, "PR", 110), [(57, 8, "SD"), (110, 16, "PR"), (169, 24, "PR"),
-                                        (180, None, "PD")]),
+        (
+            (180, True, True, "PR", 110),
+            [(57, 8, "SD"), (110, 16, "PR"), (169, 24, "PR"), (180, None, "PD")],
+        ),
         # No scan falls between its fourth week and the progression: one confirms it.
-        ((160, True, True, "CR", 118), [(57, 8, "SD"), (118, 16, "CR"), (146, None, "CR"),
-                                        (160, None, "PD")]),
+        (
+            (160, True, True, "CR", 118),
+            [(57, 8, "SD"), (118, 16, "CR"), (146, None, "CR"), (160, None, "PD")],
+        ),
         ((146, False, False, "CR", 118), [(57, 8, "SD"), (118, 16, "CR"), (146, None, "CR")]),
     ],
-)  # fmt: skip
+)
 def test_a_patient_is_seen_on_planned_days_and_where_something_happens(course, seen):
     *time, response, day = course
     made = visits(PLAN, Course(*time, response, float("nan") if day is None else float(day)))
@@ -320,113 +342,162 @@ def double(name):
 STRANGER = "PALMIRA-TWIN-FULL-9999"
 PFS, OS = "PARAMCD == 'PFS'", "PARAMCD == 'OS'"
 PLANTS = {
-    ("adsl", "random assignment lies between the record's first and last"):
-        [move("adsl", "SAFFL == 'Y'", "RANDDT", 5000)],
+    ("adsl", "random assignment lies between the record's first and last"): [
+        move("adsl", "SAFFL == 'Y'", "RANDDT", 5000)
+    ],
     ("adsl", "the cutoff is the record's"): [move("adsl", "SAFFL == 'Y'", "DCUTDT", 1)],
-    ("adsl", "nothing happens after the cutoff"):
-        [move("adsl", "EOTSTT == 'ONGOING'", "TRTEDT", 1),
-         move("adsl", "EOTSTT == 'ONGOING'", "LSTALVDT", 1)],
-    ("adsl", "nothing happens after death"):
-        [move("adsl", "DTHFL == 'Y' and SAFFL == 'Y'", "TRTEDT", 3000)],
-    ("adsl", "a date of death is there for those who died, and only for them"):
-        [put("adsl", "DTHFL == 'Y'", DTHFL=""), put("adsl", "DTHFL == 'Y'", DTHDT=pd.NaT)],
-    ("adsl", "treatment starts on the day of random assignment, in treated patients only"):
-        [move("adsl", "SAFFL == 'Y'", "TRTSDT", 1), put("adsl", "SAFFL == 'N'", TRT01A="ET"),
-         put("adsl", "SAFFL == 'N' and TRT01PN == 1", TRTSDT=pd.Timestamp("2019-04-10"))],
-    ("adsl", "treatment ends after it starts, and lasts as long as stated"):
-        [put("adsl", "SAFFL == 'Y'", TRTDURD=9999), put("adsl", "SAFFL == 'Y'", TRTEDT=pd.NaT)],
-    ("adsl", "treatment that goes on lasts until the cutoff and has no reason to end"):
-        [move("adsl", "EOTSTT == 'ONGOING'", "TRTEDT", -1),
-         put("adsl", "EOTSTT == 'ONGOING'", DCTREAS="OTHER")],
-    ("adsl", "treatment that ended has a reason, and one never started another"):
-        [put("adsl", "EOTSTT == 'DISCONTINUED'", DCTREAS=""),
-         put("adsl", "SAFFL == 'N'", NTRTRS="")],
-    ("adsl", "age and duration of previous palbociclib lie in their groups"):
-        [put("adsl", "AGEGR1 == '<65 years'", AGE=65),
-         put("adsl", "AGEGR1 == '>=65 years'", AGE=64),
-         put("adsl", "PCDKGR1 == '6 to <12 months'", PCDKDUR=5.9),
-         put("adsl", "PCDKGR1 == '>=12 months'", PCDKDUR=11.99)],
+    ("adsl", "nothing happens after the cutoff"): [
+        move("adsl", "EOTSTT == 'ONGOING'", "TRTEDT", 1),
+        move("adsl", "EOTSTT == 'ONGOING'", "LSTALVDT", 1),
+    ],
+    ("adsl", "nothing happens after death"): [
+        move("adsl", "DTHFL == 'Y' and SAFFL == 'Y'", "TRTEDT", 3000)
+    ],
+    ("adsl", "a date of death is there for those who died, and only for them"): [
+        put("adsl", "DTHFL == 'Y'", DTHFL=""),
+        put("adsl", "DTHFL == 'Y'", DTHDT=pd.NaT),
+    ],
+    ("adsl", "treatment starts on the day of random assignment, in treated patients only"): [
+        move("adsl", "SAFFL == 'Y'", "TRTSDT", 1),
+        put("adsl", "SAFFL == 'N'", TRT01A="ET"),
+        put("adsl", "SAFFL == 'N' and TRT01PN == 1", TRTSDT=pd.Timestamp("2019-04-10")),
+    ],
+    ("adsl", "treatment ends after it starts, and lasts as long as stated"): [
+        put("adsl", "SAFFL == 'Y'", TRTDURD=9999),
+        put("adsl", "SAFFL == 'Y'", TRTEDT=pd.NaT),
+    ],
+    ("adsl", "treatment that goes on lasts until the cutoff and has no reason to end"): [
+        move("adsl", "EOTSTT == 'ONGOING'", "TRTEDT", -1),
+        put("adsl", "EOTSTT == 'ONGOING'", DCTREAS="OTHER"),
+    ],
+    ("adsl", "treatment that ended has a reason, and one never started another"): [
+        put("adsl", "EOTSTT == 'DISCONTINUED'", DCTREAS=""),
+        put("adsl", "SAFFL == 'N'", NTRTRS=""),
+    ],
+    ("adsl", "age and duration of previous palbociclib lie in their groups"): [
+        put("adsl", "AGEGR1 == '<65 years'", AGE=65),
+        put("adsl", "AGEGR1 == '>=65 years'", AGE=64),
+        put("adsl", "PCDKGR1 == '6 to <12 months'", PCDKDUR=5.9),
+        put("adsl", "PCDKGR1 == '>=12 months'", PCDKDUR=11.99),
+    ],
     ("adsl", "ECOG performance status lies in its group"): [put("adsl", "ECOGBL == 0", ECOGBL=1)],
-    ("adsl", "previous endocrine therapy decides the present one"):
-        [put("adsl", "PRIORET == 'Fulvestrant'", ETDRUG="Fulvestrant")],
-    ("adtte", "every patient has PFS and OS, treated ones a time on treatment, responders DOR "
-              "and TTR"):
-        [drop("adtte", f"PARAMCD == '{code}'") for code in ("PFS", "OS", "TRTDUR", "DOR", "TTR")],
+    ("adsl", "previous endocrine therapy decides the present one"): [
+        put("adsl", "PRIORET == 'Fulvestrant'", ETDRUG="Fulvestrant")
+    ],
+    (
+        "adtte",
+        "every patient has PFS and OS, treated ones a time on treatment, responders DOR and TTR",
+    ): [drop("adtte", f"PARAMCD == '{code}'") for code in ("PFS", "OS", "TRTDUR", "DOR", "TTR")],
     ("adtte", "PFS is no longer than OS"): [move("adtte", PFS, "ADT", 3000)],
-    ("adtte", "no event or censoring after the cutoff"):
-        [move("adtte", f"{OS} and CNSDTDSC == 'Data cutoff'", "ADT", 1)],
-    ("adtte", "no event or censoring after death"):
-        [move("adtte", f"{PFS} and EVNTDESC == 'Death'", "ADT", 1)],
-    ("adtte", "OS ends with death on its date, otherwise censored"):
-        [put("adtte", f"{OS} and CNSR == 1", CNSR=0), put("adtte", f"{OS} and CNSR == 0", CNSR=1),
-         move("adtte", f"{OS} and CNSR == 0", "ADT", -1),
-         move("adtte", f"{OS} and CNSR == 1", "ADT", -1)],
-    ("adtte", "a PFS event on the day of death is the death, any other a progression"):
-        [put("adtte", f"{PFS} and EVNTDESC == 'Death'", EVNTDESC="Disease progression"),
-         put("adtte", f"{PFS} and EVNTDESC == 'Disease progression'", EVNTDESC="Death"),
-         put("adtte", f"{PFS} and CNSR == 0", EVNTDESC="Progression")],
-    ("adtte", "patients never treated are censored for PFS on the first day"):
-        [put("adtte", f"{PFS} and SAFFL == 'N'", AVAL=2),
-         put("adtte", f"{PFS} and SAFFL == 'N'", CNSR=0)],
-    ("adtte", "PFS starts at random assignment, OS with the first dose"):
-        [move("adtte", PFS, "STARTDT", 1), move("adtte", OS, "STARTDT", 1)],
-    ("adtte", "response comes before progression"):
-        [move("adtte", "PARAMCD == 'TTR'", "ADT", 3000)],
-    ("adtte", "DOR runs from the response to the end of PFS, with its censoring"):
-        [move("adtte", "PARAMCD == 'DOR'", "STARTDT", 1),
-         move("adtte", "PARAMCD == 'DOR'", "ADT", 1),
-         put("adtte", "PARAMCD == 'DOR' and CNSR == 0", CNSR=1)],
-    ("adtte", "time on treatment is that of ADSL, censored where treatment goes on"):
-        [put("adtte", "PARAMCD == 'TRTDUR'", AVAL=9999),
-         move("adtte", "PARAMCD == 'TRTDUR'", "ADT", -1),
-         put("adtte", "PARAMCD == 'TRTDUR' and CNSR == 1", CNSR=0)],
-    ("adtte", "AVAL is the number of days from STARTDT to ADT, at least 1"):
-        [put("adtte", PFS, AVAL=9999), move("adtte", f"{PFS} and AVAL == 1", "ADT", -1)],
-    ("adtte", "CNSR is 0 or 1, and censored times alone say why"):
-        [put("adtte", PFS, CNSR=2), put("adtte", "CNSR == 1", CNSDTDSC=""),
-         put("adtte", "CNSR == 0", CNSDTDSC="Data cutoff")],
-    ("adrs", "every patient has a best response and a clinical benefit"):
-        [drop("adrs", "PARAMCD == 'BOR'"), drop("adrs", "PARAMCD == 'CB'")],
-    ("adrs", "the best response is that of the visits"):
-        [put("adrs", "PARAMCD == 'BOR' and AVALC == 'SD'", AVALC="PD"),
-         put("adrs", "PARAMCD == 'BOR' and AVALC == 'NE'", AVALC="SD"),
-         put("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'SD'", AVALC="CR")],
-    ("adrs", "the first visit that shows a response is the day of TTR"):
-        [move("adtte", "PARAMCD == 'TTR'", "ADT", 1),
-         move("adrs", "PARAMCD == 'BOR' and AVALC == 'PR'", "ADT", 1)],
-    ("adrs", "progression is seen once, on the day of the PFS event, and not otherwise"):
-        [move("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'PD'", "ADT", -1),
-         drop("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'PD'"),
-         put("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'SD'", AVALC="PD")],
-    ("adrs", "benefit is response, or stable disease for long enough"):
-        [put("adrs", "PARAMCD == 'CB' and AVALC == 'Y'", AVALC="N"),
-         put("adrs", "PARAMCD == 'CB' and AVALC == 'N'", AVALC="Y")],
-    ("adrs", "no visit before random assignment, after the end of PFS, or without treatment"):
-        [move("adrs", "PARAMCD == 'OVRLRESP'", "ADT", 3000),
-         move("adrs", "PARAMCD == 'OVRLRESP'", "ADT", -3000),
-         put("adrs", "PARAMCD == 'OVRLRESP'", USUBJID="PALMIRA-TWIN-FULL-0001")],
+    ("adtte", "no event or censoring after the cutoff"): [
+        move("adtte", f"{OS} and CNSDTDSC == 'Data cutoff'", "ADT", 1)
+    ],
+    ("adtte", "no event or censoring after death"): [
+        move("adtte", f"{PFS} and EVNTDESC == 'Death'", "ADT", 1)
+    ],
+    ("adtte", "OS ends with death on its date, otherwise censored"): [
+        put("adtte", f"{OS} and CNSR == 1", CNSR=0),
+        put("adtte", f"{OS} and CNSR == 0", CNSR=1),
+        move("adtte", f"{OS} and CNSR == 0", "ADT", -1),
+        move("adtte", f"{OS} and CNSR == 1", "ADT", -1),
+    ],
+    ("adtte", "a PFS event on the day of death is the death, any other a progression"): [
+        put("adtte", f"{PFS} and EVNTDESC == 'Death'", EVNTDESC="Disease progression"),
+        put("adtte", f"{PFS} and EVNTDESC == 'Disease progression'", EVNTDESC="Death"),
+        put("adtte", f"{PFS} and CNSR == 0", EVNTDESC="Progression"),
+    ],
+    ("adtte", "patients never treated are censored for PFS on the first day"): [
+        put("adtte", f"{PFS} and SAFFL == 'N'", AVAL=2),
+        put("adtte", f"{PFS} and SAFFL == 'N'", CNSR=0),
+    ],
+    ("adtte", "PFS starts at random assignment, OS with the first dose"): [
+        move("adtte", PFS, "STARTDT", 1),
+        move("adtte", OS, "STARTDT", 1),
+    ],
+    ("adtte", "response comes before progression"): [
+        move("adtte", "PARAMCD == 'TTR'", "ADT", 3000)
+    ],
+    ("adtte", "DOR runs from the response to the end of PFS, with its censoring"): [
+        move("adtte", "PARAMCD == 'DOR'", "STARTDT", 1),
+        move("adtte", "PARAMCD == 'DOR'", "ADT", 1),
+        put("adtte", "PARAMCD == 'DOR' and CNSR == 0", CNSR=1),
+    ],
+    ("adtte", "time on treatment is that of ADSL, censored where treatment goes on"): [
+        put("adtte", "PARAMCD == 'TRTDUR'", AVAL=9999),
+        move("adtte", "PARAMCD == 'TRTDUR'", "ADT", -1),
+        put("adtte", "PARAMCD == 'TRTDUR' and CNSR == 1", CNSR=0),
+    ],
+    ("adtte", "AVAL is the number of days from STARTDT to ADT, at least 1"): [
+        put("adtte", PFS, AVAL=9999),
+        move("adtte", f"{PFS} and AVAL == 1", "ADT", -1),
+    ],
+    ("adtte", "CNSR is 0 or 1, and censored times alone say why"): [
+        put("adtte", PFS, CNSR=2),
+        put("adtte", "CNSR == 1", CNSDTDSC=""),
+        put("adtte", "CNSR == 0", CNSDTDSC="Data cutoff"),
+    ],
+    ("adrs", "every patient has a best response and a clinical benefit"): [
+        drop("adrs", "PARAMCD == 'BOR'"),
+        drop("adrs", "PARAMCD == 'CB'"),
+    ],
+    ("adrs", "the best response is that of the visits"): [
+        put("adrs", "PARAMCD == 'BOR' and AVALC == 'SD'", AVALC="PD"),
+        put("adrs", "PARAMCD == 'BOR' and AVALC == 'NE'", AVALC="SD"),
+        put("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'SD'", AVALC="CR"),
+    ],
+    ("adrs", "the first visit that shows a response is the day of TTR"): [
+        move("adtte", "PARAMCD == 'TTR'", "ADT", 1),
+        move("adrs", "PARAMCD == 'BOR' and AVALC == 'PR'", "ADT", 1),
+    ],
+    ("adrs", "progression is seen once, on the day of the PFS event, and not otherwise"): [
+        move("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'PD'", "ADT", -1),
+        drop("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'PD'"),
+        put("adrs", "PARAMCD == 'OVRLRESP' and AVALC == 'SD'", AVALC="PD"),
+    ],
+    ("adrs", "benefit is response, or stable disease for long enough"): [
+        put("adrs", "PARAMCD == 'CB' and AVALC == 'Y'", AVALC="N"),
+        put("adrs", "PARAMCD == 'CB' and AVALC == 'N'", AVALC="Y"),
+    ],
+    ("adrs", "no visit before random assignment, after the end of PFS, or without treatment"): [
+        move("adrs", "PARAMCD == 'OVRLRESP'", "ADT", 3000),
+        move("adrs", "PARAMCD == 'OVRLRESP'", "ADT", -3000),
+        put("adrs", "PARAMCD == 'OVRLRESP'", USUBJID="PALMIRA-TWIN-FULL-0001"),
+    ],
     ("adrs", "ADY is the day of ADT"): [put("adrs", "PARAMCD == 'OVRLRESP'", ADY=9999)],
-    ("adae", "adverse events in treated patients only"):
-        [put("adae", "AESEQ == 1", USUBJID="PALMIRA-TWIN-FULL-0001")],
-    ("adae", "adverse events inside the treatment window"):
-        [put("adae", "AESEQ == 1", ASTDT=pd.Timestamp("2019-04-09")),
-         move("adae", "AESEQ == 1", "AENDT", 3000)],
+    ("adae", "adverse events in treated patients only"): [
+        put("adae", "AESEQ == 1", USUBJID="PALMIRA-TWIN-FULL-0001")
+    ],
+    ("adae", "adverse events inside the treatment window"): [
+        put("adae", "AESEQ == 1", ASTDT=pd.Timestamp("2019-04-09")),
+        move("adae", "AESEQ == 1", "AENDT", 3000),
+    ],
     ("adae", "no adverse event after the cutoff"): [move("adae", "AESEQ == 1", "ASTDT", 3000)],
     ("adae", "no adverse event after death"): [move("adae", "AETOXGRN == 5", "AENDT", 1)],
-    ("adae", "an adverse event ends after it starts; its days are those of its dates"):
-        [move("adae", "AESEQ == 1", "AENDT", -3000), put("adae", "AESEQ == 1", ASTDY=9999),
-         put("adae", "AESEQ == 1", AENDY=9999), put("adae", "AESEQ == 1", ADURN=9999),
-         put("adae", "AESEQ == 1", ADURN=float("nan"))],
-    ("adae", "an event of grade 5 is serious and ends with death"):
-        [move("adae", "AETOXGRN == 5", "AENDT", -1), put("adae", "AETOXGRN == 5", AESER="N"),
-         put("adae", "AETOXGRN < 5", AETOXGRN=5)],
+    ("adae", "an adverse event ends after it starts; its days are those of its dates"): [
+        move("adae", "AESEQ == 1", "AENDT", -3000),
+        put("adae", "AESEQ == 1", ASTDY=9999),
+        put("adae", "AESEQ == 1", AENDY=9999),
+        put("adae", "AESEQ == 1", ADURN=9999),
+        put("adae", "AESEQ == 1", ADURN=float("nan")),
+    ],
+    ("adae", "an event of grade 5 is serious and ends with death"): [
+        move("adae", "AETOXGRN == 5", "AENDT", -1),
+        put("adae", "AETOXGRN == 5", AESER="N"),
+        put("adae", "AETOXGRN < 5", AETOXGRN=5),
+    ],
     ("adae", "grade is the same as text and number"): [put("adae", "AETOXGR == '3'", AETOXGR="2")],
     **{(name, "no line stands twice"): [double(name)] for name in NAMES},
-    **{(name, "every line is of a patient of ADSL"): [put(name, "SAFFL == 'Y'", USUBJID=STRANGER)]
-       for name in NAMES[1:]},
-    **{(name, "values of ADSL are the same in every data set"):
-       [put(name, "SAFFL == 'Y' and TRT01PN == 1", TRT01P="ET")] for name in NAMES[1:]},
-}  # fmt: skip
+    **{
+        (name, "every line is of a patient of ADSL"): [put(name, "SAFFL == 'Y'", USUBJID=STRANGER)]
+        for name in NAMES[1:]
+    },
+    **{
+        (name, "values of ADSL are the same in every data set"): [
+            put(name, "SAFFL == 'Y' and TRT01PN == 1", TRT01P="ET")
+        ]
+        for name in NAMES[1:]
+    },
+}
 
 
 def confirm_too_early(frames):
@@ -455,8 +526,10 @@ def test_a_planted_violation_is_found_with_its_patient(palmira, frames, rule, pl
 
 
 def test_every_rule_has_a_planted_violation_and_finds_nothing_without(palmira, frames):
-    trivial = {("adsl", "values of ADSL are the same in every data set"),
-               ("adsl", "every line is of a patient of ADSL")}  # fmt: skip
+    trivial = {
+        ("adsl", "values of ADSL are the same in every data set"),
+        ("adsl", "every line is of a patient of ADSL"),
+    }
     assert set(checks(frames, palmira)) - trivial == set(PLANTS)
     assert violations(frames, palmira).empty
 

@@ -32,9 +32,10 @@ def patients():
     for arm, n, mean in (("palbociclib", 136, 220), ("et", 62, 150)):
         event, last = rng.exponential(mean, n).astype(int) + 1, rng.integers(250, 900, n)
         parts.append(
-            pd.DataFrame({"arm": arm, "time": np.minimum(event, last).astype(float),
-                          "event": event <= last})
-        )  # fmt: skip
+            pd.DataFrame(
+                {"arm": arm, "time": np.minimum(event, last).astype(float), "event": event <= last}
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -44,20 +45,39 @@ def ensemble(tmp_path):
         return [min(1.0, max(0.0, float(np.exp(-rate * m)) + width * min(1, m))) for m in GRID]
 
     def arm(rate):
-        return {"low": heights(rate, -0.02), "high": heights(rate, 0.02), "pushed_low": None,
-                "pushed_high": [*heights(rate, 0.04)[:-1], None]}  # fmt: skip
+        return {
+            "low": heights(rate, -0.02),
+            "high": heights(rate, 0.02),
+            "pushed_low": None,
+            "pushed_high": [*heights(rate, 0.04)[:-1], None],
+        }
 
-    names = ("rmst_12_palbociclib", "rmst_12_et", "rmst_12_difference", "rmst_6_difference",
-             "hr_0_6", "hr_6_12", "ph_p")  # fmt: skip
+    names = (
+        "rmst_12_palbociclib",
+        "rmst_12_et",
+        "rmst_12_difference",
+        "rmst_6_difference",
+        "hr_0_6",
+        "hr_6_12",
+        "ph_p",
+    )
     quantity = {"unit": "months", "low": 1.01, "high": 1.21, "pushed_low": 0.9, "pushed_high": None}
     units = {"hr_0_6": "ratio", "hr_6_12": "ratio", "ph_p": "P"}
     sheet = {
-        "members": 200, "orderings": dict(zip(ARMS, (150, 5), strict=True)), "months": GRID,
+        "members": 200,
+        "orderings": dict(zip(ARMS, (150, 5), strict=True)),
+        "months": GRID,
         "arms": dict(zip(ARMS, (arm(0.14), arm(0.2)), strict=True)),
-        "levels": {"Age": {"members": 190, "bands": {
-            c: dict(zip(ARMS, (arm(0.14), arm(0.2)), strict=True)) for c in ("<65", "≥65")}}},
+        "levels": {
+            "Age": {
+                "members": 190,
+                "bands": {
+                    c: dict(zip(ARMS, (arm(0.14), arm(0.2)), strict=True)) for c in ("<65", "≥65")
+                },
+            }
+        },
         "quantities": {k: quantity | {"label": k, "unit": units.get(k, "months")} for k in names},
-    }  # fmt: skip
+    }
     path = tmp_path / "ensemble.json"
     path.write_text(json.dumps({"full": sheet, "neutral": sheet}), encoding="utf-8")
     return spreads(path)
@@ -133,8 +153,9 @@ def test_what_is_free_stands_with_both_ranges_and_the_sampling_interval(shown, p
 
 
 @pytest.mark.site
-@pytest.mark.parametrize("name", ["twin-curve-conditional", "twin-curve-neutral", "twin-level-no",
-                                  "twin-level-yes"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["twin-curve-conditional", "twin-curve-neutral", "twin-level-no", "twin-level-yes"]
+)
 def test_a_curve_says_whose_patients_it_shows_and_both_ranges(shown, name):
     exhibit = shown[name]
     assert "invented patients" in exhibit.alt
@@ -213,10 +234,12 @@ def test_beside_the_committed_twins_chance_and_publication_leave_a_like_width_op
         low, high, pushed_low, pushed_high = (
             np.array([spread.bands[arm].at(m)[part] for m in early]) for part in PARTS
         )
-        sampling = np.mean([
-            curve.at(m * DAYS_PER_MONTH, "upper") - curve.at(m * DAYS_PER_MONTH, "lower")
-            for m in early
-        ])  # fmt: skip
+        sampling = np.mean(
+            [
+                curve.at(m * DAYS_PER_MONTH, "upper") - curve.at(m * DAYS_PER_MONTH, "lower")
+                for m in early
+            ]
+        )
         assert sampling / 2 < np.mean(high - low) < 1.5 * sampling
         assert np.mean(pushed_high - pushed_low) > np.mean(high - low)
 
@@ -267,8 +290,9 @@ def test_the_band_of_a_level_holds_the_twin_and_knows_no_directed_search(palmira
         sizes += len(mine)
         for arm in ARMS:
             curve = of_arm(mine, arm)
-            for m, low, high in zip(found.bands[arm].months, found.bands[arm].low,
-                                    found.bands[arm].high, strict=True):  # fmt: skip
+            for m, low, high in zip(
+                found.bands[arm].months, found.bands[arm].low, found.bands[arm].high, strict=True
+            ):
                 assert low - 1e-9 <= curve.at(m * DAYS_PER_MONTH) <= high + 1e-9
             assert (found.bands[arm].low <= bands[arm].low).all()
     assert sizes == palmira["results.randomized.total.count"].value

@@ -33,9 +33,14 @@ def found(made):
 
 
 def frame_of(problem, table):
-    frame = pd.DataFrame({"arm": np.array(problem.arms)[table.arm],
-                          "time": table.day.astype(float), "event": table.event,
-                          "x": (table.arm == 0).astype(float)})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "arm": np.array(problem.arms)[table.arm],
+            "time": table.day.astype(float),
+            "event": table.event,
+            "x": (table.arm == 0).astype(float),
+        }
+    )
     for f, name in enumerate(problem.factors):
         frame[name] = table.level[:, f].astype(float)
     return frame
@@ -53,8 +58,9 @@ def assert_prints_as_in_the_paper(palmira, problem, table, scale):
                 rate = palmira[f"results.pfs.rate_{month}.{arm}.{part}"].printed
                 height = curve.at(month * DAYS_PER_MONTH, which)
                 assert rate.rounds_from(100 * height), (arm, month, part)
-    fit = cox(frame.drop(columns="arm").astype(float), "time", "event", ["x", *problem.factors],
-              "efron")  # fmt: skip
+    fit = cox(
+        frame.drop(columns="arm").astype(float), "time", "event", ["x", *problem.factors], "efron"
+    )
     b, se = fit.log_hazard_ratio["x"], fit.se["x"]
     k, z = problem.goal.scale, critical(95)
     values = {"estimate": exp(k * b)}

@@ -42,10 +42,15 @@ def twin(record, out, *options):
 
 @pytest.mark.parametrize(
     ("rows", "parameters"),
-    [(LEAST, {"PFS"}), (["randomized", "pfs.events", "pfs.rate"], {"PFS"}),
-     ([*LEAST, "os.events"], {"PFS", "OS"}), ([*LEAST, "on_treatment"], {"PFS", "TRTDUR"}),
-     ([*LEAST, "age.lt65", "age.ge65"], {"PFS"}), (LEAST + MORE, {"PFS", "OS", "TRTDUR"})],
-)  # fmt: skip
+    [
+        (LEAST, {"PFS"}),
+        (["randomized", "pfs.events", "pfs.rate"], {"PFS"}),
+        ([*LEAST, "os.events"], {"PFS", "OS"}),
+        ([*LEAST, "on_treatment"], {"PFS", "TRTDUR"}),
+        ([*LEAST, "age.lt65", "age.ge65"], {"PFS"}),
+        (LEAST + MORE, {"PFS", "OS", "TRTDUR"}),
+    ],
+)
 def test_arm_sizes_events_and_medians_or_rates_are_enough(tmp_path, capsys, rows, parameters):
     path = record_of(tmp_path, rows)
     assert twin(path, tmp_path / "twin") == 0
@@ -64,9 +69,12 @@ def test_arm_sizes_events_and_medians_or_rates_are_enough(tmp_path, capsys, rows
 
 @pytest.mark.parametrize(
     ("rows", "lost"),
-    [(LEAST[:2], "medians or landmark rates of PFS with their limits"),
-     (LEAST[1:], "randomized"), (LEAST[::2], "PFS events by arm")],
-)  # fmt: skip
+    [
+        (LEAST[:2], "medians or landmark rates of PFS with their limits"),
+        (LEAST[1:], "randomized"),
+        (LEAST[::2], "PFS events by arm"),
+    ],
+)
 def test_a_record_that_lacks_one_of_these_is_refused_by_name(tmp_path, capsys, rows, lost):
     assert twin(record_of(tmp_path, rows), tmp_path / "twin") == 2
     assert lost in capsys.readouterr().err

@@ -12,7 +12,7 @@ from palmira.record.adverse_event_table import adverse_events as printed_events
 from palmira.record.printed import parse_date
 from palmira.record.schema import RecordError
 from palmira.statistics.proportions import count_from_percent
-from palmira.twin.facts import bounds, chosen
+from palmira.twin.facts import bounds
 from palmira.twin.search.adverse_events import adverse_events
 from palmira.twin.search.benefit import benefit_tables, best_benefit, frame
 from palmira.twin.search.characteristics import characteristics
@@ -21,9 +21,13 @@ from palmira.twin.search.medians import Interval, values_on_medians
 from palmira.twin.search.responses import responses, visits
 
 FACTORS = (
-    "Age", "Endocrine therapy", "ECOG performance status", "Metastatic sites",
-    "Visceral involvement", "Duration of first-line palbociclib",
-)  # fmt: skip
+    "Age",
+    "Endocrine therapy",
+    "ECOG performance status",
+    "Metastatic sites",
+    "Visceral involvement",
+    "Duration of first-line palbociclib",
+)
 ARMS = {"palbociclib": 1, "et": 2}  # the arms with their patients never treated, for the fixture
 BENEFIT = 24 * 7
 
@@ -42,7 +46,7 @@ def survived(record: Record, seed: int, extra: int = 2) -> pd.DataFrame:
         part["treated"] = np.arange(n) < n - untreated
         for factor in FACTORS:
             text = np.empty(n, dtype=object)
-            entries = [e for e in chosen(record, factor=factor, arm=arm, part="n")]
+            entries = record.where(factor=factor, arm=arm, part="n")
             events = {e.category: int(record.cell(e)["events"].value) for e in entries}
             sizes = {e.category: int(e.value) for e in entries}
             text[:d] = rng.permutation([c for c, k in events.items() for _ in range(k)])
@@ -185,10 +189,14 @@ def test_a_record_without_an_odds_ratio_of_benefit_has_no_tables():
     assert benefit_tables(published("postmonarch")) == []
 
 
-@pytest.mark.parametrize("row, column, population", [
-    ("orr", "response", "randomized"), ("orr_measurable", "response", "measurable"),
-    ("cbr", "benefit", "randomized"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "row, column, population",
+    [
+        ("orr", "response", "randomized"),
+        ("orr_measurable", "response", "measurable"),
+        ("cbr", "benefit", "randomized"),
+    ],
+)
 def test_rates_of_response_and_benefit_are_the_printed_ones(
     palmira, people, row, column, population
 ):
@@ -260,12 +268,18 @@ def test_early_response_stands_in_where_too_few_are_free_of_progression(palmira)
 # Baseline
 
 COLUMNS = {
-    "Ethnicity": "ethnicity", "Menopausal status": "menopause", "Measurable disease": "measurable",
-    "De novo advanced breast cancer": "de_novo", "Hormone receptor status": "receptor",
-    "Setting of previous palbociclib": "prior_setting", "Last palbociclib dose": "last_dose",
-    "Previous ET": "prior_et", "Best response to previous palbociclib": "prior_response",
-    "Visceral involvement": "Visceral involvement", "Metastatic sites": "Metastatic sites",
-}  # fmt: skip
+    "Ethnicity": "ethnicity",
+    "Menopausal status": "menopause",
+    "Measurable disease": "measurable",
+    "De novo advanced breast cancer": "de_novo",
+    "Hormone receptor status": "receptor",
+    "Setting of previous palbociclib": "prior_setting",
+    "Last palbociclib dose": "last_dose",
+    "Previous ET": "prior_et",
+    "Best response to previous palbociclib": "prior_response",
+    "Visceral involvement": "Visceral involvement",
+    "Metastatic sites": "Metastatic sites",
+}
 
 
 @pytest.mark.parametrize("factor", COLUMNS)

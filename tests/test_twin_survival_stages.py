@@ -67,16 +67,20 @@ def patients(before, enrolled, scale):
 
 def frames(patients: pd.DataFrame) -> dict[str, pd.DataFrame]:
     flag = {True: "Y", False: "N"}
-    people = pd.DataFrame({
-        "TRT01PN": patients["arm"].map({"palbociclib": 1, "et": 2}),
-        "PFS": patients["pfs"], "PFS_event": patients["pfs_event"],
-        "OS": patients["os"], "OS_event": patients["died"],
-        "RANDDT": START + pd.to_timedelta(patients["enrolled"], unit="D"),
-        "SAFFL": patients["treated"].map(flag),
-        "EOTSTT": patients["on_treatment"].map({True: "ONGOING", False: "DISCONTINUED"}),
-        "ETDRUG": patients["Endocrine therapy"],
-        "VISCFL": (patients["Visceral involvement"] == "Yes").map(flag),
-    })  # fmt: skip
+    people = pd.DataFrame(
+        {
+            "TRT01PN": patients["arm"].map({"palbociclib": 1, "et": 2}),
+            "PFS": patients["pfs"],
+            "PFS_event": patients["pfs_event"],
+            "OS": patients["os"],
+            "OS_event": patients["died"],
+            "RANDDT": START + pd.to_timedelta(patients["enrolled"], unit="D"),
+            "SAFFL": patients["treated"].map(flag),
+            "EOTSTT": patients["on_treatment"].map({True: "ONGOING", False: "DISCONTINUED"}),
+            "ETDRUG": patients["Endocrine therapy"],
+            "VISCFL": (patients["Visceral involvement"] == "Yes").map(flag),
+        }
+    )
     return frames_of(people)
 
 
@@ -130,11 +134,25 @@ def test_a_seed_gives_the_same_days_and_another_seed_others(before, patients, sc
 
 
 @ONE_SCALE
-@pytest.mark.parametrize("text, named", [
-    ({"results.on_treatment.palbociclib.count": "31"}, "can have been on treatment at the cutoff"),
-    (dict(zip((f"contrasts.pfs.preplanned.{k}" for k in ("estimate", "lower", "upper", "p")),
-              ("1.77", "1.36", "2.31", ".001"), strict=True)), "not met at that date"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        (
+            {"results.on_treatment.palbociclib.count": "31"},
+            "can have been on treatment at the cutoff",
+        ),
+        (
+            dict(
+                zip(
+                    (f"contrasts.pfs.preplanned.{k}" for k in ("estimate", "lower", "upper", "p")),
+                    ("1.77", "1.36", "2.31", ".001"),
+                    strict=True,
+                )
+            ),
+            "not met at that date",
+        ),
+    ],
+)
 def test_days_of_assignment_that_do_not_exist_name_the_entry(
     monkeypatch, palmira, reprinted, before, text, named
 ):
@@ -146,10 +164,13 @@ def test_days_of_assignment_that_do_not_exist_name_the_entry(
 
 
 @ONE_SCALE
-@pytest.mark.parametrize("id, text, named", [
-    ("results.os.deaths.total.count", "195", "can have died before the cutoff"),
-    ("results.follow_up.total.median", "33.2", "no times of death or last contact"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "id, text, named",
+    [
+        ("results.os.deaths.total.count", "195", "can have died before the cutoff"),
+        ("results.follow_up.total.median", "33.2", "no times of death or last contact"),
+    ],
+)
 def test_times_of_death_that_do_not_exist_name_the_entry(
     monkeypatch, palmira, reprinted, before, enrolled, scale, id, text, named
 ):
@@ -185,8 +206,14 @@ def test_without_dates_they_are_nominal_and_everybody_fits_before_the_cutoff(pal
 
 @ONE_SCALE
 def test_where_little_is_printed_the_rest_is_made_up(palmira, before, scale):
-    gone = ("results.on_treatment", "results.follow_up", "results.os", "contrasts.os",
-            "contrasts.pfs.preplanned", "timeline.last_randomized")  # fmt: skip
+    gone = (
+        "results.on_treatment",
+        "results.follow_up",
+        "results.os",
+        "contrasts.os",
+        "contrasts.pfs.preplanned",
+        "timeline.last_randomized",
+    )
     entries = {k: e for k, e in palmira.entries.items() if not k.startswith(gone)}
     record = Record(palmira.sheet, entries)
     out = survive(record, before[0], enroll(record, *before, 1), 1, scale)

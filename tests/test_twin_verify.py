@@ -132,8 +132,9 @@ def test_medians_with_limits_follow_lifelines_where_the_curve_does_not_end_at_ze
     limits = median_survival_times(model.confidence_interval_).to_numpy().ravel()
     curve = kaplan_meier(men["PFS"], men["PFS_event"])
     assert [curve.median(p) for p in ("estimate", "lower", "upper")] == [
-        model.median_survival_time_, *limits,
-    ]  # fmt: skip
+        model.median_survival_time_,
+        *limits,
+    ]
 
 
 def test_no_limit_exists_where_nobody_survives():
@@ -165,9 +166,11 @@ ADJUSTED = {
 def lifelines_fit(people, covariates, event="PFS_event", time="PFS", product=None):
     """Log hazard ratio of arm 1 and its standard error, or those of its product with a level."""
     design = pd.DataFrame(
-        {"arm": (people["TRT01PN"] == 1) * 1.0,
-         **{c: (people[c] != sorted(people[c])[0]) * 1.0 for c in covariates}}
-    )  # fmt: skip
+        {
+            "arm": (people["TRT01PN"] == 1) * 1.0,
+            **{c: (people[c] != sorted(people[c])[0]) * 1.0 for c in covariates},
+        }
+    )
     if product:
         design["product"] = design["arm"] * design[product]
     design["time"], design["event"] = people[time], people[event]
@@ -220,9 +223,13 @@ def test_an_earlier_analysis_holds_who_was_in_the_trial_then_as_far_as_was_known
     cut = pd.Timestamp("2022-04-07")
     randomized = [cut - pd.Timedelta(days=99), cut - pd.Timedelta(days=9), cut, cut]
     people = pd.DataFrame(
-        {"TRT01PN": [1, 1, 2, 1], "PFS": [100, 50, 30, 20], "PFS_event": [True] * 4,
-         "RANDDT": [*randomized[:2], START, randomized[3]]}
-    )  # fmt: skip
+        {
+            "TRT01PN": [1, 1, 2, 1],
+            "PFS": [100, 50, 30, 20],
+            "PFS_event": [True] * 4,
+            "RANDDT": [*randomized[:2], START, randomized[3]],
+        }
+    )
     data = AnalysisSet(RECORD, frames_of(people))
     earlier = data.times("PFS", "preplanned")
     # The last was randomly assigned on the day itself; the second's event came later.
@@ -260,9 +267,13 @@ def test_response_rates_have_exact_limits_in_the_analysis_set(patients, rows):
 
 def test_benefit_is_response_or_stable_disease_of_24_weeks():
     people = pd.DataFrame(
-        {"TRT01PN": [1] * 5 + [2], "PFS": [168, 169, 100, 400, 400, 50], "PFS_event": True,
-         "BOR": ["SD", "SD", "PR", "PD", "NE", "SD"]}
-    )  # fmt: skip
+        {
+            "TRT01PN": [1] * 5 + [2],
+            "PFS": [168, 169, 100, 400, 400, 50],
+            "PFS_event": True,
+            "BOR": ["SD", "SD", "PR", "PD", "NE", "SD"],
+        }
+    )
     found = numbers(verify(frames_of(people), RECORD, "full", ["Response"]))
     assert found["results.cbr.palbociclib.estimate"] == pytest.approx(100 * 2 / 5)
     assert found["results.orr.palbociclib.estimate"] == pytest.approx(100 * 1 / 5)
@@ -272,21 +283,32 @@ def test_benefit_is_response_or_stable_disease_of_24_weeks():
 # Patients and patients with benefit by endocrine therapy and visceral involvement: a table with
 # the printed margins on which the printed odds ratio appears on the full scale.
 TABLE = {
-    (1, "Fulvestrant", "N"): (38, 13), (1, "Fulvestrant", "Y"): (82, 40),
-    (1, "Letrozole", "N"): (14, 3), (1, "Letrozole", "Y"): (2, 1),
-    (2, "Fulvestrant", "N"): (24, 6), (2, "Fulvestrant", "Y"): (34, 11),
-    (2, "Letrozole", "N"): (1, 0), (2, "Letrozole", "Y"): (3, 0),
-}  # fmt: skip
+    (1, "Fulvestrant", "N"): (38, 13),
+    (1, "Fulvestrant", "Y"): (82, 40),
+    (1, "Letrozole", "N"): (14, 3),
+    (1, "Letrozole", "Y"): (2, 1),
+    (2, "Fulvestrant", "N"): (24, 6),
+    (2, "Fulvestrant", "Y"): (34, 11),
+    (2, "Letrozole", "N"): (1, 0),
+    (2, "Letrozole", "Y"): (3, 0),
+}
 
 
 def of_table():
     return pd.DataFrame(
         [
-            {"TRT01PN": arm, "ETDRUG": drug, "VISCFL": visceral, "PFS": 300, "PFS_event": i % 3 > 0,
-             "BOR": "SD" if i < benefit else "PD"}
-            for (arm, drug, visceral), (n, benefit) in TABLE.items() for i in range(n)
+            {
+                "TRT01PN": arm,
+                "ETDRUG": drug,
+                "VISCFL": visceral,
+                "PFS": 300,
+                "PFS_event": i % 3 > 0,
+                "BOR": "SD" if i < benefit else "PD",
+            }
+            for (arm, drug, visceral), (n, benefit) in TABLE.items()
+            for i in range(n)
         ]
-    )  # fmt: skip
+    )
 
 
 def test_the_printed_odds_ratio_with_limits_and_p_appears_on_contrasts():
@@ -303,8 +325,10 @@ def test_the_printed_odds_ratio_with_limits_and_p_appears_on_contrasts():
 
 
 def test_the_odds_ratio_turns_with_the_reference_arm(altered):
-    record = altered("sided: not stated, place: \"Results, Efficacy, paragraph 3\", note",
-                     "sided: not stated, reference: control, place: \"Results\", note")  # fmt: skip
+    record = altered(
+        'sided: not stated, place: "Results, Efficacy, paragraph 3", note',
+        'sided: not stated, reference: control, place: "Results", note',
+    )
     id = "contrasts.cbr.odds_ratio.estimate"
     one, other = (
         numbers(verify(frames_of(of_table()), r, "full", ["Response"]))[id]
@@ -328,8 +352,9 @@ def test_profile_limits_are_where_the_likelihood_has_fallen_by_the_quantile():
     top = likelihood(log(c / (m - c)), beta)
 
     def beyond_quantile(b):
-        best = minimize_scalar(lambda a: -likelihood(a, b), bounds=(-9, 9), method="bounded",
-                               options={"xatol": 1e-10})  # fmt: skip
+        best = minimize_scalar(
+            lambda a: -likelihood(a, b), bounds=(-9, 9), method="bounded", options={"xatol": 1e-10}
+        )
         return 2 * (top + best.fun) - critical(95) ** 2
 
     assert found["estimate"] == pytest.approx(beta, abs=1e-7)
@@ -350,8 +375,11 @@ def test_dealt_patients_have_all_printed_margins(rows):
         levels = found[(found["group"] == "Baseline") & found["id"].str.endswith(".count")]
         wrong = set(levels.loc[levels["within"] == "no", "id"])
         # The dealt patients have no liver metastases and none of performance status 2.
-        assert wrong == {"table1.receptor.pgr_negative.total.count", "results.liver.total.count",
-                         "table1_footnote.ecog2.count"}  # fmt: skip
+        assert wrong == {
+            "table1.receptor.pgr_negative.total.count",
+            "results.liver.total.count",
+            "table1_footnote.ecog2.count",
+        }
 
 
 def differing(rows, changed):
@@ -397,60 +425,78 @@ def test_an_event_that_becomes_a_censoring_is_found_in_every_row_of_that_patient
 def test_disposition_and_exposure_are_read_from_the_flags():
     people = pd.DataFrame(
         {
-            "TRT01PN": [1, 1, 1, 1, 2], "PFS": [1, 200, 300, 400, 100],
+            "TRT01PN": [1, 1, 1, 1, 2],
+            "PFS": [1, 200, 300, 400, 100],
             "PFS_event": [False, True, True, False, True],
-            "SAFFL": ["N", "Y", "Y", "Y", "Y"], "NTRTRS": ["Patient's decision", "", "", "", ""],
+            "SAFFL": ["N", "Y", "Y", "Y", "Y"],
+            "NTRTRS": ["Patient's decision", "", "", "", ""],
             "EOTSTT": ["", "DISCONTINUED", "DISCONTINUED", "ONGOING", "ONGOING"],
             "DCTREAS": ["", "ADVERSE EVENT", "DEATH", "", ""],
-            "DOSREDFL": ["", "Y", "Y", "N", ""], "DOSINTFL": ["", "Y", "N", "N", ""],
+            "DOSREDFL": ["", "Y", "Y", "N", ""],
+            "DOSINTFL": ["", "Y", "N", "N", ""],
             "RDI": [np.nan, 80.0, 90.0, 100.0, np.nan],
             "RDIET": [np.nan, 70.0, 80.0, 90.0, 60.0],
         }
-    )  # fmt: skip
+    )
     groups = ("Disposition", "Safety", "Follow-up")
     found = numbers(verify(frames_of(people), RECORD, "full", groups))
     expected = {
-        "results.treated.palbociclib.count": 3, "results.not_treated.total.count": 1,
+        "results.treated.palbociclib.count": 3,
+        "results.not_treated.total.count": 1,
         "results.not_treated.patient.total.count": 1,
         "results.not_treated.violation.total.count": 0,
-        "results.on_treatment.palbociclib.percent": 25, "results.on_treatment.et.count": 1,
+        "results.on_treatment.palbociclib.percent": 25,
+        "results.on_treatment.et.count": 1,
         "safety.discontinued.palbociclib.count": 1,
         "safety.dose.reduced.palbociclib.percent": 100 * 2 / 3,
         "safety.dose.interrupted.palbociclib.count": 1,
         "safety.dose_intensity.palbociclib.palbociclib.median": 90,
         "safety.dose_intensity.palbociclib.palbociclib.q1": 85,
-        "safety.dose_intensity.et.palbociclib": 80, "safety.dose_intensity.et.et": 60,
+        "safety.dose_intensity.et.palbociclib": 80,
+        "safety.dose_intensity.et.et": 60,
         "results.follow_up.total.minimum": 1 / DAYS_PER_MONTH,
-    }  # fmt: skip
+    }
     assert {i: found[i] for i in expected} == pytest.approx(expected)
 
 
 def test_a_patient_counts_once_in_a_row_of_adverse_events_at_the_highest_grade():
     people = pd.DataFrame({"TRT01PN": [1, 1, 1, 2], "PFS": 90, "PFS_event": True})
     events = adverse_events(
-        (0, "Neutropenia", "Hematologic", 2), (0, "Neutropenia", "Hematologic", 3),
-        (0, "Anemia", "Hematologic", 1), (0, "Nausea", "Nonhematologic", 4, "Y", "RELATED"),
-        (1, "Other hematologic", "Hematologic", 5), (1, "Fatigue", "Nonhematologic", 1),
+        (0, "Neutropenia", "Hematologic", 2),
+        (0, "Neutropenia", "Hematologic", 3),
+        (0, "Anemia", "Hematologic", 1),
+        (0, "Nausea", "Nonhematologic", 4, "Y", "RELATED"),
+        (1, "Other hematologic", "Hematologic", 5),
+        (1, "Fatigue", "Nonhematologic", 1),
         (3, "Anemia", "Hematologic", 2, "Y", "NOT RELATED"),
-    )  # fmt: skip
+    )
     groups = ("Adverse events", "Safety")
     found = numbers(verify(frames_of(people, events), RECORD, "full", groups))
     expected = {
-        "neutropenia.palbociclib.any": 1, "neutropenia.palbociclib.grade3": 1,
-        "anemia.palbociclib.grade3": 0, "anemia.et.any": 1,
-        "hematologic.palbociclib.any": 2, "hematologic.palbociclib.grade3": 1,
-        "hematologic.palbociclib.grade5": 1, "nonhematologic.palbociclib.grade4": 1,
-        "any.palbociclib.any": 2, "any.palbociclib.grade3": 0, "any.palbociclib.grade4": 1,
-        "any.palbociclib.grade5": 1, "any.et.any": 1,
-    }  # fmt: skip
+        "neutropenia.palbociclib.any": 1,
+        "neutropenia.palbociclib.grade3": 1,
+        "anemia.palbociclib.grade3": 0,
+        "anemia.et.any": 1,
+        "hematologic.palbociclib.any": 2,
+        "hematologic.palbociclib.grade3": 1,
+        "hematologic.palbociclib.grade5": 1,
+        "nonhematologic.palbociclib.grade4": 1,
+        "any.palbociclib.any": 2,
+        "any.palbociclib.grade3": 0,
+        "any.palbociclib.grade4": 1,
+        "any.palbociclib.grade5": 1,
+        "any.et.any": 1,
+    }
     assert {i: found[f"table2.{i}.count"] for i in expected} == expected
     assert found["table2.any.palbociclib.any.percent"] == pytest.approx(100 * 2 / 3)
     text = {
         "grade34.neutropenia.palbociclib.percent": 100 / 3,
-        "teae.grade3.palbociclib.count": 2, "serious.palbociclib.count": 1,
-        "serious.et.count": 1, "serious_related.palbociclib.count": 1,
+        "teae.grade3.palbociclib.count": 2,
+        "serious.palbociclib.count": 1,
+        "serious.et.count": 1,
+        "serious_related.palbociclib.count": 1,
         "deaths.palbociclib.count": 1,
-    }  # fmt: skip
+    }
     assert {i: found[f"safety.{i}"] for i in text} == pytest.approx(text)
     assert found["safety_total.related_deaths.count"] == 0
 
@@ -573,8 +619,19 @@ def test_a_data_set_without_a_variable_or_with_a_patient_missing_is_refused(pati
 
 # Checks
 
-SIZES = {"table1": 25, "KM": 78, "landmark": 16, "cox": 40, "interaction": 6, "OS": 11,
-         "disposition": 1, "interim": 4, "response": 10, "AE": 2, "events": 26}  # fmt: skip
+SIZES = {
+    "table1": 25,
+    "KM": 78,
+    "landmark": 16,
+    "cox": 40,
+    "interaction": 6,
+    "OS": 11,
+    "disposition": 1,
+    "interim": 4,
+    "response": 10,
+    "AE": 2,
+    "events": 26,
+}
 
 
 def test_the_list_has_219_checks_of_eleven_groups_no_two_alike(rows):
@@ -587,10 +644,11 @@ def test_the_list_has_219_checks_of_eleven_groups_no_two_alike(rows):
 def test_the_list_covers_every_ratio_median_rate_and_event_count_of_the_figure(rows):
     listed = set(" ".join(pd.read_csv(CHECKS)["entries"]).split())
     wanted = [
-        t.id for t in targets(RECORD, "full")
+        t.id
+        for t in targets(RECORD, "full")
         if t.kind in ("median", "rate", "hazard ratio", "interaction", "difference", "odds ratio")
         or (t.kind in ("events", "patients") and t.entry.part in ("events", "n"))
-    ]  # fmt: skip
+    ]
     assert len(wanted) > 180
     # The figure's 6 is checked as the text prints it, 6.1.
     assert set(wanted) - listed == {"figure3.all.palbociclib.median.upper"}
@@ -622,9 +680,11 @@ def test_a_check_that_cannot_hold_is_listed_with_the_reason(rows):
     assert found.loc["PgR-negative, total", "recomputed"] == "65"
     assert "46 + 19" in found.loc["PgR-negative, total", "reason"]
     assert set(found.index[found["reason"] != ""]) == {
-        "PgR-negative, total", "Interaction with visceral involvement, P",
-        "Difference at 6 months, P (linear Wald)", "Median PFS, letrozole, ET",
-    }  # fmt: skip
+        "PgR-negative, total",
+        "Interaction with visceral involvement, P",
+        "Difference at 6 months, P (linear Wald)",
+        "Median PFS, letrozole, ET",
+    }
     neutral = checks(rows["neutral"])
     gone = neutral[(neutral["reason"] != "") & neutral["group"].isin(["cox", "OS", "interim"])]
     assert len(gone) == 2 * 13 + 1 + 2 + 3

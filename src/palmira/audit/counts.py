@@ -118,8 +118,7 @@ def a3_sums(record: Record) -> Iterator[Check]:
 
 
 def _levels(record: Record, levels: dict[Levels, list[Entry]], agreed: set[str]) -> Iterator[Check]:
-    """The levels of factors against all patients; totals that ``agreed`` with their arms are
-    spared."""
+    """Levels of factors against all patients, but for totals that ``agreed`` with their arms."""
     wholes = {
         key: whole
         for key, entries in levels.items()

@@ -185,8 +185,7 @@ def c12_landmark_difference(record: Record) -> Iterator[Check]:
 def _difference(
     cell: dict[str, Entry], corners: list[tuple[Landmark, Landmark]], level: float
 ) -> Iterator[Check]:
-    """A printed difference with its limits and P against both arms' rates: as printed, then at each
-    corner of their rounding."""
+    """A printed difference, limits and P against both arms' rates at the corners of rounding."""
     found = [difference(one, other, level) for one, other in corners]
     for part, name in (("estimate", "value"), ("lower", "lower"), ("upper", "upper")):
         if part not in cell or cell[part].printed is None:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from palmira.audit.check import Check, Found, Verdict
 from palmira.record import Record
+from palmira.statistics.cox_batch import standard_errors
 from palmira.statistics.estimates import critical
 from palmira.statistics.hazard_ratios import smallest_se
 
 Array = NDArray[np.float64]
+Levels = NDArray[np.int64]
 SEED = 20251122
-TRIALS, STEPS = 200, 5
+TRIALS = 200
 ARM_EFFECT, FACTOR_EFFECT = 0.3, 0.3
 LEAST_ROWS, LEAST_TRIALS = 4, 50
 # What known slips do to a standard error.
@@ -79,18 +81,18 @@ class _Trials:
     levels, numbered in the order of its ``rows``."""
 
     rows: list[Row]
-    arm: Array
-    event: Array
-    levels: dict[str, Array]
+    arm: Levels
+    event: NDArray[np.bool_]
+    levels: dict[str, Levels]
 
     def log_ratio(self, row: Row, strata: tuple[str, ...]) -> Array:
         """Log of the SE over its bound that a Cox model of one row reports in each trial."""
-        member = np.ones_like(self.arm)
+        member: NDArray[np.bool_] = np.ones_like(self.event)
         if row.factor:
             siblings = [r for r in self.rows if r.factor == row.factor]
-            member = (self.levels[row.factor] == siblings.index(row)).astype(float)
+            member = self.levels[row.factor] == siblings.index(row)
         others = [self.levels[f] for f in strata if f in self.levels and f != row.factor]
-        se = _cox_se(np.stack([self.arm, *others], axis=2), self.event, member)
+        se = standard_errors([self.arm, *others], self.event, member)
         return np.log(se / smallest_se(*row.events))
 
 
@@ -103,62 +105,28 @@ def _deal(rows: list[Row], whole: Row, rng: np.random.Generator) -> _Trials:
     expected ratio does not rest on one guess of them.
     """
     n = sum(whole.patients)
-    arm = np.repeat([1.0, 0.0], whole.patients)
+    arm = np.repeat([1, 0], whole.patients)
     sizes = zip(whole.patients, whole.events, strict=True)
     event = np.concatenate([np.arange(p) < d for p, d in sizes])
-    levels: dict[str, Array] = {}
+    levels: dict[str, Levels] = {}
     log_hazard = rng.normal(0, ARM_EFFECT, (TRIALS, 1)) * arm
     factors: dict[str, list[Row]] = {}
     for row in rows:
         if row.factor:
             factors.setdefault(row.factor, []).append(row)
     for factor, members in factors.items():
-        code = np.full((TRIALS, n), -1.0)
+        code = np.full((TRIALS, n), -1)
         for a, status in product((0, 1), (True, False)):
             who = np.flatnonzero((arm == 1 - a) & (event == status))
             counts = [m.events[a] if status else m.patients[a] - m.events[a] for m in members]
-            labels = np.repeat(np.arange(len(members), dtype=float), counts)[: len(who)]
+            labels = np.repeat(np.arange(len(members)), counts)[: len(who)]
             labels = np.pad(labels, (0, len(who) - len(labels)), constant_values=-1)
             code[:, who] = rng.permuted(np.tile(labels, (TRIALS, 1)), axis=1)
         levels[factor] = code
         log_hazard = log_hazard + rng.normal(0, FACTOR_EFFECT, (TRIALS, 1)) * code
     order = np.argsort(rng.exponential(size=(TRIALS, n)) / np.exp(log_hazard), axis=1)
     sorted_levels = {f: np.take_along_axis(c, order, axis=1) for f, c in levels.items()}
-    return _Trials(rows, arm[order], event[order].astype(float), sorted_levels)
-
-
-def _cox_se(covariates: Array, event: Array, member: Array) -> Array:
-    """Model-based standard error of the first covariate, one Cox model a trial, without ties.
-
-    ``covariates`` (trials, n, p) in the order of time, ``event`` and ``member`` (trials, n); the
-    number of members and of their events is the same in every trial, as the margins fix it.
-    """
-    trials, _, width = covariates.shape
-    who = np.argsort(-member, axis=1, kind="stable")[:, : int(member[0].sum())][:, ::-1]
-    x = np.stack([np.take_along_axis(covariates[..., k], who, axis=1) for k in range(width)])
-    d = np.take_along_axis(event, who, axis=1)
-    at = np.argsort(-d, axis=1, kind="stable")[:, : int(d[0].sum())]
-    a, b = np.triu_indices(width)
-    products = [x[i] * x[j] for i, j in zip(a, b, strict=True)]
-    observed = (x * d).sum(axis=2)
-    beta = np.zeros((width, trials))
-    information = np.zeros((trials, width, width))
-    for _ in range(STEPS):
-        w = np.exp(np.clip(np.einsum("ptn,pt->tn", x, beta), -8, 8))
-        s0 = _at_risk(w, at)
-        mean = np.stack([_at_risk(w * v, at) / s0 for v in x])
-        for i, j, v in zip(a, b, products, strict=True):
-            second = (_at_risk(w * v, at) / s0 - mean[i] * mean[j]).sum(axis=1)
-            information[:, i, j] = information[:, j, i] = second
-        information += 1e-9 * np.eye(width)
-        score = (observed - mean.sum(axis=2)).T
-        beta = beta + np.clip(np.linalg.solve(information, score[..., None])[..., 0], -2, 2).T
-    return np.sqrt(np.linalg.inv(information)[:, 0, 0])
-
-
-def _at_risk(values: Array, at: NDArray[np.intp]) -> Array:
-    """Sums over the patients at risk at each event; ``values`` from the last time to the first."""
-    return np.take_along_axis(np.cumsum(values, axis=1), at, axis=1)
+    return _Trials(rows, arm[order], event[order], sorted_levels)
 
 
 def common_factor(rows: list[Row], strata: tuple[str, ...] = (), seed: int = SEED) -> CommonFactor:

@@ -82,7 +82,6 @@ NEEDED = (
     ("asco2023.*", "an earlier analysis; needs the patients' data of that cutoff"),
     ("figure1.not_eligible.*", f"{NEEDS_PATIENTS}; the synthetic data sets do not hold it"),
 )
-AGAIN = "printed again"
 TWINS = {"full": "conditional twin", "neutral": "neutral twin"}
 ON_A_TWIN = "{}, synthetic patients made to fit the print"
 ON_A_SCALE = "agrees, on the {} (synthetic), if the arm entered it on orthonormal contrasts"
@@ -100,8 +99,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One printed number with what it comes to when computed anew, by which check, and the evidence
-    class of that."""
+    """A printed number, what it is when computed anew, by which check, and the evidence class."""
 
     id: str
     label: str
@@ -125,16 +123,12 @@ def ledger(
     """
     found = _checked(record, others)
     patients = _open(record, found)
-    said: dict[str, Said] = {
-        id: Said("reproduced", "", why)
-        for id, why in left_out(record).items()
-        if why.startswith(AGAIN)
-    }
+    again = {id: out.reason for id, out in left_out(record).items() if out.repeats}
+    said = {id: Said("reproduced", "", reason) for id, reason in again.items()}
     said |= {id: Said("not recomputable", "", NEEDS_PATIENTS) for id in patients}
     if given is not None:
         said |= _told(given, patients)
-    entries = (e for e in record.entries.values() if not e.version)
-    return [_line(e, found.get(e.id), said.get(e.id), record.trial) for e in entries]
+    return [_line(e, found.get(e.id), said.get(e.id), record.trial) for e in record.chosen]
 
 
 def on_twins(
@@ -235,18 +229,8 @@ def _line(entry: Entry, check: Check | None, said: Said | None, trial: str) -> L
         elif check is None and (why := _missing(entry, trial)):
             verdict, how = "not recomputable", why
     evidence = EVIDENCE.get(verdict, Evidence.DERIVED).value
-    return LedgerEntry(
-        entry.id,
-        _label(entry),
-        entry.text,
-        entry.place,
-        recomputed,
-        verdict,
-        how,
-        name,
-        next(chapters, "record"),
-        evidence,
-    )
+    about = entry.id, _label(entry), entry.text, entry.place
+    return LedgerEntry(*about, recomputed, verdict, how, name, next(chapters, "record"), evidence)
 
 
 def _label(entry: Entry) -> str:
@@ -271,8 +255,7 @@ def _stated(entry: Entry) -> str:
 
 
 def _missing(entry: Entry, trial: str) -> str:
-    """What would be needed to compute a number that nothing printed leads to; empty where nobody
-    has said it."""
+    """What a number that nothing printed leads to would need; empty where nobody has said it."""
     own = entry.row.split(".")[0] == trial.lower()  # the trial's own number in its Discussion
     if entry.quotes or (entry.block in ("discussion", "introduction") and not own):
         return "another study's result; what we saw of its reports does not print it"

@@ -18,7 +18,6 @@ from palmira.statistics.curve_quantities import quantities
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival_curves import of_arm
 from palmira.twin.adam.store import ENSEMBLE, PROVENANCE
-from palmira.twin.facts import arm_names
 
 Array = NDArray[np.float64]
 PARTS = ("low", "high", "pushed_low", "pushed_high")
@@ -135,7 +134,7 @@ def joined(spread: Spread, patients: pd.DataFrame, record: Record) -> Spread:
     ``patients`` has columns arm, time (days) and event. The ranges can only grow; the counts of
     members and orders stay those of the ensemble.
     """
-    own = quantities(patients, *arm_names(record)) if spread.ranges else {}
+    own = quantities(patients, *record.two_arms()) if spread.ranges else {}
     bands = {}
     for arm, band in spread.bands.items():
         curve = of_arm(patients, arm)

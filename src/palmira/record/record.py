@@ -215,8 +215,7 @@ class Record:
         return {role: key for key, role in self.roles.items() if role in (roles or ROLES)}
 
     def two_arms(self) -> tuple[str, str]:
-        """Keys of the experimental and the control arm. Raises ``RecordError`` unless one of
-        each."""
+        """Keys of experimental and control arm. Raises ``RecordError`` unless one of each."""
         roles = list(self.roles.values())
         if any(roles.count(role) != 1 for role in ROLES):
             raise RecordError(

@@ -18,34 +18,7 @@ from palmira.show.love import love
 from palmira.show.prose import quote, say, tell
 from palmira.show.style import ARM_COLORS, INK, MUTED, RULE, VERDICT_COLORS, canvas
 
-__all__ = [
-    "ARM_COLORS",
-    "INK",
-    "MUTED",
-    "RULE",
-    "VERDICT_COLORS",
-    "Panel",
-    "Picture",
-    "Table",
-    "at_risk",
-    "band",
-    "butterfly",
-    "canvas",
-    "ci",
-    "count_percent",
-    "dots",
-    "flow",
-    "forest",
-    "km",
-    "love",
-    "p_text",
-    "percent",
-    "quote",
-    "say",
-    "show",
-    "signed",
-    "spell",
-    "steps",
-    "tell",
-    "tidy",
-]
+__all__ = ["Panel", "Picture", "Table", "canvas", "quote", "say", "show", "tell"]
+__all__ += ["at_risk", "band", "butterfly", "dots", "flow", "forest", "km", "love", "steps"]
+__all__ += ["ci", "count_percent", "p_text", "percent", "signed", "spell", "tidy"]
+__all__ += ["ARM_COLORS", "INK", "MUTED", "RULE", "VERDICT_COLORS"]

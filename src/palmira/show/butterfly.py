@@ -11,21 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from palmira.show import style as kit
 from palmira.show.exhibits import Picture, needs
-from palmira.show.style import (
-    GRADE_COLORS,
-    INK,
-    MUTED,
-    NARROW,
-    SMALL,
-    TYPE,
-    WIDTH,
-    Look,
-    canvas,
-    margins,
-    named_rows,
-    text_width,
-)
+from palmira.show.style import SMALL, TYPE, WIDTH, Look, text_width
 
 LABEL = 1.9  # inches that the terms may take on a page; longer ones are broken
 
@@ -53,12 +41,12 @@ def butterfly(
     side or grade that is not known.
     """
     needs(frame, "a butterfly plot", "term", "side", "grade", "count", "percent")
-    if unknown := set(frame["side"]) - set(sides) or set(frame["grade"]) - set(GRADE_COLORS):
+    if unknown := set(frame["side"]) - set(sides) or set(frame["grade"]) - set(kit.GRADE_COLORS):
         raise ValueError(f"a butterfly plot knows no side or grade {sorted(map(str, unknown))}")
     names = dict(grades or {g: f"grade {g}" for g in frame["grade"].unique()})
     weights = {term: "bold" if term in bold else "normal" for term in frame["term"].unique()}
     draw = partial(_draw, frame, weights, _Words(x, sides, names))
-    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
+    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, kit.NARROW))
 
 
 @dataclass(frozen=True)
@@ -84,8 +72,8 @@ def _draw(frame: pd.DataFrame, weights: dict[str, str], words: _Words, width: fl
     reach = 100 * half / (half - room)
     tall, above = (0.45, 0.82) if narrow else (0.34, 0.62)
     below, within = 0.78, 0.31 if narrow else 0.5 * tall
-    with canvas(above + tall * len(labels) + below, width=width, tight=False) as (figure, ax):
-        margins(figure, left, 0.06, below, above)
+    with kit.canvas(above + tall * len(labels) + below, width=width, tight=False) as (figure, ax):
+        kit.margins(figure, left, 0.06, below, above)
         ax.set(xlim=(-reach, reach), ylim=(len(labels) * tall, 0))
         middles = {term: number * tall + within for number, term in enumerate(weights)}
         clear = {"fc": "white", "ec": "none", "pad": 1}  # of the line in the middle
@@ -100,17 +88,17 @@ def _draw(frame: pd.DataFrame, weights: dict[str, str], words: _Words, width: fl
                     total = totals.loc[(term, side)]
                     x = sign * (total["percent"] + 0.06 * reach / half)
                     ax.text(x, y, total["text"], ha=align, **style)
-        ax.axvline(0, color=MUTED, lw=0.8, zorder=0)
+        ax.axvline(0, color=kit.MUTED, lw=0.8, zorder=0)
         ticks = range(-100, 101, 50 if narrow else 25)
         ax.set_xticks(ticks, [f"{abs(t)}" for t in ticks])
         beside = [""] * len(labels) if narrow else labels
-        named_rows(ax, list(middles.values()), beside, list(weights.values()))
+        kit.named_rows(ax, list(middles.values()), beside, list(weights.values()))
         ax.set_xlabel(words.x)
         head: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
         head |= {"ha": "center", "weight": "bold", "fontsize": TYPE}
         for x, side in zip((0.25, 0.75), words.sides, strict=True):
             ax.annotate(side, (x, 1), (0, 9), **head)
-        handles = [Patch(color=GRADE_COLORS[g], label=name) for g, name in words.grades.items()]
+        handles = [Patch(color=kit.GRADE_COLORS[g], label=name) for g, name in words.grades.items()]
         across: Look = {"loc": "upper center", "ncols": 2 if narrow else len(handles)}
         figure.legend(handles=handles, frameon=False, borderaxespad=0.2, **across)
     return figure
@@ -130,10 +118,11 @@ def _bar(ax: Axes, y: float, sign: int, rows: pd.DataFrame, per_inch: float) -> 
     """One stack; ``per_inch`` is percent to an inch, and so tells which counts have room."""
     start = 0.0
     for row in rows.to_dict("records"):
-        color, percent, count = GRADE_COLORS[row["grade"]], row["percent"], f"{row['count']:.0f}"
+        percent, count = row["percent"], f"{row['count']:.0f}"
+        color = kit.GRADE_COLORS[row["grade"]]
         ax.barh(y, sign * percent, left=sign * start, height=0.23, color=color, lw=0)
         if (text_width(count, SMALL) + 0.04) * per_inch <= percent:
-            on = "white" if row["grade"] in ("4", "5") else INK
+            on = "white" if row["grade"] in ("4", "5") else kit.INK
             place: Look = {"ha": "center", "va": "center"}
             ax.text(sign * (start + percent / 2), y, count, fontsize=SMALL, color=on, **place)
         start += percent

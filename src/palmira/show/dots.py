@@ -13,22 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from palmira.show import style as kit
 from palmira.show.exhibits import Picture, needs
-from palmira.show.style import (
-    MUTED,
-    NARROW,
-    SMALL,
-    TYPE,
-    WIDTH,
-    Look,
-    canvas,
-    look,
-    margins,
-    named_rows,
-    text_width,
-    true_minus,
-    wrapped,
-)
+from palmira.show.style import SMALL, TYPE, WIDTH, Look, text_width
 
 LABEL = 2.9  # inches that labels may take on a page; longer ones are broken
 
@@ -59,7 +46,7 @@ def dots(
     axis = {"xlabel": x, "xlim": xlim, "xticks": ticks}
     axis = {key: value for key, value in axis.items() if value is not None}
     draw = partial(_draw, _rows(frame, text), lines or {}, series or {}, axis)
-    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
+    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, kit.NARROW))
 
 
 @dataclass
@@ -100,7 +87,7 @@ def _draw(
 ) -> Figure:
     """``axis`` holds properties of the axes by their names in Matplotlib."""
     narrow = width < WIDTH
-    labels = [wrapped(row.label, 1.5 if narrow else LABEL, TYPE, row.weight) for row in rows]
+    labels = [kit.wrapped(row.label, 1.5 if narrow else LABEL, TYPE, row.weight) for row in rows]
     weights = [row.weight for row in rows]
     left = 0.16 + max(text_width(t, TYPE, w) for t, w in zip(labels, weights, strict=True))
     texts = [row.text.replace(" (", "\n(", 1) if narrow else row.text for row in rows]
@@ -109,8 +96,8 @@ def _draw(
     deep = [0.3 + 0.14 * n for n in breaks]
     head = (0.24 if any(lines.values()) else 0.06) + (0.26 if series else 0)
     height = sum(deep) + head + 0.95
-    with canvas(height, width=width, tight=False) as (figure, ax):
-        margins(figure, left, right, 0.85, head)
+    with kit.canvas(height, width=width, tight=False) as (figure, ax):
+        kit.margins(figure, left, right, 0.85, head)
         top, middles = 0.0, []
         for row, text, tall in zip(rows, texts, deep, strict=True):
             middles.append(top + tall / 2)
@@ -124,14 +111,16 @@ def _draw(
                 ax.text(1.015, middles[-1], text, **beside)
             top += tall
         for value, name in lines.items():
-            ax.axvline(value, color=MUTED, lw=1, ls="--" if name else "-", zorder=0)
-            ax.text(value, -0.04, name, ha="center", va="bottom", color=MUTED, fontsize=SMALL)
-        named_rows(ax, middles, labels, weights)
+            ax.axvline(value, color=kit.MUTED, lw=1, ls="--" if name else "-", zorder=0)
+            ax.text(value, -0.04, name, ha="center", va="bottom", color=kit.MUTED, fontsize=SMALL)
+        kit.named_rows(ax, middles, labels, weights)
         ax.set(ylim=(top + 0.05, 0), **axis)
-        ax.xaxis.set_major_formatter(true_minus)
-        ax.set_xlabel(wrapped(axis["xlabel"], width - left - 0.1))
+        ax.xaxis.set_major_formatter(kit.true_minus)
+        ax.set_xlabel(kit.wrapped(axis["xlabel"], width - left - 0.1))
         if series:
-            handles = [Line2D([], [], ls="", label=n, ms=6, **look(k)) for k, n in series.items()]
+            handles = [
+                Line2D([], [], ls="", label=n, ms=6, **kit.look(k)) for k, n in series.items()
+            ]
             style: Look = {"frameon": False, "borderaxespad": 0.1, "handletextpad": 0.3}
             style |= {"loc": "upper left", "ncols": len(handles), "columnspacing": 1.2}
             figure.legend(handles=handles, **style)
@@ -144,7 +133,7 @@ def _line(ax: Axes, y: float, row: _Row, tall: float) -> None:
         ax.axhline(y, color="#EEEEEE", lw=0.8, zorder=-1)
     for i, value in enumerate(row.values):
         at = y + (i - (len(row.values) - 1) / 2) * 0.62 * tall / len(row.values)
-        style = look(str(value.get("series", "")))
+        style = kit.look(str(value.get("series", "")))
         if value.get("hollow", False) is True:
             style["mfc"] = "white"
         low, high = value.get("lower", float("nan")), value.get("upper", float("nan"))

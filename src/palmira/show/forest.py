@@ -17,22 +17,9 @@ from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
 from matplotlib.transforms import Transform, blended_transform_factory
 
+from palmira.show import style as kit
 from palmira.show.exhibits import Picture, needs
-from palmira.show.style import (
-    INK,
-    MUTED,
-    NARROW,
-    READING_COLORS,
-    READING_MARKERS,
-    RULE,
-    SMALL,
-    TYPE,
-    WIDTH,
-    Look,
-    canvas,
-    margins,
-    text_width,
-)
+from palmira.show.style import SMALL, TYPE, WIDTH, Look, text_width
 
 ROW, HEADING = 0.32, 0.27  # inches
 BELOW, EDGE, GAP = 0.95, 0.06, 0.16  # inches: room for axis and sides, margin, between columns
@@ -84,7 +71,7 @@ def forest(
     needs(frame, "a forest plot", "label", "estimate", "lower", "upper", *columns.values())
     lines = _lines(frame, tuple(columns.values()))
     plot = partial(_Forest, lines, tuple(columns), tuple(ticks), axis, sides, series or {})
-    return Picture(plot(WIDTH).draw(), alt, frame if data is None else data, plot(NARROW).draw)
+    return Picture(plot(WIDTH).draw(), alt, frame if data is None else data, plot(kit.NARROW).draw)
 
 
 def _lines(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[_Line]:
@@ -166,8 +153,8 @@ class _Forest:
             above = 0.24 * len(self.series) + 0.1 if self.narrow else 0.3
         body = head + sum(tall) + HEADING * sum(x.heading is not None for x in self.lines) + 0.06
         below = BELOW + (0.17 if self.crowded else 0)
-        with canvas(above + body + below, width=self.width, tight=False) as (figure, ax):
-            margins(figure, self.places[-1], 0.12, below, above)
+        with kit.canvas(above + body + below, width=self.width, tight=False) as (figure, ax):
+            kit.margins(figure, self.places[-1], 0.12, below, above)
             self._axis(ax, body)
             self._headers(ax, head)
             top, stripe = head, False
@@ -214,7 +201,7 @@ class _Forest:
         else:
             for x, text in zip(self.places[1:-1], self.headers, strict=True):
                 ax.text(x, head - 0.06, text, fontsize=TYPE, linespacing=1.15, **style)
-        rule: Look = {"transform": _inches(ax), "color": RULE, "lw": 0.8, "clip_on": False}
+        rule: Look = {"transform": _inches(ax), "color": kit.RULE, "lw": 0.8, "clip_on": False}
         ax.plot([EDGE, right], [head - 0.02] * 2, **rule)
 
     def _line(self, ax: Axes, line: _Line, top: float, tall: float) -> None:
@@ -223,7 +210,7 @@ class _Forest:
         room = 0.2 if self.narrow else 0.74 * tall
         middle = top + (tall - 0.13 if self.narrow else tall / 2)
         begin = middle - room / 2 - 0.03 if self.narrow else top
-        ax.plot([1, 1], [begin, top + tall], color=MUTED, lw=1, zorder=0)
+        ax.plot([1, 1], [begin, top + tall], color=kit.MUTED, lw=1, zorder=0)
         number = len(line.intervals)
         for i, row in enumerate(line.intervals):
             y = middle + (i - (number - 1) / 2) * room / number
@@ -252,12 +239,12 @@ class _Forest:
         name = row.get("series", "printed")
         x = [self._within(row[k]) for k in ("lower", "estimate", "upper", "estimate")]
         corners = list(zip(x, (y, y - half, y, y + half), strict=True))
-        color = READING_COLORS.get(name, INK)
+        color = kit.READING_COLORS.get(name, kit.INK)
         ax.add_patch(Polygon(corners, fc=_fill(name), ec=color, lw=1))
 
     def _interval(self, ax: Axes, y: float, row: dict[str, Any]) -> None:
         name = row.get("series", "printed")
-        color, marker = READING_COLORS.get(name, INK), READING_MARKERS.get(name, "s")
+        color, marker = kit.READING_COLORS.get(name, kit.INK), kit.READING_MARKERS.get(name, "s")
         low, high, limits = min(self.ticks), max(self.ticks), [row["lower"], row["upper"]]
         inner = [self._within(x) for x in limits]
         least = [row.get("least_lower", nan), row.get("least_upper", nan)]
@@ -282,7 +269,7 @@ class _Forest:
         pushed inward where one would leave the figure."""
         left, right = f"← {self.sides[0]}", f"{self.sides[1]} →"
         style: Look = {"xycoords": ("data", "axes fraction"), "fontsize": SMALL}
-        style |= {"textcoords": "offset points", "va": "center", "color": INK}
+        style |= {"textcoords": "offset points", "va": "center", "color": kit.INK}
         push = 0.07 - max(0.0, text_width(left, SMALL) + 0.07 - (self.one - EDGE))
         ax.annotate(left, (1, 0), (-72 * push, -27), ha="right", **style)
         push = 0.07 - max(0.0, text_width(right, SMALL) + 0.07 - (self.width - self.one - EDGE))
@@ -291,7 +278,7 @@ class _Forest:
     def _legend(self, figure: Figure) -> None:
         handles = []
         for key, label in self.series.items():
-            color, marker = READING_COLORS.get(key, INK), READING_MARKERS.get(key, "s")
+            color, marker = kit.READING_COLORS.get(key, kit.INK), kit.READING_MARKERS.get(key, "s")
             line = {"color": color, "ls": DASHES.get(key, "-"), "lw": 1.4, "label": label}
             handles.append(Line2D([], [], marker=marker, mfc=_fill(key), **line))
         style: Look = {
@@ -313,4 +300,4 @@ def _joined(texts: tuple[str, ...]) -> str:
 
 
 def _fill(name: object) -> str:
-    return "white" if name in HOLLOW else READING_COLORS.get(str(name), INK)
+    return "white" if name in HOLLOW else kit.READING_COLORS.get(str(name), kit.INK)

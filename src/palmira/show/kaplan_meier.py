@@ -14,21 +14,10 @@ from lifelines import KaplanMeierFitter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from palmira.show import style as kit
 from palmira.show.exhibits import Picture
 from palmira.show.formats import span, spell
-from palmira.show.style import (
-    INK,
-    MUTED,
-    NARROW,
-    RULE,
-    SMALL,
-    TYPE,
-    WIDTH,
-    Look,
-    arm_color,
-    canvas,
-    margins,
-)
+from palmira.show.style import SMALL, TYPE, WIDTH, Look
 
 DASHES = ("-", (0, (5, 1.2)), (0, (1, 1)))
 ROWS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
@@ -106,7 +95,7 @@ def km(
     data, words = pd.concat(parts, ignore_index=True), _alt(curves, drawn, below, landmarks, band)
     alt = f"{said}{' ' if said else ''}{words}."
     wide = plot(note, list(ROWS) if counts else ["at_risk"], WIDTH)
-    return Picture(wide.draw(), alt, data, plot(note, ["at_risk"], NARROW).draw)
+    return Picture(wide.draw(), alt, data, plot(note, ["at_risk"], kit.NARROW).draw)
 
 
 def _ranges(band: pd.DataFrame | None) -> list[tuple[str, str, str]]:
@@ -140,21 +129,21 @@ class _Plot:
         height = (2.9 if narrow else 3.5) + beneath + 0.9
         months = self.months[:: 2 if narrow and len(self.months) > 6 else 1]
         left = 0.72 if narrow else 0.95
-        with canvas(height, width=self.width, tight=False) as (figure, ax):
-            margins(figure, left, 0.1, beneath + 0.8, 0.1)
+        with kit.canvas(height, width=self.width, tight=False) as (figure, ax):
+            kit.margins(figure, left, 0.1, beneath + 0.8, 0.1)
             for arm, dash in zip(self.curves, DASHES, strict=False):
                 self._curve(ax, arm, dash)
             self._legend(ax)
             ax.set(xlim=(0, end), ylim=(0, 101), xticks=months, yticks=range(0, 101, 25))
             ax.set(**self.axis)
-            style: Look = {"color": MUTED, "style": "italic", "fontsize": SMALL}
+            style: Look = {"color": kit.MUTED, "style": "italic", "fontsize": SMALL}
             ax.text(0.015, 0.025, self.note, transform=ax.transAxes, **style)
             self._beneath(figure, ax, months, left)
         return figure
 
     def _curve(self, ax: Axes, arm: str, dash: Any) -> None:
         mine = self.drawn[self.drawn["arm"] == arm]
-        style: Look = {"color": arm_color(arm)}
+        style: Look = {"color": kit.arm_color(arm)}
         if self.band is not None:
             of = self.band[self.band["arm"] == arm]
             ax.fill_between(
@@ -183,8 +172,8 @@ class _Plot:
         place: Look = {"transform": ax.transAxes}
         words = place | {"va": "center", "fontsize": TYPE if self.width == WIDTH else SMALL}
         for arm, dash in zip(self.curves, DASHES, strict=False):
-            ax.plot([x, x + 0.06], [y, y], color=arm_color(arm), lw=1.8, ls=dash, **place)
-            ax.text(x + 0.075, y, arm, color=arm_color(arm), weight="bold", **words)
+            ax.plot([x, x + 0.06], [y, y], color=kit.arm_color(arm), lw=1.8, ls=dash, **place)
+            ax.text(x + 0.075, y, arm, color=kit.arm_color(arm), weight="bold", **words)
             y -= 0.075
         level = 100 * (1 - next(iter(self.curves.values())).alpha)
         shades = {f"{level:g}% sampling interval": 0.11}
@@ -192,11 +181,11 @@ class _Plot:
             shades = {"range over twins, an inner bound": 0.4, **shades}
         for text, alpha in shades.items():
             area = ([x, x + 0.06], y - 0.025, y + 0.025)
-            ax.fill_between(*area, color=INK, alpha=alpha, lw=0, **place)
+            ax.fill_between(*area, color=kit.INK, alpha=alpha, lw=0, **place)
             ax.text(x + 0.075, y, text, **words)
             y -= 0.07
         if len(_ranges(self.band)) > 1:
-            ax.plot([x, x + 0.06], [y, y], ":", color=INK, lw=1, **place)
+            ax.plot([x, x + 0.06], [y, y], ":", color=kit.INK, lw=1, **place)
             ax.text(x + 0.075, y, "the range with directed search", **words)
 
     def _beneath(self, figure: Figure, ax: Axes, months: list[float], left: float) -> None:
@@ -206,12 +195,12 @@ class _Plot:
         at: Look = {"va": "center", "fontsize": TYPE}
         end: Look = {"va": "center", "ha": "right", "fontsize": SMALL}
         number: Look = at | {"ha": "center", "transform": ax.get_xaxis_transform()}
-        rule: Look = {"transform": ax.transAxes, "color": RULE, "lw": 0.6, "clip_on": False}
+        rule: Look = {"transform": ax.transAxes, "color": kit.RULE, "lw": 0.6, "clip_on": False}
         shown = self.below[self.below["month"].isin(months)].set_index("arm")
         y = -0.62 * unit
         for arm in self.curves:
             place = (0.06 / self.width, box.y0 + y * box.height)
-            figure.text(*place, arm, color=arm_color(arm), weight="bold", **at)
+            figure.text(*place, arm, color=kit.arm_color(arm), weight="bold", **at)
             for name in self.rows:
                 y -= 0.185 * unit
                 place = (left / self.width - 0.2 / self.width, box.y0 + y * box.height)

@@ -8,23 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from palmira.show import style as kit
 from palmira.show.exhibits import Picture, needs
 from palmira.show.formats import signed
-from palmira.show.style import (
-    INK,
-    MUTED,
-    NARROW,
-    SMALL,
-    TYPE,
-    WIDTH,
-    Look,
-    canvas,
-    margins,
-    named_rows,
-    text_width,
-    true_minus,
-    wrapped,
-)
+from palmira.show.style import SMALL, TYPE, WIDTH, Look, text_width
 
 WITHIN, STRATUM = "#D5E1E9", "#EDF2F5"
 LABEL, LABEL_NARROW = 3.0, 1.55  # inches that labels may take; longer ones are broken
@@ -56,7 +43,7 @@ def love(
     if "outside" not in rows:
         rows["outside"] = (rows["smd"] < rows["low"]) | (rows["smd"] > rows["high"])
     draw = partial(_draw, rows, sides, mark)
-    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, NARROW))
+    return Picture(draw(WIDTH), alt, frame if data is None else data, partial(draw, kit.NARROW))
 
 
 def _draw(rows: pd.DataFrame, sides: tuple[str, str], mark: float | None, width: float) -> Figure:
@@ -68,8 +55,8 @@ def _draw(rows: pd.DataFrame, sides: tuple[str, str], mark: float | None, width:
     edge = 1.15 * rows[["smd", "low", "high"]].abs().max(axis=None)
     head, below, body = 0.3, 1.05, ends[-1] + 0.1
     height = head + body + below
-    with canvas(height, width=width, tight=False) as (figure, ax):
-        margins(figure, left, VALUE, below, head)
+    with kit.canvas(height, width=width, tight=False) as (figure, ax):
+        kit.margins(figure, left, VALUE, below, head)
         ax.set(xlim=(-edge, edge), ylim=(body, 0))
         value = {"transform": ax.get_yaxis_transform(), "ha": "right", "fontsize": TYPE}
         right = 1 + (VALUE - 0.06) / (width - left - VALUE)
@@ -77,17 +64,18 @@ def _draw(rows: pd.DataFrame, sides: tuple[str, str], mark: float | None, width:
         for y, row in zip(middles, rows.itertuples(), strict=True):
             color = STRATUM if row.stratum else WITHIN
             ax.barh(y, row.high - row.low, left=row.low, height=0.2, color=color, lw=0, zorder=1)
-            ax.plot(row.smd, y, "D" if row.outside else "o", color=INK, ms=6.5, zorder=3)
+            ax.plot(row.smd, y, "D" if row.outside else "o", color=kit.INK, ms=6.5, zorder=3)
             weight = "bold" if row.outside else "normal"
             ax.text(right, y, signed(row.smd), va="center", weight=weight, **value)
         ax.text(right, -0.06, "SMD", va="bottom", weight="bold", **value)
-        ax.axvline(0, color=MUTED, lw=1, zorder=2)
+        ax.axvline(0, color=kit.MUTED, lw=1, zorder=2)
         for x in (-mark, mark) if mark else ():
-            ax.axvline(x, color=MUTED, lw=1, ls=(0, (3, 3)), zorder=2)
-            ax.text(x, -0.06, signed(x, 1), ha="center", va="bottom", fontsize=SMALL, color=MUTED)
-        named_rows(ax, middles, labels, ["normal"] * len(labels))
+            ax.axvline(x, color=kit.MUTED, lw=1, ls=(0, (3, 3)), zorder=2)
+            words: Look = {"ha": "center", "va": "bottom", "fontsize": SMALL, "color": kit.MUTED}
+            ax.text(x, -0.06, signed(x, 1), **words)
+        kit.named_rows(ax, middles, labels, ["normal"] * len(labels))
         ax.locator_params(axis="x", nbins=9 if width == WIDTH else 5)
-        ax.xaxis.set_major_formatter(true_minus)
+        ax.xaxis.set_major_formatter(kit.true_minus)
         _sides(ax, sides, left, width)
     return figure
 
@@ -96,12 +84,11 @@ def _label(label: str, room: float) -> str:
     """A label that is too long for one line is broken between factor and level first."""
     if text_width(label, TYPE) <= room:
         return label
-    return wrapped(label.replace(": ", ":\n", 1), room, TYPE)
+    return kit.wrapped(label.replace(": ", ":\n", 1), room, TYPE)
 
 
 def _sides(ax: Axes, sides: tuple[str, str], left: float, width: float) -> None:
-    """What lies on either side of 0: beside each other, or where they have no room, one below the
-    other."""
+    """What lies on either side of 0: side by side, or without room one below the other."""
     texts = (f"← {sides[0]}", f"{sides[1]} →")
     middle = left + (width - left - VALUE) / 2
     crowded = any(

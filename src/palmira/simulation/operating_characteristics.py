@@ -91,8 +91,7 @@ def operating_characteristics(
     rows = []
     for (name, analysis), mine in results.groupby(["scenario", "analysis"], sort=False):
         scenario = truth[str(name)]
-        log_truth = np.log(scenario.hazard_ratio)
-        off = mine["log_hazard_ratio"] - log_truth
+        off = mine["log_hazard_ratio"] - np.log(scenario.hazard_ratio)
         parts = {
             "rejected": (mine["z"].abs() > z).astype(float),
             "favorable": (mine["z"] < -z).astype(float),
@@ -103,18 +102,9 @@ def operating_characteristics(
             "bias_control": mine["control_median"] - scenario.medians[1],
             "events": mine["events"],
         }
-        row = {
-            "scenario": name,
-            "analysis": analysis,
-            "trials": len(mine),
-            "failed": mine["log_hazard_ratio"].isna().mean(),
-        }
+        row = {"scenario": name, "analysis": analysis, "trials": len(mine)}
+        row["failed"] = mine["log_hazard_ratio"].isna().mean()
         for measure, values in parts.items():
-            row |= mean_with_error(measure, values)
+            row |= {measure: float(values.mean()), f"{measure}_error": float(values.sem())}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def mean_with_error(name: str, values: pd.Series) -> dict[str, float]:
-    """A mean over trials and its Monte Carlo standard error, under ``name`` and ``name_error``."""
-    return {name: float(values.mean()), f"{name}_error": float(values.sem())}

@@ -6,7 +6,7 @@ from math import exp, log, sqrt
 
 from scipy.stats import norm
 
-from palmira.statistics.estimates import Estimate
+from palmira.statistics.estimates import Estimate, critical
 from palmira.statistics.estimates import ratio as with_interval
 
 
@@ -24,7 +24,7 @@ def schoenfeld_events(
     """
     if hazard_ratio <= 0 or hazard_ratio == 1:
         raise ValueError("a hazard ratio to detect is positive and not 1")
-    z = norm.ppf(1 - alpha / 2) + norm.ppf(power)
+    z = critical(100 * (1 - alpha)) + norm.ppf(power)
     return float(z**2 / (_share(ratio) * log(hazard_ratio) ** 2))
 
 
@@ -33,7 +33,7 @@ def schoenfeld_power(
 ) -> float:
     """Probability that the two-sided log-rank test is significant in favor of either arm."""
     shift = sqrt(events * _share(ratio)) * log(hazard_ratio)
-    z = norm.ppf(1 - alpha / 2)
+    z = critical(100 * (1 - alpha))
     return float(norm.cdf(-z - shift) + norm.cdf(-z + shift))
 
 
@@ -41,7 +41,7 @@ def detectable_hazard_ratio(
     events: float, power: float = 0.8, alpha: float = 0.05, ratio: float = 1.0
 ) -> float:
     """Hazard ratio below 1 that the given events detect with the given power."""
-    z = norm.ppf(1 - alpha / 2) + norm.ppf(power)
+    z = critical(100 * (1 - alpha)) + norm.ppf(power)
     return float(exp(-z / sqrt(events * _share(ratio))))
 
 
@@ -61,4 +61,4 @@ def observed_range(
 
 def significant_below(events: float, alpha: float = 0.05, ratio: float = 1.0) -> float:
     """Largest observed hazard ratio below 1 that is significant (two-sided ``alpha``)."""
-    return exp(-float(norm.ppf(1 - alpha / 2)) * observed_se(events, ratio))
+    return exp(-critical(100 * (1 - alpha)) * observed_se(events, ratio))

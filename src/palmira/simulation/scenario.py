@@ -154,25 +154,16 @@ def of_record(
     weeks = assessment_weeks(first, until, later, accrual + follow_up)
     hazards = [log(2) / value(f"results.pfs.median.{a}.estimate") for a in (experimental, control)]
     events = value("results.pfs.events.total.count")
-    base = Scenario(
-        name=name,
-        n=sum(arms),
-        ratio=arms[0] / arms[1],
-        control=(hazards[1],),
-        experimental=(hazards[0],),
-        accrual=accrual,
-        follow_up=follow_up,
-        scans=tuple(round(7 * w) for w in weeks),
-    )
+    by_arm = sum(arms), arms[0] / arms[1], (hazards[1],), (hazards[0],)
+    base = Scenario(name, *by_arm, accrual, follow_up, tuple(round(7 * w) for w in weeks))
     dropout = brentq(lambda x: expected_events(replace(base, dropout=x)) - events, 0, 1)
     return replace(base, dropout=float(dropout), experimental=(hazard_ratio * hazards[1],))
 
 
 def with_hazard_ratio(scenario: Scenario, hazard_ratio: float, name: str) -> Scenario:
     """The same scenario with proportional hazards at another ratio."""
-    return replace(
-        scenario, name=name, experimental=tuple(hazard_ratio * h for h in scenario.control)
-    )
+    hazards = tuple(hazard_ratio * h for h in scenario.control)
+    return replace(scenario, name=name, experimental=hazards)
 
 
 def with_survival(

@@ -37,16 +37,10 @@ def analyses(scenario: Scenario, trials: int, rng: np.random.Generator) -> pd.Da
     ends = np.asarray(scenario.scans)
     fit = kernels.grouped(seen.clear, seen.event, drawn.arm, seen.entered, ends)
     control, experimental = fit.medians.T / DAYS_PER_MONTH
-    parts[INTERVALS] = pd.DataFrame(
-        {
-            "events": parts[SCANS]["events"],
-            "log_hazard_ratio": fit.log_hazard_ratio,
-            "se": fit.se,
-            "z": fit.log_hazard_ratio / fit.se,
-            "median": experimental,
-            "control_median": control,
-        }
-    )
+    log_ratio, se = fit.log_hazard_ratio, fit.se
+    found = {"log_hazard_ratio": log_ratio, "se": se, "z": log_ratio / se}
+    medians = {"median": experimental, "control_median": control}
+    parts[INTERVALS] = parts[SCANS][["events"]].assign(**found, **medians)
     frames = [f.assign(analysis=name, trial=np.arange(trials)) for name, f in parts.items()]
     return pd.concat(frames, ignore_index=True)
 

@@ -7,18 +7,21 @@ run used, has changed, or the lock, or Python; otherwise its kept outputs serve.
 
 from __future__ import annotations
 
+import builtins
 import gc
 import hashlib
 import importlib
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NoReturn
@@ -38,9 +41,7 @@ statsmodels.nonparametric.smoothers_lowess formulaic pydantic.main
 pydantic.functional_validators pydantic.types pydantic.json_schema yaml joblib numba
 """
 LIBRARIES = tuple(_LIBRARIES.split())
-# Of the package only what every chapter imports: what else a fork loads tells what its chapter
-# depends on.
-GROUND = ("palmira.record", "palmira.show")
+IMPORTED = re.compile(r"^\s*(?:from|import)\s+(palmira[\w.]*)", re.MULTILINE)
 # What libraries import if it is there, and need not: each starts threads, which no fork survives.
 THREADED = ("polars", "pyarrow")
 # macOS has it, but its own libraries may not be used after it.
@@ -162,30 +163,63 @@ def _own() -> str:
     return _short(b"".join(path.read_bytes() for path in own))
 
 
-def _ground() -> set[str]:
-    """Load what of the package every chapter uses, and the records, which ``load`` keeps by their
-    text; the files and folders touched by that, and by all that follows in this process."""
-    touched: set[str] = set()
+class _Traced:
+    """What is opened and imported in this process: ``touched`` files and folders, and the modules
+    of the package that each module, or the chapter (``__main__``), imports."""
 
-    def note(event: str, args: tuple[object, ...]) -> None:
+    def __init__(self) -> None:
+        self.touched: set[str] = set()
+        self.imports: dict[str, set[str]] = {}
+        self._import = builtins.__import__
+        sys.addaudithook(self._note)
+        builtins.__import__ = self._imported
+
+    def _note(self, event: str, args: tuple[object, ...]) -> None:
         named = event in ("open", "os.listdir", "os.scandir") and args
         if named and isinstance(args[0], str | os.PathLike):
-            touched.add(os.fspath(args[0]))
+            self.touched.add(os.fspath(args[0]))
 
-    sys.addaudithook(note)
+    def _imported(self, name: str, *how: Any, **by_name: Any) -> Any:
+        module = self._import(name, *how, **by_name)
+        if name.partition(".")[0] == PACKAGE:
+            importer = (how[0] if how else by_name.get("globals")) or {}
+            names = (how[2] if len(how) > 2 else by_name.get("fromlist")) or ()
+            found = self.imports.setdefault(importer.get("__name__", "__main__"), set())
+            found.update([name, *(f"{name}.{n}" for n in names)])
+        return module
+
+    def modules(self) -> set[str]:
+        """The modules that the chapter imports, with all that these import."""
+        found: set[str] = set()
+        waiting = {"__main__"}
+        while waiting:
+            name = waiting.pop()
+            found.add(name)
+            packages = accumulate(name.split("."), "{}.{}".format)
+            waiting |= ({*packages} | self.imports.get(name, set())) - found
+        return found
+
+
+def _load_package(code: str) -> _Traced:
+    """Load what of the package the chapters' ``code`` imports, once for all forks, and the records,
+    which ``load`` keeps by their text."""
+    traced = _Traced()
     for module in [m for m in sys.modules if m.partition(".")[0] == PACKAGE]:
         del sys.modules[module]  # may be older than its file
     sys.path[0] = ""
-    with suppress(Exception):  # a chapter that meets it will say what is wrong
-        record, *_ = [importlib.import_module(module) for module in GROUND]
-        before = set(touched)
+    for module in sorted(set(IMPORTED.findall(code))):
+        with suppress(Exception):  # a chapter that meets it will say what is wrong
+            importlib.import_module(module)
+    if record := sys.modules.get(f"{PACKAGE}.record"):
+        before = {file for file in traced.touched if not file.endswith(".py")}
         for path in sorted((record.DATA / "published").glob("*.yaml")):
-            record.published(path.stem)
-        touched.intersection_update(before)  # a chapter reads those that it uses
-    return touched
+            with suppress(Exception):
+                record.published(path.stem)
+        traced.touched &= before  # a chapter reads those that it uses
+    return traced
 
 
-def _run(runs: Runs, name: str, code: Sequence[str], touched: set[str]) -> None:
+def _run(runs: Runs, name: str, code: Sequence[str], traced: _Traced) -> None:
     """Run one chapter in this process, a fork, and keep what it puts out and used."""
     os.chdir((runs.root / name).parent)
     _usual_warnings()
@@ -194,9 +228,11 @@ def _run(runs: Runs, name: str, code: Sequence[str], touched: set[str]) -> None:
     outputs = outputs_of(code)
     if isinstance(outputs, Fault):
         return runs.blame(name, code, outputs)
-    ours = [m for name, m in sys.modules.items() if name.partition(".")[0] == PACKAGE]
-    files = {str(m.__file__) for m in ours if getattr(m, "__file__", None)}
-    used = {source for file in touched | files if (source := _below(runs.root, file))}
+    known = {m for m in sys.modules if m.partition(".")[0] == PACKAGE}
+    if not re.search("import_module|__import__", "\n".join(code)):  # which are not traced
+        known &= traced.modules()
+    files = {str(getattr(sys.modules[m], "__file__", "")) for m in known}
+    used = {source for file in traced.touched | files if (source := _below(runs.root, file))}
     runs.keep(name, code, {"outputs": outputs, "seconds": perf_counter() - before}, used)
 
 
@@ -244,7 +280,7 @@ def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn
     runs = Runs(root)
     new_output("stream")  # compiles nbformat's schema, once for all forks
     shell()
-    touched = _ground()
+    traced = _load_package("\n".join(cell for code in chapters.values() for cell in code))
     gc.freeze()  # to look through all libraries again and again would cost each fork a second
     gc.disable()
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -258,7 +294,7 @@ def _side_by_side(root: Path, chapters: Mapping[str, Sequence[str]]) -> NoReturn
             free -= 1
         if os.fork() == 0:
             try:
-                _run(runs, name, code, touched)
+                _run(runs, name, code, traced)
             finally:
                 os._exit(0)
     while True:

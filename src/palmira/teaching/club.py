@@ -95,7 +95,7 @@ def questions(record: Record, path: Path = QUESTIONS) -> dict[str, Question]:
     of ``record``, or does not stand among those that the answer rests on.
     """
     found = parse(path, _Questions).questions
-    known = {e.id for e in record.entries.values() if not e.version}
+    known = {e.id for e in record.chosen}
     for number, question in enumerate(found):
         where = f"{path}: question {question.id}"
         if question.id in {q.id for q in found[:number]}:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from math import inf
 
 import numpy as np
@@ -24,27 +23,9 @@ LESS = re.compile(r"(?:(?P<from>[\d.]+) to )?< ?(?P<below>[\d.]+)")
 MORE = re.compile(r"(?:≥|>=) ?(?P<from>[\d.]+)")
 
 
-def arm_names(record: Record) -> list[str]:
-    """The experimental and the control arm, in this order.
-
-    Raises ``RecordError`` where the record lacks one of them.
-    """
-    names = record.arms()
-    if len(names) != 2:
-        raise RecordError(f"{record.trial}: no experimental or no control arm. Mend: add its role.")
-    return [names["experimental"], names["control"]]
-
-
 def totals(record: Record) -> list[str]:
     """The names under which the record prints all patients together."""
-    return [name for name, arm in record.sheet.arms.items() if arm.role == "total"]
-
-
-def chosen(record: Record, **attributes: str) -> Iterator[Entry]:
-    """The entries with these attributes, other sources' versions left out."""
-    for entry in record.entries.values():
-        if not entry.version and all(getattr(entry, k) == v for k, v in attributes.items()):
-            yield entry
+    return [name for name, role in record.roles.items() if role == "total"]
 
 
 def number(record: Record, id: str) -> float | None:
@@ -56,7 +37,7 @@ def number(record: Record, id: str) -> float | None:
 def count(record: Record, row: str, arm: str) -> int | None:
     """Patients of an arm by a printed row (``block.row``); None where there is no such cell."""
     block, _, name = row.partition(".")
-    entries = chosen(record, block=block, row=name, arm=arm, part="count")
+    entries = record.where(block=block, row=name, arm=arm, part="count")
     return next((int(e.value) for e in entries), None)
 
 
@@ -72,9 +53,7 @@ def size(record: Record, population: str, arm: str) -> int:
 
 def response_rate(record: Record, endpoint: str, population: str, arm: str) -> Entry | None:
     """The entry with an arm's rate of response; None where none is printed."""
-    found = chosen(
-        record, measure="response rate", endpoint=endpoint, population=population, arm=arm
-    )
+    found = record.where(measure="response rate", endpoint=endpoint, population=population, arm=arm)
     return next((e for e in found if e.part in ("estimate", "percent") and e.printed), None)
 
 
@@ -104,11 +83,11 @@ def printed(record: Record) -> frozenset[str]:
     """What a record prints something of: categories of factors (``Ethnicity``), their medians
     (``median Age``), strata (``first stratum``), and what the later stages of the generator stand
     on: ``OS``, ``response`` and ``treatment`` (with adverse events)."""
-    found = {e.factor for e in chosen(record) if e.factor and e.category}
-    found |= {f"median {e.factor}" for e in chosen(record, part="median") if e.factor}
+    found = {e.factor for e in record.chosen if e.factor and e.category}
+    found |= {f"median {e.factor}" for e in record.where(part="median") if e.factor}
     found |= {f"{place} stratum" for place, _ in zip(STRATA, record.sheet.strata, strict=False)}
-    arms = (*arm_names(record), None)
-    own = [e for e in chosen(record) if e.arm in arms and not e.quotes and e.printed is not None]
+    arms = (*record.two_arms(), None)
+    own = [e for e in record.chosen if e.arm in arms and not e.quotes and e.printed is not None]
     if any(e.endpoint == "OS" for e in own):
         found.add("OS")
     if FIRST_INTERVAL in record.entries and any(e.measure == "response rate" for e in own):
@@ -121,7 +100,7 @@ def printed(record: Record) -> frozenset[str]:
 def levels(record: Record, factor: str, arm: str) -> dict[str, Entry]:
     """Printed patients of an arm by category of a factor, of one block: the first that has some."""
     found: dict[str, dict[str, Entry]] = {}
-    for entry in chosen(record, factor=factor, arm=arm):
+    for entry in record.where(factor=factor, arm=arm):
         if entry.category and entry.part in ("count", "n") and entry.measure in ("count", "events"):
             found.setdefault(entry.block, {}).setdefault(entry.category, entry)
     return max(found.values(), key=len, default={})

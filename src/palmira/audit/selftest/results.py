@@ -40,8 +40,7 @@ class Plan:
         return cls(bool(adjusted), level, test, bool(rng.random() < 0.6), bool(rng.random() < 0.3))
 
     def model(self, trial: Trial, without: Factor | None = None) -> Array:
-        """Covariates: the arm, and the strata where the model adjusts for them; a subgroup's model
-        leaves out its own factor."""
+        """The arm, and the strata where the model adjusts for them but a subgroup's own."""
         strata = [f.dummies() for f in trial.strata if f is not without] if self.adjusted else []
         return np.column_stack([trial.arm, *strata])
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from palmira.audit import QUICK, Check, audit
+from palmira.audit import QUICK, audit
 from palmira.audit.selftest.errors import ERRORS, Case, Planted, plant
 from palmira.audit.selftest.papers import draw_paper
 from palmira.audit.selftest.printing import STYLES
@@ -73,15 +73,12 @@ def flags_of(record: Record, checks: Iterable[str]) -> list[Flag]:
     found = []
     for name in checks:
         try:
-            found += [_flag(c) for c in audit(record, only=[name]) if c.verdict in GRAVE]
+            for c in (c for c in audit(record, only=[name]) if c.verdict in GRAVE):
+                text = f"{c.printed} against {c.recomputed}: {c.detail}"
+                found.append(Flag(c.id, c.entry, c.verdict, text))
         except Exception as error:  # the study must go on, and report it
             found.append(Flag(name, "", "raised", f"{type(error).__name__}: {error}"))
     return found
-
-
-def _flag(check: Check) -> Flag:
-    text = f"{check.printed} against {check.recomputed}: {check.detail}"
-    return Flag(check.id, check.entry, check.verdict, text)
 
 
 def _checks_for(planted: Planted) -> list[str]:
@@ -164,10 +161,13 @@ def _clean(papers: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def _by_check(groups: Iterable[Iterable[Flag]]) -> dict[str, int]:
+def _by_check(groups: Iterable[Iterable[Flag]]) -> dict[str, dict[str, int]]:
     """Papers with a flag, by check and verdict."""
-    counts = Counter(x for flags in groups for x in {f"{f.check} {f.verdict}" for f in flags})
-    return dict(sorted(counts.items()))
+    counts = Counter(x for flags in groups for x in {(f.check, f.verdict) for f in flags})
+    found: dict[str, dict[str, int]] = {}
+    for (check, verdict), count in sorted(counts.items()):
+        found.setdefault(check, {})[verdict] = count
+    return found
 
 
 def _examples(flags: Iterable[tuple[int, Flag]]) -> dict[str, list[str]]:

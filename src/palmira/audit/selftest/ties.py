@@ -23,9 +23,8 @@ def ties(record: Record, log_log_tests: Set[str]) -> list[Relation]:
 
 def _cells(record: Record, part: str) -> Iterator[tuple[str, Entry]]:
     """Id of the cell and entry of every entry of a part."""
-    for id, entry in record.entries.items():
-        if entry.part == part and id.endswith(f".{part}"):
-            yield id.removesuffix(f".{part}"), entry
+    for entry in record.where(part=part):
+        yield entry.cell, entry
 
 
 def _percents(record: Record) -> Iterator[Relation]:
@@ -46,13 +45,12 @@ def _sums(record: Record) -> Iterator[Relation]:
 
 
 def _levels(record: Record) -> Iterator[Relation]:
-    groups: dict[tuple[str, str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str, str, str], list[Entry]] = {}
     for part in ("count", "events", "n"):
         for _, e in _cells(record, part):
             if e.factor and e.category:
-                groups.setdefault((f"{e.block}.{part}", e.factor, e.column), []).append(e)
-    for (kind, _, column), entries in groups.items():
-        block, part = kind.split(".")
+                groups.setdefault((e.block, part, e.factor, e.column), []).append(e)
+    for (block, part, _, column), entries in groups.items():
         all_ = "results.randomized" if block == "table1" else f"{block}.all"
         every = (f"{all_}.{column}.{part}", *(e.id for e in entries))
         yield Relation("sum of the levels", every, r.total)
@@ -123,7 +121,7 @@ def _ratios(record: Record) -> Iterator[Relation]:
     for cell, e in _cells(record, "estimate"):
         if e.measure not in ("hazard ratio", "odds ratio"):
             continue
-        level = float(e.interval_level or 95)
+        level = e.level
         if e.measure == "hazard ratio" or e.test == "Wald":
             yield Relation("Wald interval", parts(cell, *TRIPLE), r.wald_ratio)
         if e.test == "Wald":
@@ -140,7 +138,7 @@ def _ratios(record: Record) -> Iterator[Relation]:
 def _medians(record: Record) -> Iterator[Relation]:
     for cell, e in _cells(record, "estimate"):
         if e.measure == "rate":
-            level, n = float(e.interval_level or 95), record.size("randomized", str(e.arm)).id
+            level, n = e.level, record.size("randomized", str(e.arm)).id
             yield Relation("log-log interval", parts(cell, *TRIPLE), r.log_log)
             yield Relation("effective number", (*parts(cell, *TRIPLE), n), r.enough_patients(level))
             middle = f"results.pfs.median.{e.arm}.estimate"
@@ -150,7 +148,7 @@ def _medians(record: Record) -> Iterator[Relation]:
 
 def _responses(record: Record) -> Iterator[Relation]:
     for cell, e in _cells(record, "estimate"):
-        level = float(e.interval_level or 95)
+        level = e.level
         if e.measure == "response rate":
             n = record.size("randomized", str(e.arm)).id
             exact = r.clopper_pearson(level)
@@ -171,7 +169,7 @@ def _differences(record: Record, log_log_tests: Set[str]) -> Iterator[Relation]:
         if e.measure != "difference":
             continue
         rates = [x for a in ARMS for x in parts(f"results.pfs.rate_{e.time}.{a}", *TRIPLE)]
-        level, double = float(e.interval_level or 95), cell in log_log_tests
+        level, double = e.level, cell in log_log_tests
         for part in (*TRIPLE, "p"):
             test = r.difference(part, level, double)
             yield Relation("difference", (*rates, f"{cell}.{part}"), test)

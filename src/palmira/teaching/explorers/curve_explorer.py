@@ -17,7 +17,6 @@ from palmira.statistics.estimates import critical
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.statistics.survival_curves import Curve, of_arm
 from palmira.teaching.explorers.panel import Control, Explorer, Shown
-from palmira.twin.facts import arm_names
 
 TWINS = {"full": "Conditional twin", "neutral": "Neutral twin"}
 Z = critical(95)
@@ -37,7 +36,7 @@ def explorer(
 
     ``patients`` (columns arm, time in days, event) and ``ensemble`` are by scale.
     """
-    arms = arm_names(record)
+    arms = record.two_arms()
     months = [float(m) for m in next(iter(ensemble.values())).bands[arms[0]].months if m > 0]
     twins = {scale: _twin(patients[scale], ensemble[scale], arms, months) for scale in TWINS}
     settings = [_shown(twins[s], TWINS[s], arms, m) for s, m in product(TWINS, months)]
@@ -71,7 +70,9 @@ def explorer(
     )
 
 
-def _twin(patients: pd.DataFrame, spread: Spread, arms: list[str], months: list[float]) -> _Twin:
+def _twin(
+    patients: pd.DataFrame, spread: Spread, arms: tuple[str, str], months: list[float]
+) -> _Twin:
     counts = {
         (arm, month): int((mine["time"] >= month * DAYS_PER_MONTH).sum())
         for arm, mine in patients.groupby("arm")
@@ -80,7 +81,7 @@ def _twin(patients: pd.DataFrame, spread: Spread, arms: list[str], months: list[
     return _Twin({arm: of_arm(patients, arm) for arm in arms}, counts, spread)
 
 
-def _shown(twin: _Twin, name: str, arms: list[str], month: float) -> Shown:
+def _shown(twin: _Twin, name: str, arms: tuple[str, str], month: float) -> Shown:
     """Everything at one month of one twin."""
     texts = {"twin": name, "month": f"{month:g}"}
     heights, means, variances = [], [], []
@@ -128,7 +129,7 @@ def _searched(spread: Spread, name: str) -> str:
     return span(found.low, found.high) if found else "not searched"
 
 
-def _drawn(twin: _Twin, arms: list[str]) -> list[dict[str, Any]]:
+def _drawn(twin: _Twin, arms: tuple[str, str]) -> list[dict[str, Any]]:
     """Steps of each arm's curve with its sampling limits, and the ensemble's band, in percent."""
     steps, ranges = ("survival", "lower", "upper"), ("low", "high", "pushed_low", "pushed_high")
     drawn = []

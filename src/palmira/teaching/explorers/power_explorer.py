@@ -11,7 +11,7 @@ from scipy.stats import norm
 from palmira.readings.three_readings import reading
 from palmira.record import Record
 from palmira.show.formats import percent, span
-from palmira.simulation import (
+from palmira.simulation.sample_size import (
     detectable_hazard_ratio,
     observed_range,
     observed_se,

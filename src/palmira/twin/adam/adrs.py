@@ -8,17 +8,11 @@ import numpy as np
 import pandas as pd
 
 from palmira.record import Record
+from palmira.twin.adam import study_days
 from palmira.twin.adam.adsl import SHARED, require, stacked, yes
 from palmira.twin.adam.adtte import RESPONSES, progressed
 from palmira.twin.adam.dictionary import datasets
-from palmira.twin.adam.study_days import (
-    CONFIRMATION,
-    VISIT_WINDOW,
-    benefit_days,
-    date_of,
-    day_of,
-    planned_visits,
-)
+from palmira.twin.adam.study_days import CONFIRMATION, VISIT_WINDOW, date_of, day_of
 from palmira.twin.facts import printed
 
 COLUMNS = ("pfs", "pfs_event", "response", "response_day", "benefit")
@@ -35,8 +29,7 @@ class Visit(NamedTuple):
 
 
 class Course(NamedTuple):
-    """A patient's last day of PFS, whether it ends with an event and with progression, the best
-    response and its day."""
+    """Last day of PFS, whether an event and progression end it, the best response and its day."""
 
     pfs: int
     event: bool
@@ -110,7 +103,7 @@ def adrs(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataF
 
 def _overall(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
     """One line a visit."""
-    plan = planned_visits(record, int(patients["pfs"].max()))
+    plan = study_days.planned_visits(record, int(patients["pfs"].max()))
     event, progression = yes(patients["pfs_event"]), progressed(patients)
     of = patients.astype({"pfs": int}).assign(event=event, progression=progression)
     lines = []
@@ -134,7 +127,7 @@ def _best(patients: pd.DataFrame, adsl: pd.DataFrame, seen: pd.DataFrame) -> pd.
 
 def _benefit(patients: pd.DataFrame, adsl: pd.DataFrame, record: Record) -> pd.DataFrame:
     """One line a patient: response, or stable disease for at least the record's time."""
-    day = patients["response_day"].fillna(benefit_days(record) + 1)
+    day = patients["response_day"].fillna(study_days.benefit_days(record) + 1)
     frame = adsl[OWN].assign(AVALC=yes(patients["benefit"]).map({True: "Y", False: "N"}))
     date = date_of(adsl["RANDDT"], day.where(frame["AVALC"] == "Y"))
     return frame.assign(ADT=date, AVISIT="", AVISITN=np.nan)

@@ -8,15 +8,8 @@ import numpy as np
 import pandas as pd
 
 from palmira.record import Record
-from palmira.twin.adam.dictionary import (
-    ROLES,
-    SYNTHETIC,
-    Dataset,
-    datasets,
-    parts,
-    plain,
-    treatments,
-)
+from palmira.twin.adam import dictionary
+from palmira.twin.adam.dictionary import ROLES, SYNTHETIC, Dataset, datasets, plain
 from palmira.twin.adam.study_days import date_of, timeline
 from palmira.twin.facts import printed
 
@@ -115,9 +108,9 @@ def adsl(patients: pd.DataFrame, record: Record, scale: str) -> pd.DataFrame:
 
 def _treatment(patients: pd.DataFrame, record: Record) -> pd.DataFrame:
     """Arm, treatment, analysis sets, dates of random assignment and treatment, exposure."""
-    names, treated = treatments(record), yes(patients["treated"])
+    names, treated = dictionary.treatments(record), yes(patients["treated"])
     labels = {arm: plain(record.sheet.arms[arm].label) for arm in names}
-    numbers = {arm: ROLES[record.sheet.arms[arm].role] for arm in names}
+    numbers = {arm: ROLES[record.roles[arm]] for arm in names}
     enrolled = pd.to_timedelta(patients["enrolled"], unit="D")
     randomized = timeline(record, "first_randomized") + enrolled
     planned, planned_n = patients["arm"].map(names), patients["arm"].map(numbers)
@@ -179,7 +172,7 @@ def _end(patients: pd.DataFrame, frame: pd.DataFrame, record: Record) -> pd.Data
     treated, died = frame["SAFFL"] == "Y", yes(patients["died"])
     known = treated & patients["treatment_end"].notna()
     ongoing = known & yes(patients["on_treatment"])
-    reasons = parts(record, "results", "not_treated")
+    reasons = dictionary.parts(record, "results", "not_treated")
     never = patients["untreated_reason"].fillna("").map(plain).where(~treated, "")
     never_term = never.map({label: NOT_TREATED.get(k, "OTHER") for k, label in reasons.items()})
     stopped = patients["end_reason"].fillna("").str.upper().where(treated & ~ongoing, "")

@@ -48,8 +48,7 @@ def adtte(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
 
 
 class Words(NamedTuple):
-    """What describes an event, a time without one, and where that is censored; by patient or for
-    all."""
+    """What describes an event, a time without one, and where that is censored."""
 
     happened: npt.ArrayLike
     otherwise: npt.ArrayLike
@@ -65,8 +64,7 @@ def _times(start: pd.Series, date: pd.Series, event: pd.Series, words: Words) ->
 
 
 def _pfs(patients: pd.DataFrame, adsl: pd.DataFrame) -> pd.DataFrame:
-    """From random assignment; a patient without an evaluable assessment is censored at the last
-    contact."""
+    """From random assignment; without an evaluable assessment censored at the last contact."""
     treated = adsl["SAFFL"] == "Y"
     happened = np.where(progressed(patients), "Disease progression", "Death")
     if "died" not in patients:

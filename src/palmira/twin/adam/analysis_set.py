@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -15,7 +15,7 @@ from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.printed import parse_date
 from palmira.twin.adam.dictionary import ROLES, plain
-from palmira.twin.facts import arm_names, dated, printed
+from palmira.twin.facts import dated, printed
 
 Frames = dict[str, pd.DataFrame]
 
@@ -46,12 +46,7 @@ ENDPOINTS = ("PFS", "OS")
 CODING = {"full": (1 / sqrt(2), -1 / sqrt(2)), "neutral": (1.0, 0.0)}
 _N = r"(\d+(?:\.\d+)?)"
 FLAGS = {"yes": "y", "no": "n"}
-COMPARED: dict[str, Callable[[pd.Series, float], pd.Series]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+COMPARED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def at_level(values: pd.Series, category: str) -> pd.Series:
@@ -109,7 +104,7 @@ class AnalysisSet:
     def arm(self, arm: str | None) -> pd.Series:
         """Which patients are of an arm of the record; the total, and no arm, are all."""
         if ("arm", arm) not in self._masks:
-            role = self.record.sheet.arms[arm].role if arm else "total"
+            role = self.record.roles[arm] if arm else "total"
             wanted = [ROLES[role]] if role in ROLES else list(ROLES.values())
             self._masks["arm", arm] = self.patients["TRT01PN"].isin(wanted)
         return self._masks["arm", arm]
@@ -179,7 +174,7 @@ class AnalysisSet:
 
 def times(frames: Mapping[str, pd.DataFrame], record: Record, code: str = "PFS") -> pd.DataFrame:
     """Arm (the record's key), time in days and event by patient, from the data set ADTTE."""
-    keys = dict(zip(ROLES.values(), arm_names(record), strict=True))
+    keys = dict(zip(ROLES.values(), record.two_arms(), strict=True))
     lines = frames["adtte"].query("PARAMCD == @code").reset_index(drop=True)
     arm, time = lines["TRT01PN"].map(keys), lines["AVAL"].astype(float)
     return pd.DataFrame({"arm": arm, "time": time, "event": lines["CNSR"] == 0})

@@ -22,6 +22,8 @@ SYNTHETIC = "SYNTHETIC"
 ROLES = {"experimental": 1, "control": 2}
 DTYPES = {"text": "object", "integer": "int64", "number": "float64", "date": "datetime64[ns]"}
 ASCII = {"≥": ">=", "≤": "<=", "’": "'", "–": "-", "−": "-"}
+# What the dictionary says of a variable.
+ABOUT = ("label", "type", "length", "format", "terms", "missing", "core", "origin", "derivation")
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,7 @@ class Variable:
 
     @property
     def dtype(self) -> str:
-        """Type in a frame; an integer that may be missing is a float there. No text is missing:
-        it is empty."""
+        """Type in a frame; an integer that may be missing is a float, a text is empty then."""
         may = self.missing or self.needs
         return "float64" if self.type == "integer" and may else DTYPES[self.type]
 
@@ -125,14 +126,8 @@ def treatments(record: Record) -> dict[str, str]:
 
     Raises ``RecordError`` for a record without exactly one experimental and one control arm.
     """
-    arms = {str(arm.role): (key, arm.label) for key, arm in record.sheet.arms.items()}
-    roles = [a.role for a in record.sheet.arms.values() if a.role in ROLES]
-    if sorted(roles) != sorted(ROLES):
-        raise RecordError(
-            f"{record.trial}: arms {roles} are not one experimental and one control arm. "
-            "Mend: correct their roles."
-        )
-    return {arms[role][0]: plain(arms[role][1]).removesuffix(" alone") for role in ROLES}
+    labels = {arm: plain(record.sheet.arms[arm].label) for arm in record.two_arms()}
+    return {arm: label.removesuffix(" alone") for arm, label in labels.items()}
 
 
 def categories(record: Record, block: str, factor: str) -> tuple[str, ...]:
@@ -218,25 +213,15 @@ def table(record: Record) -> pd.DataFrame:
     """The dictionary, one line a variable of a data set: data set, its label and structure,
     variable, label, type, length, format, terms, whether it may be missing, core, origin,
     derivation."""
-    return pd.DataFrame(
-        {
-            "dataset": d.name,
-            "dataset_label": d.label,
-            "structure": d.structure,
-            "variable": v.name,
-            "label": v.label,
-            "type": v.type,
-            "length": "" if v.length is None else str(v.length),
-            "format": v.format,
-            "terms": "; ".join(map(str, v.terms)),
-            "missing": "yes" if v.missing else "no",
-            "core": v.core,
-            "origin": v.origin,
-            "derivation": v.derivation,
-        }
-        for d in datasets(record).values()
-        for v in d.variables
-    )
+    rows = []
+    for d in datasets(record).values():
+        for v in d.variables:
+            head = {"dataset": d.name, "dataset_label": d.label, "structure": d.structure}
+            own = {"variable": v.name, **{name: getattr(v, name) for name in ABOUT}}
+            own["length"] = "" if v.length is None else str(v.length)
+            own |= {"terms": "; ".join(map(str, v.terms)), "missing": "yes" if v.missing else "no"}
+            rows.append(head | own)
+    return pd.DataFrame(rows)
 
 
 def export(record: Record, path: Path) -> None:

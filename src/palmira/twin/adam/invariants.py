@@ -5,32 +5,18 @@ from __future__ import annotations
 import pandas as pd
 
 from palmira.record import Record
+from palmira.twin.adam import study_days
 from palmira.twin.adam.adtte import RESPONSES
 from palmira.twin.adam.dictionary import datasets, parts
-from palmira.twin.adam.study_days import (
-    CONFIRMATION,
-    SAFETY_WINDOW,
-    benefit_days,
-    day_of,
-    timeline,
-)
+from palmira.twin.adam.study_days import CONFIRMATION, SAFETY_WINDOW, day_of
 from palmira.twin.facts import printed
 
 Frames = dict[str, pd.DataFrame]
 Broken = dict[str, pd.Series]
 RANK = {result: rank for rank, result in enumerate(["CR", "PR", "SD", "PD", "NE"])}
 # Variables of ADSL that other data sets repeat.
-IN_ADSL = (
-    "TRT01P",
-    "TRT01PN",
-    "ITTFL",
-    "SAFFL",
-    "MEASFL",
-    "STRAT1R",
-    "STRAT2R",
-    "TRTSDT",
-    "TRTEDT",
-)
+REPEATED = ("TRT01P", "TRT01PN", "ITTFL", "SAFFL", "MEASFL", "STRAT1R", "STRAT2R")
+IN_ADSL = (*REPEATED, "TRTSDT", "TRTEDT")
 # Columns of a parameter's lines that the rules ask for, and the parameters, by data set.
 ASKED = {
     "adtte": (
@@ -108,7 +94,7 @@ def _subjects(t: pd.DataFrame, record: Record, known: frozenset[str]) -> Broken:
     treated, died, ongoing = t["SAFFL"] == "Y", t["DTHFL"] == "Y", t["EOTSTT"] == "ONGOING"
     dates = t[["RANDDT", "TRTSDT", "TRTEDT", "LSTALVDT", "DTHDT"]].max(axis=1)
     assigned = t["RANDDT"].between(
-        *(timeline(record, f"{x}_randomized") for x in ("first", "last"))
+        *(study_days.timeline(record, f"{x}_randomized") for x in ("first", "last"))
     )
     started = t["TRTSDT"].notna() & (t["TRTSDT"] == t["RANDDT"])
     as_treated = t["TRT01A"] == t["TRT01P"].where(treated, "")
@@ -121,7 +107,7 @@ def _subjects(t: pd.DataFrame, record: Record, known: frozenset[str]) -> Broken:
     therapies = t.groupby("PRIORET")["ETDRUG"].transform("nunique")
     return {
         "random assignment lies between the record's first and last": ~assigned,
-        "the cutoff is the record's": t["DCUTDT"] != timeline(record, "cutoff"),
+        "the cutoff is the record's": t["DCUTDT"] != study_days.timeline(record, "cutoff"),
         "nothing happens after the cutoff": dates > t["DCUTDT"],
         "nothing happens after death": died & (t[["TRTEDT", "LSTALVDT"]].max(axis=1) > t["DTHDT"]),
         "a date of death is there for those who died, and only for them": (
@@ -197,7 +183,7 @@ def _responses(t: pd.DataFrame, record: Record, known: frozenset[str]) -> Broken
     response = t["BOR.AVALC"]
     responder = response.isin(list(RESPONSES))
     progression = t["PFS.EVNTDESC"].isin(["Disease progression", "Progression or death"])
-    stable = (response == "SD") & (t["PFS.AVAL"] > benefit_days(record))
+    stable = (response == "SD") & (t["PFS.AVAL"] > study_days.benefit_days(record))
     confirmed = (t["visits.last"] - t["visits.first"]).dt.days >= CONFIRMATION
     seen = (t["visits.PD"] == t["PFS.ADT"]) & (t["visits.PDs"] <= 1)
     return {
@@ -246,11 +232,8 @@ def _events(adae: pd.DataFrame, table: pd.DataFrame) -> Broken:
     frame = adae.set_index("USUBJID").join(table[own], rsuffix=".adsl")
     first, last = frame["TRTSDT.adsl"], frame["TRTEDT.adsl"] + pd.Timedelta(days=SAFETY_WINDOW)
     start, end = frame["ASTDT"], frame["AENDT"]
-    latest, ended, fatal = (
-        frame[["ASTDT", "AENDT"]].max(axis=1),
-        end.notna(),
-        frame["AETOXGRN"] == 5,
-    )
+    latest, ended = frame[["ASTDT", "AENDT"]].max(axis=1), end.notna()
+    fatal = frame["AETOXGRN"] == 5
     wrong_day = (end < start) | (frame["ASTDY"] != day_of(start, first))
     wrong_day |= ended != frame["ADURN"].notna()
     wrong_day |= ended & (frame["AENDY"] != day_of(end, first))

@@ -10,7 +10,7 @@ from palmira.record import Record
 from palmira.record.printed import parse_date
 from palmira.statistics.schedule import DAYS_PER_MONTH, assessment_weeks
 from palmira.twin.adam.analysis_set import ENDPOINTS
-from palmira.twin.facts import FIRST_INTERVAL, chosen, dated, number
+from palmira.twin.facts import FIRST_INTERVAL, dated, number
 
 DAYS_PER_WEEK = 7
 # Our assumptions; the paper gives neither. A visit belongs to a planned one within this many days,
@@ -44,7 +44,7 @@ def longest_follow_up(record: Record) -> int:
     """Days for which anybody is followed in a record without dates: the printed longest follow-up,
     or else a multiple (our assumption) of the longest time with a printed rate, median or limit."""
     times, longest = [0.0], [0.0]
-    for e in chosen(record):
+    for e in record.chosen:
         if e.quotes or e.part == "level" or e.printed is None or e.printed.exact is None:
             continue
         if e.row == "follow_up" or (e.measure == "median" and e.endpoint in ENDPOINTS):
@@ -65,8 +65,7 @@ def day_of(date: pd.Series, start: pd.Series) -> pd.Series:
 
 
 def planned_visits(record: Record, until: int) -> dict[int, int]:
-    """Days of the planned tumor assessments by their week, as far as a visit on day ``until`` may
-    belong to."""
+    """Days of the planned assessments by week, as far as a visit on day ``until`` may belong."""
     stem = FIRST_INTERVAL.rpartition(".")[0]
     interval, change, later = (
         number(record, f"{stem}.{row}")
@@ -80,7 +79,6 @@ def planned_visits(record: Record, until: int) -> dict[int, int]:
 
 
 def benefit_days(record: Record) -> float:
-    """Days without progression after which stable disease counts as clinical benefit; infinite
-    where the record does not say."""
+    """Days after which stable disease is clinical benefit; infinite where the record is silent."""
     weeks = number(record, "methods.outcomes.stable_disease")
     return inf if weeks is None else int(weeks * DAYS_PER_WEEK)

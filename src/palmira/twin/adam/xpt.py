@@ -17,8 +17,7 @@ NOT_READ = (OSError, KeyError, ValueError, pyreadstat.ReadstatError, pyreadstat.
 
 
 def write(frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
-    """Write ``adsl.xpt`` and its like; returns their paths. Dates are SAS dates, labels the
-    dictionary's."""
+    """Write ``adsl.xpt`` and its like (dates are SAS dates); returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, dataset in datasets().items():

@@ -13,18 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palmira.record import Record
+from palmira.twin.search import patient_table as tables
 from palmira.twin.search.annealing import Cooling
 from palmira.twin.search.goals import DIFFERENCE, MEAN, RATIO, SURVIVAL, Push
 from palmira.twin.search.make import earliest_censoring, horizon_of
 from palmira.twin.search.orderings import Ordering, draw_order
-from palmira.twin.search.patient_table import (
-    PatientTable,
-    Stage,
-    distances,
-    events_before,
-    improve,
-    start,
-)
+from palmira.twin.search.patient_table import PatientTable, Stage, improve
 from palmira.twin.search.pfs import small_orders
 from palmira.twin.search.problem import Days, Problem, aimed, main_targets, pfs_problem
 from palmira.twin.search.timing import drawn, envelope, fitted
@@ -86,7 +80,7 @@ def _gap(made: Setting, order: Ordering) -> tuple[float, float]:
 def _partner(made: Setting, order: Ordering, rng: np.random.Generator) -> Ordering | None:
     """An order of the larger arm that goes with one of the smaller arm."""
     p, a = made.problem, 1 - made.small
-    about = events_before(p, a, p.earliest, made.horizon)
+    about = tables.events_before(p, a, p.earliest, made.horizon)
     least = int(rng.integers(about // 2, about * 3 // 2 + 1))
     return draw_order(p.landmarks(a), p.difference(made.small, order), least, rng)
 
@@ -109,13 +103,13 @@ def _drawn(made: Setting, rng: np.random.Generator) -> Member | None:
     """Orders, statuses, days and levels at random; None where no days fit the orders."""
     p = made.problem
     if not made.orders:
-        return Member(start(p, made.horizon, rng, [None, None]), (None, None))
+        return Member(tables.start(p, made.horizon, rng, [None, None]), (None, None))
     one = made.orders[int(rng.integers(len(made.orders)))]
     other = _partner(made, one, rng)
     if other is None:
         return None
     orders = (one, other) if made.small == 0 else (other, one)
-    table = start(p, made.horizon, rng, list(orders))
+    table = tables.start(p, made.horizon, rng, list(orders))
     day = table.day.copy()
     for a, order in enumerate(orders):
         mine = table.arm == a
@@ -146,7 +140,7 @@ def drive(made: Setting, found: Member, push: Push, seed: list[int]) -> PatientT
         if costs[:-1].sum() > 0:
             continue
         table, _ = improve(table, driving, int(rng.integers(1 << 31)))
-        return table if distances(table, p.goal)[:-1].sum() <= 0 else None
+        return table if tables.distances(table, p.goal)[:-1].sum() <= 0 else None
     return None
 
 

@@ -11,7 +11,7 @@ from palmira.record import Record
 from palmira.record.adverse_event_table import CLASSES
 from palmira.record.schema import RecordError
 from palmira.twin.adam.study_days import SAFETY_WINDOW
-from palmira.twin.facts import Ints, arm_names, chosen, count, draw, ids, size, where
+from palmira.twin.facts import Ints, count, draw, ids, size, where
 from palmira.twin.search.exposure import TOXICITY, cutoff_day
 from palmira.twin.search.grades import Grade, Row, deal_grades, rows, table_block, unlisted
 from palmira.twin.search.responses import died_first
@@ -45,7 +45,7 @@ def adverse_events(
         return pd.DataFrame(columns=COLUMNS)
     last = last_day(record, patients)
     lines: list[pd.DataFrame] = []
-    for arm in arm_names(record):
+    for arm in record.two_arms():
         mine = where((patients["arm"] == arm) & patients["treated"])
         top, found = rows(record, block, arm), []
         for row in top:
@@ -177,16 +177,16 @@ def _serious(record: Record, arm: str, events: pd.DataFrame, rng: np.random.Gene
     events["serious"] = fatal
     k = count(record, "safety.serious", arm)
     if k is not None:
-        printed = ids(*chosen(record, block="safety", row="serious", arm=arm, part="count"))
+        printed = ids(*record.where(block="safety", row="serious", arm=arm, part="count"))
         _make_serious(events, k, printed, rng)
-    drug = arm == arm_names(record)[0]
+    drug = arm == record.two_arms()[0]
     share = events["body"].map(RELATED).fillna(RELATED_ELSE).to_numpy(dtype=float)
     events["related"] = (rng.random(len(events)) < share) & drug & ~fatal
     related = count(record, "safety.serious_related", arm)
     if related is not None:
         able = where(events["serious"] & ~fatal)
         if related > len(able):
-            printed = ids(*chosen(record, block="safety", row="serious_related", arm=arm))
+            printed = ids(*record.where(block="safety", row="serious_related", arm=arm))
             raise RecordError(
                 f"{printed}: more than the {len(able)} serious events that are not fatal. "
                 "Mend: correct it."

@@ -8,7 +8,7 @@ patient's day. So all events and sizes hold at every step, and what is searched 
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -26,16 +26,8 @@ PERIOD, UP, DOWN, MOST = 20_000, 1.05, 0.99, 8.0
 # and censorings, the factors whose levels may be exchanged, whether days may move, and whether
 # interactions count.
 Rules = namedtuple("Rules", "first last frozen dealt days interactions")
-
-
-class Cooling(NamedTuple):
-    """Steps of a search, and its temperature at the start and at the end."""
-
-    steps: int
-    hot: float
-    cold: float
-
-
+# Steps of a search, and its temperature at the start and at the end.
+Cooling = namedtuple("Cooling", "steps hot cold")
 # The patient that a move begins with, and the row that it is to change.
 Aim = namedtuple("Aim", "patient row")
 # A move that was made: its kind, one or two patients, the factor and the first one's day before.
@@ -182,8 +174,7 @@ def deal(state: State, rules: Rules, at: Aim, rng: Any) -> Move:
 
 @nb.njit(cache=True)
 def swap(state: State, rules: Rules, i: int, alike: bool, rng: Any) -> Move:
-    """Exchange days with a patient of the same status, or of the other one, which may change an
-    arm's order."""
+    """Exchange days with a patient of the same status, or the other: this may change the order."""
     day = state.day[i]
     j = -1 if not alike and rules.frozen[state.arm[i]] else partner(state, rules, i, alike, rng)
     if j < 0:
@@ -237,48 +228,26 @@ def undo(state: State, move: Move) -> None:
 
 
 @nb.njit(cache=True, inline="always")
-def touch_level(goal: Goal, a: int, f: int, touched: Any) -> None:
-    """Mark the goals that a changed level of a factor bears on, for a patient of arm ``a``."""
-    at = places(len(goal.interactions))
-    for row in (1 + 2 * f, 2 + 2 * f):
-        touched[2 * row + a] = True
-        touched[at.ratio + row] = True
-    touched[at.need + a] = True
-    touched[at.interaction + f] = True
-    if goal.adjusting[f]:
-        touched[at.ratio : at.push] = True
-
-
-@nb.njit(cache=True, inline="always")
-def touch_days(state: State, move: Move, touched: Any) -> None:
-    """Mark the goals that one or two changed days bear on."""
-    at, a = places(state.level.shape[1]), state.arm[move.one]
-    touched[at.need + a] = True
-    touched[at.ratio : at.push] = True
-    for f in range(state.level.shape[1]):
-        one, other = state.level[move.one, f], state.level[move.other, f]
-        if move.kind != DAYS or one != other:
-            touched[2 * (1 + 2 * f + one) + a] = True
-            touched[2 * (1 + 2 * f + other) + a] = True
-        if one == other:
-            touched[at.ratio + 2 + 2 * f - one] = False
-    if move.kind != DAYS:
-        touched[a] = True
-        touched[at.marks + a] = True
-        touched[at.gap] = True
-        touched[at.middle] = True
-
-
-@nb.njit(cache=True, inline="always")
 def touch(state: State, goal: Goal, move: Move, scores: Scores) -> None:
-    """Mark the goals that a move may have changed, of those that count."""
-    touched = scores.touched
+    """Mark the goals that a changed level, or changed days, bear on, of those that count."""
+    at, a, touched = places(state.level.shape[1]), state.arm[move.one], scores.touched
     touched[:] = False
-    touched[len(touched) - 1] = True
+    touched[at.push] = touched[at.need + a] = True
     if move.kind == LEVEL:
-        touch_level(goal, state.arm[move.one], move.factor, touched)
-    else:
-        touch_days(state, move, touched)
+        touched[at.interaction + move.factor] = True
+        for row in (1 + 2 * move.factor, 2 + 2 * move.factor):
+            touched[2 * row + a] = touched[at.ratio + row] = True
+    if move.kind != LEVEL or goal.adjusting[move.factor]:
+        touched[at.ratio : at.push] = True
+    if move.kind != LEVEL:
+        for f in range(state.level.shape[1]):
+            one, other = state.level[move.one, f], state.level[move.other, f]
+            if move.kind != DAYS or one != other:
+                touched[2 * (1 + 2 * f + one) + a] = touched[2 * (1 + 2 * f + other) + a] = True
+            if one == other:
+                touched[at.ratio + 2 + 2 * f - one] = False
+        if move.kind != DAYS:
+            touched[a] = touched[at.marks + a] = touched[at.gap] = touched[at.middle] = True
     for c in range(len(touched)):
         touched[c] &= scores.counts[c]
 

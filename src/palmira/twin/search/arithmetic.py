@@ -1,4 +1,4 @@
-"""Compiled arithmetic of the search: survival curves at days, Cox models, the distance to a print.
+"""Compiled arithmetic of the search: survival curves at days, the distance to a print.
 
 Patients stand in one order, by day and with events before censorings. Every function takes that
 order and works on the patients of a row, without copying any.
@@ -12,8 +12,9 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-Z = 1.959963984540054
-RIDGE = 1e-9
+from palmira.statistics.estimates import critical
+
+Z = critical(95)
 # What a missed target costs, however near it is.
 MISS = 0.5
 # Most covariates of a model.
@@ -28,13 +29,6 @@ SIDES = (0.0, 1.0, -1.0)
 State = namedtuple("State", "day event arm level order x member by_arm size")
 # Survival rates and Greenwood's sums after each of some sorted days.
 Curve = namedtuple("Curve", "days rate variance")
-# The patients of a Cox model: their order by day, days, events, who is in the model, and
-# covariates (0 or 1).
-Cohort = namedtuple("Cohort", "order day event member x")
-# Sums of a Cox model: what a patient of each pattern of covariates adds to them, those over all
-# at risk and over a day's events (hazard, hazard times covariates, times pairs of these), the
-# covariates' means, score and information.
-Sums = namedtuple("Sums", "add total tied mean score information")
 
 
 @nb.njit(cache=True)
@@ -42,10 +36,8 @@ def after_event(at_risk: int, survival: float, variance: float) -> tuple[float, 
     """Kaplan and Meier's estimate and Greenwood's sum after one event among those at risk."""
     if at_risk <= 1:
         return 0.0, variance
-    return (
-        survival * ((at_risk - 1.0) / at_risk),
-        variance + 1.0 / (at_risk * (at_risk - 1.0)),
-    )
+    left = (at_risk - 1.0) / at_risk
+    return survival * left, variance + 1.0 / (at_risk * (at_risk - 1.0))
 
 
 @nb.njit(cache=True, inline="always")
@@ -173,39 +165,9 @@ def last_limit(state: State, arm: int, row: int, side: float, until: int) -> flo
     return least
 
 
-@nb.njit(cache=True)
-def solve(a: Any, b: Any, p: int) -> None:
-    """Solve a p x p symmetric positive definite system in place; ``a`` becomes its inverse."""
-    inverse = np.zeros((p, p))
-    for i in range(p):
-        a[i, i] += RIDGE
-        inverse[i, i] = 1.0
-    for i in range(p):
-        pivot = a[i, i]
-        for k in range(p):
-            a[i, k] /= pivot
-            inverse[i, k] /= pivot
-        for j in range(p):
-            if j != i:
-                f = a[j, i]
-                if f != 0.0:
-                    for k in range(p):
-                        a[j, k] -= f * a[i, k]
-                        inverse[j, k] -= f * inverse[i, k]
-    x = np.zeros(p)
-    for i in range(p):
-        for k in range(p):
-            x[i] += inverse[i, k] * b[k]
-    for i in range(p):
-        b[i] = x[i]
-        for k in range(p):
-            a[i, k] = inverse[i, k]
-
-
 @nb.njit(cache=True, fastmath=True, inline="always")
-def patterns(cohort: Cohort, columns: Any) -> Any:
-    """Each patient's covariates as one number, in order; -1 for those outside the model."""
-    order, member, x = cohort.order, cohort.member, cohort.x
+def patterns(order: Any, member: Any, x: Any, columns: Any) -> Any:
+    """Each patient's covariates (0 or 1) as one number, in order; -1 for those outside a model."""
     pattern = np.empty(len(order), dtype=np.int64)
     for k in range(len(order)):
         i = order[k]
@@ -218,119 +180,11 @@ def patterns(cohort: Cohort, columns: Any) -> Any:
     return pattern
 
 
-@nb.njit(cache=True, fastmath=True, inline="always")
-def weigh(add: Any, beta: Any, p: int) -> None:
-    """What a patient of each pattern adds: the hazard, and it times each covariate and pair."""
+@nb.njit(cache=True, inline="always")
+def bits(p: int) -> Any:
+    """The covariates of each pattern of ``p`` of them."""
+    covariates = np.empty((1 << p, p))
     for c in range(1 << p):
-        eta = 0.0
         for a in range(p):
-            if c >> a & 1:
-                eta += beta[a]
-        w = np.exp(eta)
-        add[c, 0] = w
-        m = 1 + p
-        for a in range(p):
-            has = c >> a & 1
-            add[c, 1 + a] = w if has else 0.0
-            for b in range(a, p):
-                add[c, m] = w if has and c >> b & 1 else 0.0
-                m += 1
-
-
-# The three parts of a day are inlined: calls with so many arrays would cost more than they do.
-@nb.njit(cache=True, fastmath=True, inline="always")
-def enter(cohort: Cohort, pattern: Any, sums: Sums, last: int) -> tuple[int, int]:
-    """Add all patients of one day to those at risk, from the ``last`` of them back; returns the
-    place before the first of them, and how many have an event."""
-    order, day, event = cohort.order, cohort.day, cohort.event
-    add, total, score = sums.add, sums.total, sums.score
-    k, deaths, today = last, 0, day[order[last]]
-    while k >= 0 and day[order[k]] == today:
-        c = pattern[k]
-        if c >= 0:
-            for t in range(len(total)):
-                total[t] += add[c, t]
-            if event[order[k]]:
-                deaths += 1
-                for a in range(len(score)):
-                    score[a] += c >> a & 1
-        k -= 1
-    return k, deaths
-
-
-@nb.njit(cache=True, fastmath=True, inline="always")
-def tie(cohort: Cohort, pattern: Any, sums: Sums, first: int, last: int) -> None:
-    """Sums over the events of one day, whose patients stand from ``first`` to ``last``."""
-    order, event, add, tied = cohort.order, cohort.event, sums.add, sums.tied
-    for j in range(first, last + 1):
-        if pattern[j] >= 0 and event[order[j]]:
-            for t in range(len(tied)):
-                tied[t] += add[pattern[j], t]
-
-
-@nb.njit(cache=True, fastmath=True, inline="always")
-def leave(sums: Sums, deaths: int) -> None:
-    """Score and information of one day's events, which leave one after the other."""
-    total, tied, mean, p = sums.total, sums.tied, sums.mean, len(sums.mean)
-    score, information = sums.score, sums.information
-    for d in range(deaths):
-        f = d / deaths
-        share = 1.0 / (total[0] - f * tied[0])
-        m = 1 + p
-        for a in range(p):
-            mean[a] = (total[1 + a] - f * tied[1 + a]) * share
-            score[a] -= mean[a]
-        for a in range(p):
-            for b in range(a, p):
-                information[a, b] += (total[m] - f * tied[m]) * share - mean[a] * mean[b]
-                m += 1
-
-
-@nb.njit(cache=True, fastmath=True, inline="always")
-def sum_up(cohort: Cohort, pattern: Any, sums: Sums) -> None:
-    """Score and information of a Cox model, over all days from the last one back."""
-    total, tied, information = sums.total, sums.tied, sums.information
-    total[:] = 0.0
-    sums.score[:] = 0.0
-    information[:, :] = 0.0
-    k = len(pattern) - 1
-    while k >= 0:
-        last = k
-        k, deaths = enter(cohort, pattern, sums, last)
-        if deaths == 0:
-            continue
-        tied[:] = 0.0
-        if deaths > 1:
-            tie(cohort, pattern, sums, k + 1, last)
-        leave(sums, deaths)
-    for a in range(len(information)):
-        for b in range(a):
-            information[a, b] = information[b, a]
-
-
-@nb.njit(cache=True, fastmath=True)
-def cox(cohort: Cohort, columns: Any, beta: Any, steps: int) -> float:
-    """Fit a Cox model (Efron's ties) from ``beta`` in place; returns the SE of the first column.
-
-    ``columns``: the covariates of this model. Patients with the same covariates add the same to the
-    sums over those at risk, so these terms are computed once a pattern and not once a patient.
-    """
-    p = len(columns)
-    terms = 1 + p + p * (p + 1) // 2
-    sums = Sums(
-        add=np.empty((1 << p, terms)),
-        total=np.empty(terms),
-        tied=np.empty(terms),
-        mean=np.empty(p),
-        score=np.empty(p),
-        information=np.empty((p, p)),
-    )
-    pattern = patterns(cohort, columns)
-    for step in range(steps + 1):
-        weigh(sums.add, beta, p)
-        sum_up(cohort, pattern, sums)
-        solve(sums.information, sums.score, p)
-        if step < steps:
-            for a in range(p):
-                beta[a] = min(8.0, max(-8.0, beta[a] + min(2.0, max(-2.0, sums.score[a]))))
-    return float(np.sqrt(sums.information[0, 0]))
+            covariates[c, a] = c >> a & 1
+    return covariates

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from palmira.record import Record
 from palmira.record.printed import Printed
-from palmira.twin.facts import arm_names, chosen, responders, size
+from palmira.twin.facts import responders, size
 from palmira.twin.search.logistic import fit, profile_limits
 from palmira.twin.targets.attainable import SCALES
 
@@ -33,7 +33,7 @@ class Frame:
     ratio is that of the experimental to the control arm, else -1.
     """
 
-    arms: list[str]
+    arms: tuple[str, str]
     strata: list[str]
     levels: list[list[str]]
     n: dict[tuple[str, str], dict[str, int]]
@@ -63,14 +63,13 @@ class BenefitTable:
 
 def frame(record: Record) -> Frame | None:
     """The record's numbers that bear on a benefit table; None where it lacks one of them."""
-    entry = next(
-        (e for e in chosen(record, measure="odds ratio", endpoint=ENDPOINT, part="estimate")), None
-    )
-    arms, strata = arm_names(record), record.sheet.strata
+    found = record.where(measure="odds ratio", endpoint=ENDPOINT, part="estimate")
+    entry = next(iter(found), None)
+    arms, strata = record.two_arms(), record.sheet.strata
     if entry is None or entry.population is None or len(strata) != 2:
         return None
     cell = record.cell(entry)
-    row = next((e for e in chosen(record, block=entry.block, row=entry.row, part="p")), None)
+    row = next(iter(record.where(block=entry.block, row=entry.row, part="p")), None)
     parts = [cell.get("estimate"), cell.get("lower"), cell.get("upper"), row]
     printed = [e.printed for e in parts if e is not None and e.printed is not None]
     counts = [responders(record, ENDPOINT, entry.population, a) for a in arms]
@@ -81,13 +80,13 @@ def frame(record: Record) -> Frame | None:
     sizes = np.array([size(record, entry.population, a) for a in arms])
     benefit = np.array([c or 0 for c in counts])
     gap = benefit[0] / sizes[0] - benefit[1] / sizes[1]
-    level, sign = float(entry.interval_level or 95) / 100, 1 if gap * (entry.value - 1) >= 0 else -1
-    return Frame(arms, strata, levels, n, sizes, benefit, tuple(printed), level, sign)
+    sign = 1 if gap * (entry.value - 1) >= 0 else -1
+    return Frame(arms, strata, levels, n, sizes, benefit, tuple(printed), entry.level, sign)
 
 
 def _levels(record: Record, factor: str, arm: str) -> dict[str, int]:
     """Patients of an arm by category of a factor, from its rows with events and patients."""
-    found = [e for e in chosen(record, factor=factor, arm=arm, part="n") if e.category]
+    found = [e for e in record.where(factor=factor, arm=arm, part="n") if e.category]
     return {str(e.category): int(e.value) for e in found}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
-from palmira.twin.facts import Ints, arm_names, bounds, chosen, draw, ids, levels, totals, where
+from palmira.twin.facts import Ints, bounds, draw, ids, levels, totals, where
 from palmira.twin.search.medians import Interval, values_on_medians
 
 # Column by factor of the record, for factors that stand in relation to nothing else.
@@ -100,7 +100,7 @@ class Dealer:
         n, weights = len(self.patients), weights or {}
         pool = np.arange(n) if among is None else among
         text = np.full(n, None, dtype=object)
-        for arm in arm_names(self.record):
+        for arm in self.record.two_arms():
             entries = levels(self.record, factor, arm)
             if not entries:
                 return
@@ -121,7 +121,7 @@ class Dealer:
 def _mirror(record: Record, out: pd.DataFrame) -> None:
     """Previous endocrine therapy, by which the therapy of the trial was chosen: the levels of the
     two factors answer each other, other drug for other drug, with the same numbers in each arm."""
-    arms = arm_names(record)
+    arms = record.two_arms()
     before = {a: levels(record, PRIOR_THERAPY, a) for a in arms}
     if THERAPY not in out or not all(before.values()):
         return
@@ -146,8 +146,8 @@ def _performance(record: Record, out: pd.DataFrame, rng: np.random.Generator) ->
     if ECOG not in out:
         return
     status = np.where(out[ECOG] == "0", "0", "1").astype(object)
-    for arm in arm_names(record):
-        for entry in chosen(record, factor=ECOG, category="2", arm=arm, part="count"):
+    for arm in record.two_arms():
+        for entry in record.where(factor=ECOG, category="2", arm=arm, part="count"):
             pool = where((out["arm"] == arm) & (out[ECOG] != "0"))
             if entry.value > len(pool):
                 raise RecordError(f"{ids(entry)}: more than status 1 or more. Mend: correct it.")

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
+from palmira.statistics.cox_batch import Cohort, cox
 from palmira.statistics.schedule import DAYS_PER_MONTH
 from palmira.twin.adam.study_days import DAYS_PER_WEEK, VISIT_WINDOW, timeline
-from palmira.twin.facts import Ints, chosen, count, dated, draw, ids, number, where
-from palmira.twin.search.arithmetic import Cohort, cox
+from palmira.twin.facts import Ints, count, dated, draw, ids, number, where
+from palmira.twin.search.arithmetic import bits, patterns
 from palmira.twin.search.goals import ratio_cost
 from palmira.twin.search.problem import Array, Flags, Problem, aimed
 from palmira.twin.targets.target import Target, main_analysis, targets
@@ -133,11 +134,10 @@ def _dates(record: Record) -> list[Entry | None]:
 
 
 def follow_up(record: Record, scale: str) -> dict[str, tuple[int, int]]:
-    """First and last day that print as the median, minimum and maximum of all patients' follow-up,
-    as far as these are printed."""
+    """First and last day that print as the printed median and extremes of follow-up of all."""
     found = {}
     for t in targets(record, scale):
-        total = t.of.arm is None or record.sheet.arms[t.of.arm].role == "total"
+        total = t.of.arm is None or record.roles[t.of.arm] == "total"
         if t.attainable and t.kind == "follow-up" and total:
             low, high = (DAYS_PER_MONTH * x for x in t.interval)
             found[t.of.part] = max(1, ceil(low + 1e-6)), floor(high - 1e-6)
@@ -170,7 +170,7 @@ def _windows(
         k = count(record, "results.on_treatment", arm)
         k = len(able) if k is None else k
         if k > len(able):
-            entries = chosen(record, row="on_treatment", arm=arm, part="count")
+            entries = record.where(row="on_treatment", arm=arm, part="count")
             raise RecordError(
                 f"{ids(*entries)}: of {len(pool)} treated patients of arm {arm} with censored PFS "
                 f"only {len(able)} can have been on treatment at the cutoff, the others are "
@@ -254,6 +254,7 @@ def _cost(about: _Patients, enrolled: Ints, cut: Cut, beta: Array, steps: int) -
     known, goal = cut.day - enrolled + 1, cut.problem.goal
     event, day = about.event & (about.day <= known), np.minimum(about.day, known)
     order = np.lexsort((~event, day))
-    cohort = Cohort(order, day, event, enrolled < cut.day, about.x)
-    se = cox(cohort, goal.columns[0, : goal.width[0]], beta, steps)
+    columns = goal.columns[0, : goal.width[0]]
+    pattern = patterns(order, enrolled < cut.day, about.x, columns)
+    se = cox(Cohort(order, day, event, pattern, bits(len(columns))), beta, steps)
     return float(ratio_cost(beta[0] * goal.scale, se * goal.scale, goal.ratios[0], goal.ratio_z[0]))

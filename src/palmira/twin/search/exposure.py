@@ -10,7 +10,7 @@ from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
 from palmira.twin.adam.study_days import timeline
-from palmira.twin.facts import Ints, arm_names, chosen, count, draw, ids, totals, where
+from palmira.twin.facts import Ints, count, draw, ids, totals, where
 from palmira.twin.search.responses import died_first
 
 PROGRESSION, TOXICITY = "Progressive disease", "Adverse event"
@@ -67,11 +67,11 @@ def _stopped(
     """Patients who stopped for an adverse event: likelier those whose PFS is censored, for their
     end of treatment needs a reason, and those with a longer one."""
     found = [np.zeros(0, dtype=np.int64)]
-    for arm in arm_names(record):
+    for arm in record.two_arms():
         k = count(record, "safety.discontinued", arm) or 0
         pool = where(able & (out["arm"] == arm).to_numpy() & (out["pfs"] >= 3).to_numpy())
         if k > len(pool):
-            entries = ids(*chosen(record, block="safety", row="discontinued", arm=arm))
+            entries = ids(*record.where(block="safety", row="discontinued", arm=arm))
             raise RecordError(
                 f"{entries}: only {len(pool)} patients of arm {arm} ended treatment otherwise than "
                 "by death before the cutoff. Mend: correct the number, or that still on treatment."
@@ -86,7 +86,7 @@ def _untreated(
 ) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
     """Why patients were not treated, and who was eligible: the reasons are printed in total."""
     pool = rng.permutation(where(~out["treated"].to_numpy(dtype=bool)))
-    counts = list(chosen(record, part="count", measure="count"))
+    counts = record.where(part="count", measure="count")
     lost = [e for e in counts if e.between]
     rows, arms = {(e.block, e.row) for e in lost}, (None, *totals(record))
     reasons = [e for e in counts if e.arm in arms and (e.block, e.within) in rows]
@@ -113,7 +113,7 @@ def _untreated(
 
 def _doses(record: Record, out: pd.DataFrame, rng: np.random.Generator) -> None:
     """Reductions, interruptions and dose intensity of the drug under study and of its partner."""
-    experimental, control = arm_names(record)
+    experimental, control = record.two_arms()
     treated = out["treated"].to_numpy(dtype=bool)
     mine = {arm: where(treated & (out["arm"] == arm)) for arm in (experimental, control)}
     changed = np.zeros(len(out))
@@ -126,7 +126,7 @@ def _doses(record: Record, out: pd.DataFrame, rng: np.random.Generator) -> None:
     for column, row in INTENSITIES.items():
         values = np.full(len(out), np.nan)
         for arm in mine if column == "rdi_et" else [experimental]:
-            entry = next(chosen(record, block="safety", row=row, arm=arm), None)
+            entry = next(iter(record.where(block="safety", row=row, arm=arm)), None)
             if entry is not None:
                 cell = {p: e for p, e in record.cell(entry).items() if p != "level"}
                 values[mine[arm]] = _intensities(cell, changed[mine[arm]], rng)
@@ -137,11 +137,11 @@ def _changed(
     record: Record, row: str, pool: Ints, weight: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Who, of the patients of the experimental arm, had the dose changed: as many as printed."""
-    arm, flag = arm_names(record)[0], np.zeros(len(weight), dtype=bool)
+    arm, flag = record.two_arms()[0], np.zeros(len(weight), dtype=bool)
     k = count(record, f"safety.{row}", arm)
     if k is not None:
         if k > len(pool):
-            entries = ids(*chosen(record, block="safety", row=row, arm=arm))
+            entries = ids(*record.where(block="safety", row=row, arm=arm))
             raise RecordError(f"{entries}: more than {len(pool)} treated. Mend: correct it.")
         flag[draw(rng, pool, k, weight[pool])] = True
     return flag

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba as nb
 import numpy as np
 
-from palmira.twin.search.arithmetic import (
-    MISS,
-    PARAMETERS,
-    Cohort,
-    Curve,
-    State,
-    Z,
-    cox,
-    curve_at,
-    outside,
-    quantile_distance,
-    rate_and_limits,
-)
+from palmira.statistics.cox_batch import Cohort, cox
+from palmira.twin.search import arithmetic
+from palmira.twin.search.arithmetic import MISS, PARAMETERS, Curve, State, Z, outside
 
 # One unit of distance: of a rate, of a log ratio, of a z value, of days.
 RATE, LOG_RATIO, Z_UNIT, DAYS = 0.004, 0.006, 0.02, 5.0
@@ -33,78 +23,33 @@ FREE, FREE_Z = (-ANY, ANY), (0.0, ANY)
 SURVIVAL, MEAN, DIFFERENCE, RATIO = 1, 2, 3, 4
 
 
-class Need(NamedTuple):
-    """By arm and cell of two factors: patients wanted, and patients wanted beyond a day (0: none
-    asked for); the two factors' numbers."""
-
-    patients: Any
-    late: Any
-    day: float
-    first: int
-    second: int
-
-
-class Push(NamedTuple):
-    """A quantity to be driven as far as it goes: its kind (0: none), the arm, one or two days, the
-    direction (1 up, -1 down) and what it is multiplied by."""
-
-    kind: int
-    arm: int
-    first: float
-    last: float
-    sign: float
-    unit: float
-
-
-class Goal(NamedTuple):
-    """Intervals that statistics must fall into; a row is all patients or a level of a factor.
-
-    ``windows``: by row and arm first and last day of median, lower and upper limit; a first day of
-    0 asks nothing, -1 asks that the limit is never reached. ``mark_days`` and ``mark_boxes``: days
-    of the landmarks, and by arm and landmark the intervals of rate and limits. ``gap`` and
-    ``gap_mark``: intervals of difference and limits, and the landmark it is taken at (-1: none).
-    ``ratios`` and ``ratio_z``: by row intervals of log ratio and limits, and of z;
-    ``interactions``: of the interactions' z, by factor. ``columns`` and ``width``: covariates of
-    each row's model, then of each interaction's; ``adjusting``: the factors of adjusted models;
-    ``scale``: what log ratios are multiplied by in print. ``middle``: interval of the median day of
-    all patients, events or not. ``weights``: of each goal at the start of a search.
-    """
-
-    windows: Any
-    mark_days: Any
-    mark_boxes: Any
-    gap: Any
-    gap_mark: int
-    ratios: Any
-    ratio_z: Any
-    interactions: Any
-    columns: Any
-    width: Any
-    adjusting: Any
-    scale: float
-    need: Need
-    middle: Any
-    push: Push
-    weights: Any
-
-
+# By arm and cell of two factors: patients wanted, and patients wanted beyond a day (0: none asked
+# for); the two factors' numbers.
+Need = namedtuple("Need", "patients late day first second")
+# A quantity to be driven as far as it goes: its kind (0: none), the arm, one or two days, the
+# direction (1 up, -1 down) and what it is multiplied by.
+Push = namedtuple("Push", "kind arm first last sign unit")
+# Intervals that statistics must fall into; a row is all patients or a level of a factor.
+# ``windows``: by row and arm first and last day of median, lower and upper limit; a first day of 0
+# asks nothing, -1 asks that the limit is never reached. ``mark_days`` and ``mark_boxes``: days of
+# the landmarks, and by arm and landmark the intervals of rate and limits. ``gap`` and ``gap_mark``:
+# intervals of difference and limits, and the landmark it is taken at (-1: none). ``ratios`` and
+# ``ratio_z``: by row intervals of log ratio and limits, and of z; ``interactions``: of the
+# interactions' z, by factor. ``columns`` and ``width``: covariates of each row's model, then of
+# each interaction's; ``adjusting``: the factors of adjusted models; ``scale``: what log ratios are
+# multiplied by in print. ``middle``: interval of the median day of all patients, events or not.
+# ``weights``: of each goal at the start of a search.
+Goal = namedtuple(
+    "Goal",
+    "windows mark_days mark_boxes gap gap_mark ratios ratio_z interactions columns width adjusting "
+    "scale need middle push weights",
+)
 # The last estimates of each model, and rates and variances by arm and landmark; a curve to work
 # with.
 Estimates = namedtuple("Estimates", "beta rate variance work")
-
-
-class Places(NamedTuple):
-    """Where each kind of goal begins among all (curves by row and arm come first), and how many
-    goals there are."""
-
-    marks: int
-    gap: int
-    need: int
-    middle: int
-    ratio: int
-    interaction: int
-    push: int
-    total: int
+# Where each kind of goal begins among all (curves by row and arm come first), and how many goals
+# there are.
+Places = namedtuple("Places", "marks gap need middle ratio interaction push total")
 
 
 @nb.njit(cache=True)
@@ -144,7 +89,7 @@ def landmark_cost(rate: Any, variance: Any, boxes: Any) -> float:
     """Distance of an arm's rates and limits from their intervals."""
     total = 0.0
     for k in range(len(rate)):
-        values = rate_and_limits(rate[k], variance[k])
+        values = arithmetic.rate_and_limits(rate[k], variance[k])
         for q in range(3):
             total += off(values[q], boxes[k, q], RATE)
     return total
@@ -220,16 +165,16 @@ def quantity(state: State, push: Push) -> float:
     """The quantity that is driven."""
     if push.kind == SURVIVAL:
         curve = Curve(np.array([push.first]), np.zeros(1), np.zeros(1))
-        curve_at(state, push.arm, 0, curve)
+        arithmetic.curve_at(state, push.arm, 0, curve)
         return float(curve.rate[0])
     if push.kind == MEAN:
         return area(state, push.arm, push.first)
     if push.kind == DIFFERENCE:
         return area(state, 0, push.first) - area(state, 1, push.first)
     event, here = state.event & (state.day <= push.last), state.day > push.first
-    beta = np.zeros(PARAMETERS)
-    cohort = Cohort(state.order, state.day, event, here, state.x)
-    cox(cohort, np.zeros(1, dtype=np.int64), beta, 6)
+    beta, arm = np.zeros(1), np.zeros(1, dtype=np.int64)
+    pattern = arithmetic.patterns(state.order, here, state.x, arm)
+    cox(Cohort(state.order, state.day, event, pattern, arithmetic.bits(1)), beta, 6)
     return float(beta[0])
 
 
@@ -243,9 +188,9 @@ def model_cost(r: int, state: State, goal: Goal, found: Estimates, passes: int) 
         asked = goal.interactions[r - rows, 1] < ANY
     if not asked:
         return 0.0
-    members = state.member[r if r < rows else 0]
-    cohort = Cohort(state.order, state.day, state.event, members, state.x)
-    se = cox(cohort, columns, found.beta[r], passes)
+    pattern = arithmetic.patterns(state.order, state.member[r if r < rows else 0], state.x, columns)
+    cohort = Cohort(state.order, state.day, state.event, pattern, arithmetic.bits(len(columns)))
+    se = cox(cohort, found.beta[r], passes)
     if r < rows:
         log_ratio, box, z_box = found.beta[r, 0] * goal.scale, goal.ratios[r], goal.ratio_z[r]
         return ratio_cost(log_ratio, se * goal.scale, box, z_box)
@@ -257,10 +202,12 @@ def cost_of(c: int, state: State, goal: Goal, found: Estimates, passes: int) -> 
     """Distance of a table from one goal; estimates and rates found on the way go to ``found``."""
     at = places(len(goal.interactions))
     if c < at.marks:
-        return quantile_distance(state, c % 2, c // 2, goal.windows[c // 2, c % 2], found.work)
+        return arithmetic.quantile_distance(
+            state, c % 2, c // 2, goal.windows[c // 2, c % 2], found.work
+        )
     if c < at.gap:
         a = c - at.marks
-        curve_at(state, a, 0, Curve(goal.mark_days, found.rate[a], found.variance[a]))
+        arithmetic.curve_at(state, a, 0, Curve(goal.mark_days, found.rate[a], found.variance[a]))
         return landmark_cost(found.rate[a], found.variance[a], goal.mark_boxes[a])
     if c == at.gap:
         k = goal.gap_mark

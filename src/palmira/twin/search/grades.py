@@ -12,7 +12,7 @@ from palmira.record import Record
 from palmira.record.adverse_event_table import adverse_events
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
-from palmira.twin.facts import Ints, chosen, draw, ids, number
+from palmira.twin.facts import Ints, draw, ids, number
 
 Floats = NDArray[np.float64]
 # Grades 1 and 2 are printed together; here 1 stands for both.
@@ -63,7 +63,7 @@ def rows(record: Record, block: str, arm: str) -> list[Row]:
     found: dict[str, Row] = {}
     sheet_rows = [r for r in record.block(block).rows if r.term]
     for row in sheet_rows:
-        entries = [e for e in chosen(record, block=block, row=row.id, arm=arm, part="count")]
+        entries = record.where(block=block, row=row.id, arm=arm, part="count")
         by_grade = {e.grade: int(e.value) for e in entries}
         mild = by_grade.get("any", 0) - sum(v for g, v in by_grade.items() if g != "any")
         if mild < 0:
@@ -75,7 +75,7 @@ def rows(record: Record, block: str, arm: str) -> list[Row]:
         counts = adverse_events(record, block)
     except ValueError as error:
         raise RecordError(f"block {block}: {error}. Mend: correct it.") from None
-    role = record.sheet.arms[arm].role
+    role = record.roles[arm]
     mine = counts[counts.role == role].set_index(["term", "grade"])["count"]
     for node in found.values():
         node.count = {g: int(mine[node.term, text]) for g, text in GRADES.items()}
@@ -175,16 +175,15 @@ def _within(row: Row, highest: Ints, rng: np.random.Generator) -> list[Grade]:
 
 
 def unlisted(record: Record, arm: str, top: Iterable[Row]) -> list[tuple[Entry, str]]:
-    """Severe events that the text prints but the table does not list, each with its class: that of
-    the terms printed beside it."""
+    """Severe events in the text alone, each with the class of the terms printed beside it."""
     listed = {row.term: row.body for uppermost in top for row in uppermost.all()}
     block, found = table_block(record), []
-    for entry in chosen(record, arm=arm, population="safety"):
+    for entry in record.where(arm=arm, population="safety"):
         if entry.block == block or not entry.term or entry.term in listed or not entry.grade:
             continue
         beside = [
             listed[e.term]
-            for e in chosen(record, block=entry.block, arm=arm, grade=entry.grade)
+            for e in record.where(block=entry.block, arm=arm, grade=entry.grade)
             if e.term in listed
         ]
         if beside and entry.part in ("count", "percent"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import chi2
+
+from palmira.statistics.estimates import critical
 
 Floats = NDArray[np.float64]
 
@@ -45,9 +47,9 @@ def fit(
 
 
 def profile_limits(x: Floats, n: Floats, totals: Floats, level: float) -> tuple[Floats, Floats]:
-    """Limits of the second coefficient by profile likelihood, one pair a model."""
+    """Limits (``level`` percent) of the second coefficient by profile likelihood, one a model."""
     beta, covariance, best = fit(x, n, totals)
-    drop, z = chi2.ppf(level, 1) / 2, norm.ppf(0.5 + level / 2)
+    drop, z = chi2.ppf(level / 100, 1) / 2, critical(level)
     limits = []
     for side in (-1, 1):
         inner = beta[:, 1].copy()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
-from palmira.twin.facts import Ints, arm_names, chosen, ids, totals
+from palmira.twin.facts import Ints, ids, totals
 
 Floats = NDArray[np.float64]
 Cell = Mapping[str, Entry]
@@ -24,7 +24,7 @@ def median_cells(record: Record, factor: str) -> dict[str, Cell]:
     """By arm or total, the printed median and range of a factor, from the block that has most of
     them; empty where there are none."""
     found: dict[str, dict[str, Cell]] = {}
-    for entry in chosen(record, factor=factor, measure="median", part="median"):
+    for entry in record.where(factor=factor, measure="median", part="median"):
         cell = record.cell(entry)
         if entry.arm and "minimum" in cell:
             found.setdefault(entry.block, {}).setdefault(entry.arm, cell)
@@ -57,7 +57,7 @@ def values_on_medians(
     """
     cells = median_cells(record, factor)
     whole = next((cells[t] for t in totals(record) if t in cells), None)
-    names = [a for a in arm_names(record) if a in cells]
+    names = [a for a in record.two_arms() if a in cells]
     if len(names) < 2:
         if whole is None:
             return None

@@ -6,10 +6,11 @@ events and censorings came before it. For a small arm all orders can be tried.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -44,36 +45,15 @@ class Landmarks:
     boxes: NDArray[np.float64]
 
 
-class Point(NamedTuple):
-    """Where a curve stands: patients at risk, logarithm of the rate, Greenwood's sum."""
-
-    at_risk: int
-    log_rate: float
-    variance: float
-
-
-class Gap(NamedTuple):
-    """Intervals of the difference to another arm's rate and of its limits, the landmark it is taken
-    at (-1: none), its sign, and the other arm's rate and variance there."""
-
-    box: Any
-    mark: int
-    sign: float
-    rate: float
-    variance: float
-
-
-class Part(NamedTuple):
-    """An order that is searched up to a landmark: patients at risk at the start, events before each
-    landmark, the landmarks' boxes and the difference; the place of the first censoring that may
-    move, and the events that stand before it at least."""
-
-    at_risk: int
-    cuts: Any
-    boxes: Any
-    gap: Gap
-    fixed: int
-    low: int
+# Where a curve stands: patients at risk, logarithm of the rate, Greenwood's sum.
+Point = namedtuple("Point", "at_risk log_rate variance")
+# Intervals of the difference to another arm's rate and of its limits, the landmark it is taken at
+# (-1: none), its sign, and the other arm's rate and variance there.
+Gap = namedtuple("Gap", "box mark sign rate variance")
+# An order that is searched up to a landmark: patients at risk at the start, events before each
+# landmark, the landmarks' boxes and the difference; the place of the first censoring that may move,
+# and the events that stand before it at least.
+Part = namedtuple("Part", "at_risk cuts boxes gap fixed low")
 
 
 @nb.njit(cache=True)
@@ -216,8 +196,7 @@ def _order_cost(part: Part, position: Any) -> float:
 
 @nb.njit(cache=True)
 def _fit_part(part: Part, position: Any, rng: Any) -> float:
-    """Anneal the censorings that may move in place, all before the last landmark; returns the
-    order's distance."""
+    """Anneal the censorings that may move, in place; returns the order's distance."""
     cost, k = _order_cost(part, position), len(position) - part.fixed
     old, heat, high = position.copy(), PART_HOT, part.cuts[-1] - 1
     for _ in range(PART_STEPS):

@@ -11,7 +11,7 @@ import pandas as pd
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.schema import RecordError
-from palmira.twin.facts import Ints, chosen, draw, ids, where
+from palmira.twin.facts import Ints, draw, ids, where
 from palmira.twin.search.annealing import Cooling
 from palmira.twin.search.enrollment import CUTOFF, FIRST, Calendar, calendar_of, follow_up
 from palmira.twin.search.goals import places
@@ -93,13 +93,12 @@ def survive(
 
 def _printed_deaths(record: Record) -> list[Entry]:
     """The entries with numbers of deaths, by arm or in total."""
-    rows = chosen(record, endpoint=ENDPOINT, measure="events")
+    rows = record.where(endpoint=ENDPOINT, measure="events")
     return [e for e in rows if not e.factor and not e.quotes and e.part in ("count", "events")]
 
 
 def _splits(record: Record, problem: Problem) -> list[tuple[int, int]]:
-    """Deaths by arm: the printed ones; or divisions of the printed total, from that of the PFS
-    events outwards."""
+    """Deaths by arm: those printed, or divisions of the total, from the PFS events' outwards."""
     rows = _printed_deaths(record)
     one, other = (next((int(e.value) for e in rows if e.arm == a), None) for a in problem.arms)
     if one is not None and other is not None:
@@ -124,7 +123,7 @@ def _problem(
     mine.goal.weights[middle] = WEIGHT
     if "median" in about.seen:
         mine.goal.middle[:] = about.seen["median"]
-    printed = chosen(about.record, row="follow_up", part="median")
+    printed = about.record.where(row="follow_up", part="median")
     mine.names[middle].extend(e.id for e in printed)
     return mine
 
@@ -157,7 +156,7 @@ def _let_die(
     patients, first, last = about.patients, bounds.first, bounds.last
     pfs = patients["pfs"].to_numpy(np.int64)
     mine = (patients["arm"] == arm) & patients["treated"] & ~patients["on_treatment"]
-    fatal = [int(e.value) for e in chosen(about.record, arm=arm, grade="5", part="count")]
+    fatal = [int(e.value) for e in about.record.where(arm=arm, grade="5", part="count")]
     able = where(mine & patients["pfs_event"])
     at_once = max(fatal, default=0) + ceil(DEATHS_FIRST * len(able))
     now = draw(rng, able, min(at_once, deaths), np.ones(len(able)))
@@ -181,7 +180,7 @@ def _let_follow(about: _Followed, part: str, bounds: _Bounds, rng: np.random.Gen
         return
     able = where(~bounds.died & (first < last) & (first <= high) & (last >= low))
     if not len(able):
-        printed = chosen(about.record, row="follow_up", part=part)
+        printed = about.record.where(row="follow_up", part=part)
         dates = (about.record.entries.get(id) for id in (FIRST, CUTOFF))
         raise RecordError(
             f"{ids(*printed, *dates)}: no patient alive can have been followed for that long. "
@@ -215,7 +214,7 @@ def _check_range(about: _Followed, out: pd.DataFrame) -> None:
     for part, day in (("minimum", out["os"].min()), ("maximum", out["os"].max())):
         low, high = about.seen.get(part, (day, day))
         if not low <= day <= high:
-            printed = chosen(about.record, row="follow_up", part=part)
+            printed = about.record.where(row="follow_up", part=part)
             raise RecordError(
                 f"{ids(*printed)}: follow-up is {day} days at the {part}, by the days of PFS and "
                 "of treatment. Mend: correct it."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,25 +13,13 @@ from numpy.typing import NDArray
 from palmira.record import Record
 from palmira.record.schema import RecordError
 from palmira.twin.facts import number
+from palmira.twin.search import benefit
+from palmira.twin.search import patient_table as tables
 from palmira.twin.search.annealing import Cooling
-from palmira.twin.search.benefit import (
-    BenefitTable,
-    Frame,
-    benefit_tables,
-    design,
-    frame,
-    nearest_table,
-)
+from palmira.twin.search.benefit import BenefitTable, Frame
 from palmira.twin.search.goals import ANY, FREE, FREE_Z, Goal, Need, places
 from palmira.twin.search.orderings import Ordering, draw_order, orderings
-from palmira.twin.search.patient_table import (
-    PatientTable,
-    Stage,
-    distances,
-    events_before,
-    improve,
-    start,
-)
+from palmira.twin.search.patient_table import PatientTable, Stage, improve
 from palmira.twin.search.problem import Array, Days, Flags, Problem, no_need
 
 STABLE = "methods.outcomes.stable_disease"
@@ -68,8 +56,7 @@ class Found:
 
     @property
     def score(self) -> tuple[int, int, float]:
-        """How many goals of all patients are missed, how many in all, and by how much; less is
-        better."""
+        """Goals of all patients that are missed, goals missed in all, and by how much."""
         first = np.isin(self.missed, overall(self.goal)).sum()
         return int(first), len(self.missed), float(self.costs[:-1].sum())
 
@@ -98,7 +85,7 @@ def draw_orders(
     found: list[Ordering | None] = [None, None]
     if not known:
         return found
-    least = events_before(problem, 1 - a, problem.earliest, horizon)
+    least = tables.events_before(problem, 1 - a, problem.earliest, horizon)
     for _ in range(ORDERS):
         one = found[a] = known[int(rng.integers(len(known)))]
         gap = problem.difference(a, one)
@@ -155,11 +142,11 @@ def begin(record: Record, problem: Problem, horizon: int, seed: int, quick: bool
     orders = draw_orders(problem, small_orders(problem), horizon, rng)
     frozen = np.array([o is not None for o in orders])
     curves = Stage(with_ratios(problem.goal, [], everyone=False), CURVES, frozen)
-    table, _ = improve(start(problem, horizon, rng, orders), curves, seed)
-    known = [] if quick or problem.scale != "full" else benefit_tables(record)
+    table, _ = improve(tables.start(problem, horizon, rng, orders), curves, seed)
+    known = [] if quick or problem.scale != "full" else benefit.benefit_tables(record)
     goal = with_ratios(problem.goal, []) if quick else problem.goal
     goal = goal._replace(need=benefit_needs(record, problem, table, known))
-    return Found(table, distances(table, goal), goal, frozen)
+    return Found(table, tables.distances(table, goal), goal, frozen)
 
 
 def attempt(record: Record, problem: Problem, horizon: int, seed: int) -> Found:
@@ -172,7 +159,8 @@ def attempt(record: Record, problem: Problem, horizon: int, seed: int) -> Found:
     found = begin(record, problem, horizon, seed)
     strata = with_ratios(found.goal, np.flatnonzero(problem.adjusting).tolist())
     table, _ = improve(found.table, Stage(strata, CORE, found.frozen, interactions=True), seed)
-    return deal(problem, replace(found, table=table, costs=distances(table, found.goal)), seed)
+    costs = tables.distances(table, found.goal)
+    return deal(problem, replace(found, table=table, costs=costs), seed)
 
 
 def deal(problem: Problem, found: Found, seed: int) -> Found:
@@ -181,7 +169,7 @@ def deal(problem: Problem, found: Found, seed: int) -> Found:
     level = found.table.level.copy()
     for f in np.flatnonzero(~problem.adjusting).tolist():
         goal = of_factor(found.goal, f)
-        least = replace(found, costs=distances(found.table, goal)).score
+        least = replace(found, costs=tables.distances(found.table, goal)).score
         for k, cooling in enumerate(LEVELS):
             if not least[1]:
                 break
@@ -190,7 +178,7 @@ def deal(problem: Problem, found: Found, seed: int) -> Found:
             if (score := replace(found, costs=costs).score) < least:
                 least, level[:, f] = score, dealt.level[:, f]
     table = replace(found.table, level=level)
-    return replace(found, table=table, costs=distances(table, found.goal))
+    return replace(found, table=table, costs=tables.distances(table, found.goal))
 
 
 def polish(
@@ -208,13 +196,9 @@ def polish(
     return min(found, replace(found, table=table, costs=costs), key=lambda x: x.score)
 
 
-class _Option(NamedTuple):
-    """Patients by arm and cell and sums of benefit that may be aimed at, and how far these are from
-    a patient table."""
-
-    far: float
-    n: Days
-    sums: Days
+# Patients by arm and cell and sums of benefit that may be aimed at, and how far these are from a
+# patient table.
+_Option = namedtuple("_Option", "far n sums")
 
 
 def benefit_needs(
@@ -223,7 +207,7 @@ def benefit_needs(
     """Patients by arm and cell of both strata, and those whose PFS must be long enough for clinical
     benefit, so that its printed odds ratio can be met; of the ``known`` tables that print it (none:
     it is not asked for) the one nearest to ``table``. None where the record has no such numbers."""
-    about, weeks = frame(record), number(record, STABLE)
+    about, weeks = benefit.frame(record), number(record, STABLE)
     if about is None or weeks is None or problem.adjusting.sum() != 2:
         return no_need()
     f, g = (problem.factors.index(s) for s in about.strata)
@@ -234,11 +218,11 @@ def benefit_needs(
     expected = np.clip(late * share, 0.3, n)
     near = [_option(about, t, n, late, expected) for t in known]
     if not near:
-        sums = design(about).T @ _rounded(expected, about.benefit)
+        sums = benefit.design(about).T @ _rounded(expected, about.benefit)
         near = [_Option(0.0, n, sums.round().astype(np.int64))]
     best = min(near, key=lambda o: o.far)
     expected = np.maximum(expected * best.n / np.maximum(n, 1), 0.3)
-    nearest = nearest_table(about, best.n, best.sums, expected)
+    nearest = benefit.nearest_table(about, best.n, best.sums, expected)
     if nearest is None:
         return no_need()
     patients, wanted = (x.reshape(2, 4).astype(float) for x in (best.n, nearest))
@@ -251,7 +235,7 @@ def _option(about: Frame, t: BenefitTable, n: Days, late: Array, expected: Array
     cells, given = (
         np.array([x[a][c] for a in about.arms for c in about.cells]) for x in (t.n, t.benefit)
     )
-    x = design(about)
+    x = benefit.design(about)
     sums = (x.T @ given).round().astype(np.int64)
     far = np.abs(cells - n).sum() + 2 * np.abs(sums - x.T @ expected)[2:].sum()
     far += SHORT * np.maximum(0, by_level(given) - by_level(late)).sum()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, floor, log
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,14 +89,10 @@ class Problem:
 
     def with_factors(self, keep: Sequence[int] | Days) -> Problem:
         """The problem with these of its factors (by number) alone; its goal is to be set anew."""
-        return replace(
-            self,
-            factors=[self.factors[f] for f in keep],
-            levels=[self.levels[f] for f in keep],
-            factor_n=self.factor_n[keep],
-            factor_events=self.factor_events[keep],
-            adjusting=self.adjusting[keep],
-        )
+        factors, levels = [self.factors[f] for f in keep], [self.levels[f] for f in keep]
+        n, events = self.factor_n[keep], self.factor_events[keep]
+        found = replace(self, factors=factors, levels=levels, factor_n=n, factor_events=events)
+        return replace(found, adjusting=self.adjusting[keep])
 
 
 def _sizes(record: Record, arms: tuple[str, str]) -> list[int]:
@@ -157,19 +154,11 @@ def pfs_problem(record: Record, scale: str, endpoint: str = "PFS") -> Problem:
     second = np.array([list(v.values())[1] for v in found.values()], dtype=np.int64)
     second = second.reshape(-1, 2, 2)  # factor, arm, patients and events
     adjusting = np.array([f in record.sheet.strata for f in found], dtype=bool)
-    problem = Problem(
-        endpoint,
-        arms,
-        n=(n[0], n[1]),
-        events=(events[0], events[1]),
-        untreated=_untreated(record, arms),
-        factors=list(found),
-        levels=[(one, other) for one, other in found.values()],
-        factor_n=second[:, :, 0],
-        factor_events=second[:, :, 1],
-        adjusting=adjusting,
-        goal=empty_goal(adjusting, 1 / SCALES[scale]),
-    )
+    totals = (n[0], n[1]), (events[0], events[1]), _untreated(record, arms)
+    levels = [(one, other) for one, other in found.values()]
+    sizes, occurred = second[:, :, 0], second[:, :, 1]
+    goal, names = empty_goal(adjusting, 1 / SCALES[scale]), list(found)
+    problem = Problem(endpoint, arms, *totals, names, levels, sizes, occurred, adjusting, goal)
     problem = aimed(problem, main_targets(record, scale, endpoint))
     if not any(problem.names[: places(len(found)).gap]):
         raise RecordError(
@@ -226,24 +215,13 @@ def empty_goal(adjusting: Flags, scale: float) -> Goal:
         use = [1 + factors + own] if interaction else []
         use += [0, *(1 + f for f in range(factors) if (interaction if f == own else adjusting[f]))]
         columns[r, : len(use)], width[r] = use, len(use)
-    return Goal(
-        windows=np.zeros((rows, 2, 3, 2), dtype=np.int64),
-        mark_days=np.zeros(0),
-        mark_boxes=np.zeros((2, 0, 3, 2)),
-        gap=np.tile(FREE, (3, 1)),
-        gap_mark=-1,
-        ratios=np.tile(FREE, (rows, 3, 1)),
-        ratio_z=np.tile(FREE_Z, (rows, 1)),
-        interactions=np.tile(FREE_Z, (factors, 1)),
-        columns=columns,
-        width=width,
-        adjusting=adjusting,
-        scale=scale,
-        need=no_need(),
-        middle=np.array(FREE),
-        push=Push(0, 0, 0.0, 0.0, 0.0, 0.0),
-        weights=np.ones(places(factors).total),
-    )
+    asks: dict[str, Any] = {"gap_mark": -1, "gap": np.tile(FREE, (3, 1)), "middle": np.array(FREE)}
+    asks |= {"mark_days": np.zeros(0), "mark_boxes": np.zeros((2, 0, 3, 2)), "need": no_need()}
+    asks |= {"windows": np.zeros((rows, 2, 3, 2), dtype=np.int64)}
+    asks |= {"ratios": np.tile(FREE, (rows, 3, 1)), "ratio_z": np.tile(FREE_Z, (rows, 1))}
+    asks |= {"interactions": np.tile(FREE_Z, (factors, 1)), "push": Push(0, 0, 0.0, 0.0, 0.0, 0.0)}
+    models = {"columns": columns, "width": width, "adjusting": adjusting, "scale": scale}
+    return Goal(**asks, **models, weights=np.ones(places(factors).total))
 
 
 def no_need() -> Need:

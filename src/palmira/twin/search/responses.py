@@ -12,17 +12,7 @@ from numpy.typing import NDArray
 from palmira.record import Record
 from palmira.record.schema import RecordError
 from palmira.statistics.schedule import assessment_weeks
-from palmira.twin.facts import (
-    Ints,
-    arm_names,
-    draw,
-    ids,
-    levels,
-    number,
-    responders,
-    response_rate,
-    where,
-)
+from palmira.twin.facts import Ints, draw, ids, levels, number, responders, response_rate, where
 from palmira.twin.search.benefit import ENDPOINT, Frame, best_benefit, frame
 
 MEASURABLE = ("Measurable disease", "Yes")
@@ -110,7 +100,7 @@ def responses(
     about = _Assessed(record, patients, day, treated, last, needed)
     benefit = _benefit(about, scale)
     response, measurable = np.zeros(len(day), dtype=bool), np.zeros(len(day), dtype=bool)
-    for arm in arm_names(record):
+    for arm in record.two_arms():
         chosen = _responders(about, arm, benefit, rng)
         response[chosen] = True
         measurable[_measurable(about, arm, chosen, rng)] = True
@@ -136,7 +126,7 @@ def died_first(patients: pd.DataFrame) -> Flags:
 
 def _benefit(about: _Assessed, scale: str) -> Flags:
     """Who has clinical benefit."""
-    record, arms, long = about.record, arm_names(about.record), about.long
+    record, arms, long = about.record, about.record.two_arms(), about.long
     want = [responders(record, ENDPOINT, "randomized", arm) for arm in arms]
     if about.needed is None or None in want:
         return long

@@ -84,8 +84,7 @@ def pinned(problem: Problem, a: int, event: Flags) -> list[Pin]:
 
 
 def drawn(room: Envelope, rng: np.random.Generator) -> Days:
-    """Days within an envelope, by a curve of random shape between the printed points and a tail of
-    random length."""
+    """Days within an envelope, by a curve and a tail of random shape between printed points."""
     first, last, n = room.first, room.last, len(room.event)
     ends = [(cut, day, False) for cut, day in room.marks]
     ends += [(j, int(rng.integers(first[j], last[j] + 1)), True) for j, *_ in room.pins]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from math import exp, inf, log, sqrt
+from typing import NamedTuple
 
 from palmira.audit import audit
 from palmira.audit.counts import counts_behind
@@ -41,7 +42,17 @@ JUDGED = {
 }
 
 
-def why_not(record: Record, scale: str) -> dict[str, str]:
+class Reason(NamedTuple):
+    """Why a number is not attainable: in words that its kind shares, and with its numbers."""
+
+    why: str
+    reason: str
+
+
+Reasons = Iterator[tuple[str, Reason]]
+
+
+def why_not(record: Record, scale: str) -> dict[str, Reason]:
     """Reason by entry id, for the printed numbers that are not attainable on a scale.
 
     ``scale`` is "full" (printed log ratios are the ordinary ones over sqrt(2)) or "neutral".
@@ -49,7 +60,7 @@ def why_not(record: Record, scale: str) -> dict[str, str]:
     """
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r}: use {' or '.join(SCALES)}")
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Reason] = {}
     contradictions = list(_contradictions(record))
     for id, reason in chain(
         _judged(record, scale),
@@ -64,31 +75,34 @@ def why_not(record: Record, scale: str) -> dict[str, str]:
     return reasons
 
 
-def _judged(record: Record, scale: str) -> Iterator[tuple[str, str]]:
+def _judged(record: Record, scale: str) -> Reasons:
     for id, text, reason in JUDGED[scale]:
         if id in record.entries and record[id].text == text:
-            yield id, reason
+            yield id, Reason(reason, reason)
 
 
-def _contradictions(record: Record) -> Iterator[tuple[str, str]]:
+def _contradictions(record: Record) -> Reasons:
     for check in audit(record, only=CONTRADICTIONS):
         if check.entry in record.entries and check.verdict in ("inconsistent", "impossible"):
-            value = check.recomputed.removesuffix(".0")
-            would = f"; would be {value}" if check.id in ("A3", "A6", "A7") else ""
-            yield check.entry, f"contradicts other numbers in print: {check.detail}{would}"
+            why, would = "contradicts other numbers in print", ""
+            if check.id in ("A3", "A6", "A7"):
+                whole = check.found.value.is_integer()
+                would = f"; would be {f'{check.found.value:.0f}' if whole else check.recomputed}"
+            yield check.entry, Reason(why, f"{why}: {check.detail}{would}")
 
 
-def _shares(record: Record, wrong: set[str]) -> Iterator[tuple[str, str]]:
+def _shares(record: Record, wrong: set[str]) -> Reasons:
     """Percents that their count does not print as; where the count itself contradicts others (is
     ``wrong``) the percent may well be right."""
     for check in audit(record, only=("A1", "A2")):
         cell = record.cell(record[check.entry])
         counts = {cell[p].id for p in ("count", "events", "n") if p in cell}
         if check.verdict in ("rounding", "inconsistent") and not counts & wrong:
-            yield check.entry, f"not the percent of its count: {check.detail}"
+            why = "not the percent of its count"
+            yield check.entry, Reason(why, f"{why}: {check.detail}")
 
 
-def _exact_limits(record: Record) -> Iterator[tuple[str, str]]:
+def _exact_limits(record: Record) -> Reasons:
     """Limits of a response rate that are not Clopper and Pearson's of any count that fits it."""
     for e in record.chosen:
         cell = record.cell(e)
@@ -100,16 +114,17 @@ def _exact_limits(record: Record) -> Iterator[tuple[str, str]]:
         counts = [k for found in counts_behind(e.printed, n) for k in found]
         exact = [clopper_pearson(k, n, e.level) for k in counts]
         if not counts:
-            yield e.id, f"no whole number of {n} prints so"
+            yield e.id, Reason("no whole number prints so", f"no whole number of {n} prints so")
         for part in ("lower", "upper"):
             printed = cell[part].printed
             limits = [100 * getattr(x, part) for x in exact]
             if printed and limits and not any(printed.rounds_from(x) for x in limits):
                 counted = " or ".join(map(str, counts))
-                yield cell[part].id, f"not the exact limit of {counted} of {n}"
+                why = "not the exact limit"
+                yield cell[part].id, Reason(why, f"{why} of {counted} of {n}")
 
 
-def _narrow_hazard_ratios(record: Record, scale: str) -> Iterator[tuple[str, str]]:
+def _narrow_hazard_ratios(record: Record, scale: str) -> Reasons:
     """Limits and P values that the least standard error of a Cox model rules out (check C3)."""
     for ratio in record.ratios("hazard ratio"):
         events = record.events_behind(ratio.estimate)
@@ -117,10 +132,10 @@ def _narrow_hazard_ratios(record: Record, scale: str) -> Iterator[tuple[str, str
         if not d or min(d) <= 0 or ratio.estimate.quotes:
             continue
         least = smallest_se(*d) if len(d) == 2 else smallest_se_of_total(sum(d))
-        yield from _narrow(ratio, least, events.text, scale)
+        yield from _narrow(ratio, least, ("the events", events.text), scale)
 
 
-def _narrow_odds_ratios(record: Record, scale: str) -> Iterator[tuple[str, str]]:
+def _narrow_odds_ratios(record: Record, scale: str) -> Reasons:
     """The same of odds ratios: no model-based standard error is below the raw table's (C5)."""
     for ratio in record.ratios("odds ratio"):
         table = tables_of(record, ratio.estimate)
@@ -129,34 +144,34 @@ def _narrow_odds_ratios(record: Record, scale: str) -> Iterator[tuple[str, str]]
         (ks, n), (cs, m) = table["experimental"], table["control"]
         errors = [odds_ratio(k, n, c, m)[1] for k in ks for c in cs if 0 < k < n and 0 < c < m]
         if errors:
-            yield from _narrow(ratio, min(errors), "the arms' counts", scale, SLACK)
+            yield from _narrow(ratio, min(errors), ("the arms' counts",) * 2, scale, SLACK)
 
 
 def _narrow(
-    ratio: Interval, least: float, words: str, scale: str, slack: float = 1.0
-) -> Iterator[tuple[str, str]]:
+    ratio: Interval, least: float, words: tuple[str, str], scale: str, slack: float = 1.0
+) -> Reasons:
+    """``words``: what allows no more, without its numbers and with them."""
     factor = SCALES[scale]
     estimate, lower, upper = ratio.prints
     widest = factor * ratio.se_range[1]
     if widest < slack * least - 1e-9:
-        reason = (
-            f"narrower than {words} allow: a standard error of {least:.3f} at least, "
-            f"{widest:.3f} at most in print"
-        )
+        why, reason = (f"narrower than {x} allow" for x in words)
+        reason += f": a standard error of {least:.3f} at least, {widest:.3f} at most in print"
         half = critical(ratio.level) * least / factor
         if estimate.high * exp(-half) < lower.low:
-            yield ratio.lower.id, reason
+            yield ratio.lower.id, Reason(why, reason)
         if estimate.low * exp(half) > upper.high:
-            yield ratio.upper.id, reason
+            yield ratio.upper.id, Reason(why, reason)
     p = ratio.p
     if p is not None and p.printed is not None and p.printed.exact is not None:
         far = max(abs(log(max(x, 1e-9))) for x in (estimate.low, estimate.high))
         smallest = two_sided_p(factor * far / least) * (0.5 if p.sided == "one" else 1)
         if smallest > p.printed.high:
-            yield p.id, f"{words} allow no P value below {smallest:.3f} at this ratio"
+            why, reason = (f"{x} allow no P value" for x in words)
+            yield p.id, Reason(f"{why} so small", f"{reason} below {smallest:.3f} at this ratio")
 
 
-def _differences(record: Record) -> Iterator[tuple[str, str]]:
+def _differences(record: Record) -> Reasons:
     """P values of a difference of rates that its own Wald interval does not give."""
     for e in record.chosen:
         cell = record.cell(e)
@@ -173,4 +188,5 @@ def _differences(record: Record) -> Iterator[tuple[str, str]]:
         low, high = two_sided_p(far / least), two_sided_p(near / most)
         high = inf if p.printed.bound in (">", "≥") else high
         if not low <= p.printed.high or not p.printed.low <= high:
-            yield p.id, f"the difference and its limits give {low:.3f} to {high:.3f} (Wald)"
+            why = "the difference and its limits give"
+            yield p.id, Reason(f"{why} another", f"{why} {low:.3f} to {high:.3f} (Wald)")

@@ -8,8 +8,9 @@ at all on the scale on which the hazard ratios are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from palmira.record import Record
 from palmira.record.entries import Entry
@@ -54,13 +55,15 @@ class Target:
     """A printed number to be given back: ``entry`` with its rounding interval, and its ``kind``.
 
     ``of`` is the entry whose row says what is counted: the same one, or the one that it repeats in
-    other digits. ``reason`` says why a target is not attainable, and is empty otherwise.
+    other digits. ``why`` and ``reason`` say why a target is not attainable, without its numbers and
+    with them, and are empty otherwise.
     """
 
     entry: Entry
     kind: str
     of: Entry
     status: str = TO_BE_MET
+    why: str = ""
     reason: str = ""
 
     @property
@@ -90,6 +93,13 @@ class Target:
         return printed.low, printed.high
 
 
+class LeftOut(NamedTuple):
+    """Why a number is no target, and the id of the entry that it repeats, if it does."""
+
+    reason: str
+    repeats: str = ""
+
+
 def targets(record: Record, scale: str) -> list[Target]:
     """The targets of a record in its order, with their status on a scale ("full" or "neutral").
 
@@ -97,37 +107,36 @@ def targets(record: Record, scale: str) -> list[Target]:
     """
     reasons = why_not(record, scale)
     return [
-        replace(t, status=NOT_ATTAINABLE, reason=reasons[t.id]) if t.id in reasons else t
-        for t in _all(record)
+        replace(t, status=NOT_ATTAINABLE, **reasons[t.id]._asdict()) if t.id in reasons else t
+        for t in _all(record).values()
         if isinstance(t, Target)
     ]
 
 
-def left_out(record: Record) -> dict[str, str]:
+def left_out(record: Record) -> dict[str, LeftOut]:
     """The reason by id of every entry that is no target."""
-    return dict(t for t in _all(record) if not isinstance(t, Target))
+    return {id: out for id, out in _all(record).items() if isinstance(out, LeftOut)}
 
 
-def _all(record: Record) -> Iterator[Target | tuple[str, str]]:
-    rows: dict[str, list[Entry]] = {}
-    for e in record.entries.values():
-        rows.setdefault(f"{e.block}.{e.row}", []).append(e)
+def _all(record: Record) -> dict[str, Target | LeftOut]:
+    found: dict[str, Target | LeftOut] = {}
     main = main_analysis(record)
     for e in record.entries.values():
         kind, because = _classified(record, e, main)
-        original = None if e.version or e.quotes else _original(e, rows)
+        original = None if e.version or e.quotes else _original(e, record.rows)
         of = e
         if original is not None:
             of_kind, _ = _classified(record, original, main)
             if of_kind and _implied(e, original):
-                yield e.id, f"printed again: see {original.id}"
+                found[e.id] = LeftOut(f"printed again: see {original.id}", original.id)
                 continue
             if of_kind:
                 kind, of = of_kind, original
-        yield Target(e, kind, of) if kind else (e.id, because)
+        found[e.id] = Target(e, kind, of) if kind else LeftOut(because)
+    return found
 
 
-def _original(entry: Entry, rows: dict[str, list[Entry]]) -> Entry | None:
+def _original(entry: Entry, rows: Mapping[str, list[Entry]]) -> Entry | None:
     """The entry that this one repeats: the same part, arm and grade of a row it is the same as."""
 
     def kind(e: Entry) -> tuple[str | None, ...]:
@@ -135,7 +144,7 @@ def _original(entry: Entry, rows: dict[str, list[Entry]]) -> Entry | None:
         measure = None if part == "percent" else e.measure
         return part, e.arm, e.grade or "any", measure
 
-    twins = (t for row in entry.same_as for t in rows.get(row, ()) if not t.version)
+    twins = (t for row in entry.same_as for t in rows.get(row, ()))
     return next((t for t in twins if kind(t) == kind(entry)), None)
 
 
@@ -190,7 +199,7 @@ def _kind(record: Record, e: Entry) -> str:
     if e.part == "p" and e.column == "interaction" and e.endpoint in ENDPOINTS:
         same = (x for x in record.entries.values() if (x.block, x.factor) == (e.block, e.factor))
         return "interaction" if len({x.category for x in same}) == 2 else ""
-    if e.arm is None or record.sheet.arms[e.arm].role == "other" or e.part == "p":
+    if e.arm is None or record.roles[e.arm] == "other" or e.part == "p":
         return ""
     return _of_an_arm(e)
 

@@ -23,17 +23,7 @@ from palmira.twin.verify.verify_counts import Counts
 from palmira.twin.verify.verify_response import ResponseAnalyses
 from palmira.twin.verify.verify_survival import SurvivalAnalyses
 
-SURVIVAL = (
-    "patients",
-    "events",
-    "median",
-    "rate",
-    "at risk",
-    "difference",
-    "hazard ratio",
-    "interaction",
-    "follow-up",
-)
+COUNTED = ("baseline", "disposition", "date", "adverse events", "safety")
 RESPONSE = ("response", "odds ratio")
 CHECKS = DATA / "twin" / "checks.csv"
 # A check of more numbers than this is shown by their count.
@@ -52,8 +42,8 @@ def verify(
     recomputed (a number; a date as its day), shown (as the paper would print it), within ("yes" or
     "no": whether it rounds to the print), beyond (distance from the rounding interval in units of
     the last digit), ordinary (a hazard or odds ratio with the arm 0 and 1, NaN otherwise), status,
-    reason. Raises ``ValueError`` for another scale, group or cell and ``KeyError`` for a variable
-    that is not there.
+    why and reason (without its numbers and with them). Raises ``ValueError`` for another scale,
+    group or cell and ``KeyError`` for a variable that is not there.
     """
     wanted = targets(record, scale)
     if only is not None:
@@ -66,13 +56,11 @@ def verify(
     counts = Counts(data)
     lines = []
     for target in wanted:
-        ordinary = nan
-        if target.kind in SURVIVAL:
-            number, ordinary = survival.number(target), survival.ordinary(target)
-        elif target.kind in RESPONSE:
-            number, ordinary = response.number(target), response.ordinary(target)
+        if target.kind in COUNTED:
+            number, ordinary = counts.number(target), nan
         else:
-            number = counts.number(target)
+            analyses = response if target.kind in RESPONSE else survival
+            number, ordinary = analyses.number(target), analyses.ordinary(target)
         lines.append(_line(target, number, ordinary))
     return pd.DataFrame(lines)
 
@@ -90,6 +78,7 @@ def _line(target: Target, number: float, ordinary: float) -> dict[str, object]:
         "beyond": distance,
         "ordinary": ordinary,
         "status": target.status,
+        "why": target.why,
         "reason": target.reason,
     }
 
@@ -136,7 +125,7 @@ def checks(rows: pd.DataFrame, listing: Path = CHECKS) -> pd.DataFrame:
 
     ``listing`` names them with their targets (ids, * for any text). One line a check, in its order:
     group, check, published, recomputed, holds ("yes" where every part rounds to its print), beyond
-    (the largest distance of a part), reason (of parts that are not attainable). Raises
+    (the largest distance of a part), why and reason (of parts that are not attainable). Raises
     ``ValueError`` where a check names a target that ``rows`` lack.
     """
     by_id = rows.set_index("id")
@@ -145,7 +134,6 @@ def checks(rows: pd.DataFrame, listing: Path = CHECKS) -> pd.DataFrame:
         named = [id for pattern in check.entries.split() for id in _matching(by_id, pattern)]
         parts = by_id.loc[named]
         within = parts["within"] == "yes"
-        reasons = dict.fromkeys(parts.loc[parts["reason"] != "", "reason"])
         lines.append(
             {
                 "group": check.group,
@@ -154,7 +142,9 @@ def checks(rows: pd.DataFrame, listing: Path = CHECKS) -> pd.DataFrame:
                 "recomputed": _together(parts, "shown"),
                 "holds": "yes" if within.all() else "no",
                 "beyond": parts["beyond"].max(),
-                "reason": "; ".join(reasons),
+                **{
+                    c: "; ".join(dict.fromkeys(x for x in parts[c] if x)) for c in ("why", "reason")
+                },
             }
         )
     return pd.DataFrame(lines)
@@ -165,6 +155,10 @@ def _matching(rows: pd.DataFrame, pattern: str) -> list[str]:
     if not found:
         raise ValueError(f"no target {pattern!r} among the rows")
     return found
+
+
+def _joined(texts: pd.Series) -> str:
+    return "; ".join(dict.fromkeys(x for x in texts if x))
 
 
 def _together(parts: pd.DataFrame, column: str) -> str:

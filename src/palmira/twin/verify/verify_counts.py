@@ -60,8 +60,8 @@ class Counts:
         """Variable of a median: a factor's, or the relative dose intensity of a drug."""
         if e.factor:
             return VARIABLES[e.factor]
-        arm = self.data.record.sheet.arms.get(e.row.rpartition(".")[2])
-        return "RDI" if arm and arm.role == "experimental" else "RDIET"
+        arm = e.row.rpartition(".")[2]
+        return "RDI" if self.data.record.roles.get(arm) == "experimental" else "RDIET"
 
     def _counted(self, e: Entry) -> pd.Series:
         """Which patients a number counts, in whatever arm."""

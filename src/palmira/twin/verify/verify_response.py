@@ -91,7 +91,7 @@ class ResponseAnalyses:
             return float(hits)
         if not here.any():
             return nan
-        exact = clopper_pearson(hits, int(here.sum()), float(e.interval_level or 95))
+        exact = clopper_pearson(hits, int(here.sum()), e.level)
         part = e.part if e.part in ("lower", "upper") else "value"
         return float(getattr(exact, part)) * (100 if e.unit == "percent" else 1)
 
@@ -133,8 +133,7 @@ class ResponseAnalyses:
             if self._turned(e):
                 covariates["arm"] *= -1
             outcome = self.outcome(str(e.endpoint))[here]
-            level = float(e.interval_level or 95)
-            self._models[e.cell] = logistic(outcome, covariates, "arm", level)
+            self._models[e.cell] = logistic(outcome, covariates, "arm", e.level)
         return self._models[e.cell]
 
     def _turned(self, e: Entry) -> bool:

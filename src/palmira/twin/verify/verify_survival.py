@@ -64,11 +64,10 @@ class SurvivalAnalyses:
 
     def curve(self, e: Entry, arm: str | None) -> Curve:
         """Curve of an arm at the entry's level, end point, analysis and level of confidence."""
-        level = float(e.interval_level or 95)
-        key = (e.endpoint, e.analysis, e.factor, e.category, arm, level)
+        key = (e.endpoint, e.analysis, e.factor, e.category, arm, e.level)
         if key not in self._curves:
             frame = self._times(e, arm)
-            self._curves[key] = kaplan_meier(frame["time"], frame["event"], level)
+            self._curves[key] = kaplan_meier(frame["time"], frame["event"], e.level)
         return self._curves[key]
 
     def _times(self, e: Entry, arm: str | None) -> pd.DataFrame:
@@ -81,13 +80,12 @@ class SurvivalAnalyses:
 
     def _difference(self, e: Entry) -> float:
         """Difference of two rates with its Wald interval and P value on the linear scale."""
-        arms = {a.role: k for k, a in self.data.record.sheet.arms.items()}
-        one, other = (self.curve(e, arms[r]) for r in ("experimental", "control"))
+        one, other = (self.curve(e, arm) for arm in self.data.record.two_arms())
         day = _day(e)
         value, se = one.at(day) - other.at(day), float(np.hypot(one.se(day), other.se(day)))
         if e.part == "p":
             return wald_p(value, se)
-        z = critical(float(e.interval_level or 95))
+        z = critical(e.level)
         number = value + {"lower": -z, "upper": z}.get(e.part, 0.0) * se
         return number if e.unit is None else 100 * number
 
@@ -102,7 +100,7 @@ class SurvivalAnalyses:
         beta, se = self.model(e)
         if e.part == "p":
             return wald_p(beta, se)
-        z = critical(float(e.interval_level or 95))
+        z = critical(e.level)
         with np.errstate(over="ignore"):
             return float(np.exp(beta + {"lower": -z, "upper": z}.get(e.part, 0.0) * se))
 
