@@ -126,6 +126,8 @@ def _pools(bcg: pd.DataFrame) -> Iterator[Line]:
         parts = {"effect": found.effect, "SE": found.se, "Q": found.q, "I2": found.i2}
         parts |= {"lower": found.interval.lower, "upper": found.interval.upper}
         if new := found.prediction:
+            if knapp_hartung:  # metafor takes k - 1 degrees of freedom there
+                new = found.new_trial(found.trials - 1)
             parts |= {"tau2": found.tau2}
             parts |= {"prediction, lower": new.lower, "prediction, upper": new.upper}
         if method == "REML" and not knapp_hartung:

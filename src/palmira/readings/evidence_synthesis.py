@@ -8,12 +8,13 @@ from math import exp, log, sqrt
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 
 from palmira.readings.three_readings import reading
 from palmira.record import Record
 from palmira.record.entries import Entry
 from palmira.record.record import Interval
-from palmira.statistics.estimates import Estimate, critical, log_se, ratio
+from palmira.statistics.estimates import Estimate, log_se, ratio
 from palmira.statistics.hazard_ratios import interaction, smallest_se, wald_p
 from palmira.statistics.pooling import Contrast, Pool, contrast, contrast_power, pool
 
@@ -98,16 +99,11 @@ def by_strategy(effects: pd.DataFrame, reading: str = "neutral") -> dict[str, Po
     }
 
 
-def strategy_ratio(
-    effects: pd.DataFrame, reading: str = "neutral", power: float = 0.8
-) -> tuple[Estimate, float, float]:
-    """Ratio of the strategies' pooled hazard ratios (switched to continued) with its P value, and
-    the ratio that the same standard errors would detect with ``power`` (two-sided 5%)."""
+def strategy_ratio(effects: pd.DataFrame, reading: str = "neutral") -> tuple[Estimate, float]:
+    """Ratio of the strategies' pooled hazard ratios (switched to continued) with its P value."""
     pools = by_strategy(effects, reading)
     one, other = pools[SWITCHED], pools[CONTINUED]
-    estimate, p = interaction(exp(one.effect), one.se, exp(other.effect), other.se)
-    reach = critical(95) + critical(100 * (2 * power - 1))
-    return estimate, p, exp(-reach * sqrt(one.se**2 + other.se**2))
+    return interaction(exp(one.effect), one.se, exp(other.effect), other.se)
 
 
 def strategy_contrast(effects: pd.DataFrame, reading: str = "neutral") -> Contrast:
@@ -131,17 +127,16 @@ def strategy_power(
     )
 
 
-def sets_needed(
-    effects: pd.DataFrame, true_ratio: float, tau: float, power: float = 0.8, most: int = 1000
-) -> int:
-    """How many times the trials at hand would be needed for the test to have ``power``.
+def detectable_ratio(
+    effects: pd.DataFrame, tau: float, estimated: bool = True, sets: int = 1, power: float = 0.8
+) -> float:
+    """The ratio of the strategies' hazard ratios, below 1, that the subgroup test finds with
+    ``power``: a property of the trials' standard errors, whatever their results."""
 
-    Raises ``ValueError`` where ``most`` times are not enough.
-    """
-    for sets in range(1, most + 1):
-        if strategy_power(effects, true_ratio, tau, sets=sets) >= power:
-            return sets
-    raise ValueError(f"{most} times the trials do not reach the power")
+    def short(log_ratio: float) -> float:
+        return strategy_power(effects, exp(log_ratio), tau, estimated, sets) - power
+
+    return exp(brentq(short, -20, 0, xtol=1e-9))
 
 
 def version_checks(record: Record, row: str = PFS) -> pd.DataFrame:

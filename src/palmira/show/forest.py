@@ -90,6 +90,9 @@ def _lines(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[_Line]:
             size = 5.2 if most is None else 3 + 6 * (row["weight"] / most) ** 0.5
             upper = inf if isnan(row["upper"]) else row["upper"]
             lines[-1].intervals.append(row | {"upper": upper, "size": size})
+    if most is not None and any(len(line.intervals) > 1 for line in lines):
+        for row in (row for line in lines for row in line.intervals):
+            row["size"] *= 0.6  # markers that share a line stay apart
     return lines
 
 

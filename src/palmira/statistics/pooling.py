@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,8 +21,8 @@ POINTS, WEIGHTS = np.polynomial.legendre.leggauss(200)
 class Pool:
     """A pooled effect on the scale it was given in (log hazard ratio or log risk ratio).
 
-    ``prediction`` is the interval for a new trial's effect; None in a fixed-effect model, where all
-    trials share one.
+    ``prediction`` is the interval for a new trial's effect, with t on k - 2 degrees of freedom;
+    None in a fixed-effect model, where all trials share one, and for two trials, which leave none.
     """
 
     method: str
@@ -45,6 +46,16 @@ class Pool:
     def prediction_ratio(self) -> Estimate | None:
         """The prediction interval as ratios."""
         return self.prediction.exponential if self.prediction else None
+
+    def new_trial(self, df: float = inf) -> Estimate:
+        """The prediction interval with other degrees of freedom, for comparison.
+
+        With ``inf``, the default, the quantile is the normal one: Hartung's interval, and what
+        metafor gives for the Wald test. It gives k - 1 for Knapp and Hartung's.
+        """
+        quantile = float(t.ppf(0.5 + self.interval.level / 200, df))
+        reach = quantile * sqrt(self.se**2 + self.tau2)
+        return Estimate.symmetric(self.effect, reach, self.interval.level)
 
 
 def cochran_q(effects: Array, variances: Array, tau2: float = 0.0) -> float:
@@ -87,19 +98,63 @@ def paule_mandel(effects: Array, variances: Array) -> float:
     return _tau2_at(effects, variances, len(effects) - 1)
 
 
+def hedges(effects: Array, variances: Array) -> float:
+    """Between-trial variance by Hedges: the effects' variance less the mean sampling variance."""
+    return max(0.0, float(np.var(effects, ddof=1) - np.mean(variances)))
+
+
+def hunter_schmidt(effects: Array, variances: Array) -> float:
+    """Between-trial variance by Hunter and Schmidt: Cochran's Q against the number of trials."""
+    q = cochran_q(effects, variances)
+    return max(0.0, float((q - len(effects)) / np.sum(1 / variances)))
+
+
+def sidik_jonkman(effects: Array, variances: Array) -> float:
+    """Between-trial variance by Sidik and Jonkman (2005), positive unless all effects are one."""
+    rough = float(np.var(effects))
+    return rough * cochran_q(effects, variances, rough) / (len(effects) - 1)
+
+
 def reml(effects: Array, variances: Array, groups: NDArray[np.bool_] | None = None) -> float:
     """Between-trial variance by restricted maximum likelihood (Viechtbauer 2005), at least 0.
 
     With ``groups`` (True and False by trial) each group has a mean of its own and the variance is
-    common to both. Fisher scoring as in metafor; a step that would lead below 0 or back where it
-    came from is halved. Raises ``ArithmeticError`` where it does not settle.
+    common to both. Raises ``ArithmeticError`` where it does not settle.
     """
     parts = [slice(None)] if groups is None else [groups, ~groups]
+
+    def terms(tau2: float) -> Array:
+        by_part = [_reml_terms(effects[p], variances[p] + tau2) for p in parts]
+        return np.asarray(np.sum(by_part, axis=0))
+
+    return _scored(terms, effects, variances)
+
+
+def maximum_likelihood(effects: Array, variances: Array) -> float:
+    """Between-trial variance by maximum likelihood, at least 0; too small on average.
+
+    Raises ``ArithmeticError`` where it does not settle.
+    """
+
+    def terms(tau2: float) -> Array:
+        w = 1 / (variances + tau2)
+        residual = effects - np.sum(w * effects) / np.sum(w)
+        return np.array([np.sum((w * residual) ** 2) - np.sum(w), np.sum(w**2)])
+
+    return _scored(terms, effects, variances)
+
+
+def _scored(terms: Callable[[float], Array], effects: Array, variances: Array) -> float:
+    """The between-trial variance at the top of a likelihood, by Fisher scoring as in metafor.
+
+    ``terms`` gives twice the slope at a variance, and the information that scales it. A step that
+    would lead below 0 or back where it came from is halved.
+    """
     tau2, last = dersimonian_laird(effects, variances), 0.0
     small = 1e-10 * float(np.min(variances))
     for _ in range(10_000):
-        terms = np.sum([_reml_terms(effects[p], variances[p] + tau2) for p in parts], axis=0)
-        step = float(terms[0] / terms[1])
+        slope, information = terms(tau2)
+        step = float(slope / information)
         if step * last < 0:
             step /= 2
         while tau2 + step < 0 and -step > small:
@@ -108,7 +163,7 @@ def reml(effects: Array, variances: Array, groups: NDArray[np.bool_] | None = No
         if abs(new - tau2) <= small + 1e-12 * tau2:
             return 0.0 if new <= 10 * small else new
         tau2, last = new, step
-    raise ArithmeticError("restricted maximum likelihood did not settle")
+    raise ArithmeticError("the likelihood of the between-trial variance did not settle")
 
 
 def _reml_terms(effects: Array, variances: Array) -> tuple[float, float]:
@@ -121,7 +176,15 @@ def _reml_terms(effects: Array, variances: Array) -> tuple[float, float]:
     return float(np.sum((w * residual) ** 2) - trace), float(information)
 
 
-ESTIMATORS = {"DL": dersimonian_laird, "PM": paule_mandel, "REML": reml}
+ESTIMATORS: dict[str, Callable[[Array, Array], float]] = {
+    "DL": dersimonian_laird,
+    "PM": paule_mandel,
+    "REML": reml,
+    "ML": maximum_likelihood,
+    "HE": hedges,
+    "HS": hunter_schmidt,
+    "SJ": sidik_jonkman,
+}
 
 
 def pool(
@@ -133,16 +196,17 @@ def pool(
 ) -> Pool:
     """Pool trials' effects with standard errors ``se``.
 
-    ``method`` is "FE" (one common effect), "DL" (DerSimonian-Laird), "PM" (Paule-Mandel) or "REML".
-    The prediction interval has k - 1 degrees of freedom with ``knapp_hartung`` and k - 2 without
+    ``method`` is "FE" (one common effect) or a key of ``ESTIMATORS``: "DL" (DerSimonian-Laird),
+    "PM" (Paule-Mandel), "REML", "ML", "HE" (Hedges), "HS" (Hunter-Schmidt), "SJ" (Sidik-Jonkman).
+    The prediction interval has k - 2 degrees of freedom, with ``knapp_hartung`` and without
     (Higgins, Thompson and Spiegelhalter, J R Stat Soc A 2009;172:137). The Knapp-Hartung variance
     is not truncated at the ordinary one. Raises ``ValueError`` for fewer than two trials.
     """
     y, v = np.asarray(effects, dtype=float), np.asarray(se, dtype=float) ** 2
     if len(y) < 2 or len(y) != len(v) or not np.all(v > 0):
         raise ValueError("at least two trials, each with a positive standard error, are needed")
-    if method not in ("FE", "DL", "PM", "REML"):
-        raise ValueError(f"unknown method {method!r}: use FE, DL, PM or REML")
+    if method not in ("FE", *ESTIMATORS):
+        raise ValueError(f"unknown method {method!r}: use FE, {', '.join(ESTIMATORS)}")
     k, q = len(y), cochran_q(y, v)
     tau2 = 0.0 if method == "FE" else ESTIMATORS[method](y, v)
     i2 = _i2_of_q(q, k) if method == "FE" else 100 * tau2 / (tau2 + _typical_variance(v))
@@ -153,9 +217,8 @@ def pool(
     upper = 0.5 + level / 200
     reach = sqrt(variance) * (float(t.ppf(upper, k - 1)) if knapp_hartung else critical(level))
     prediction = None
-    df = k - 1 if knapp_hartung else k - 2
-    if method != "FE" and df > 0:
-        wide = float(t.ppf(upper, df)) * sqrt(variance + tau2)
+    if method != "FE" and k > 2:
+        wide = float(t.ppf(upper, k - 2)) * sqrt(variance + tau2)
         prediction = Estimate.symmetric(effect, wide, level)
     return Pool(
         method=method + (" + Knapp-Hartung" if knapp_hartung else ""),
