@@ -27,7 +27,7 @@ RESTS_ON_IT = {
 SAID_OF_IT = {
     "safety.serious.palbociclib.count",
     "safety.serious.palbociclib.percent",
-    "safety_doses_met",
+    "safety_serious",
     "ledger_twin",
     "ledger_not_recomputable",
 }

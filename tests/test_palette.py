@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from colorspacious import cspace_convert, deltaE
 
-from palmira.show.style import ARM_COLORS, GRADE_COLORS, READING_COLORS, VERDICT_COLORS
+from palmira.show.style import (
+    ARM_COLORS,
+    CONTROL_GRADE_COLORS,
+    GRADE_COLORS,
+    READING_COLORS,
+    VERDICT_COLORS,
+)
 
 # Machado's model at full severity; distances in CAM02-UCS, where 1 is just noticed side by side.
 SIGHTS = (None, "deuteranomaly", "protanomaly", "tritanomaly")
@@ -15,6 +21,7 @@ PALETTES = {
     "arms": {k: ARM_COLORS[k] for k in ("palbociclib", "et", "total", "triplet")},
     "readings": READING_COLORS,
     "grades": GRADE_COLORS,
+    "grades, control": CONTROL_GRADE_COLORS,
     "verdicts": VERDICT_COLORS,
 }
 

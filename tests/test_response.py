@@ -13,7 +13,6 @@ from palmira.statistics.proportions import odds_ratio, risk_ratio
 from palmira.twin.adam.store import read
 from palmira.twin.verify.recompute import verify
 
-TWINS = ("neutral", "full")
 COUNTS = {"orr": (6, 1), "orr_measurable": (6, 1), "cbr": (57, 17)}
 
 
@@ -83,7 +82,7 @@ def test_the_printed_odds_ratio_is_narrower_than_the_raw_table_allows(shown, sai
     picture = shown["response-survival-odds-ratio"]
     assert list(picture.data["reading"]) == ["printed", "raw"]
     printed, raw = (row for _, row in picture.data.iterrows())
-    assert float(said["response_survival_most"]) < 1
+    assert float(said["response_survival_se"]) < float(said["response_survival_raw_se"])
     assert printed["se_log"] < raw["se_log"] < printed["se_log"] * np.sqrt(2)
     assert printed["odds_ratio"] == palmira["contrasts.cbr.odds_ratio.estimate"].value
     assert np.log(printed["least_upper"] / printed["odds_ratio"]) == pytest.approx(
@@ -134,79 +133,109 @@ def test_the_tables_hold_printed_and_recomputed_rates(shown):
     for name in ("counts", "differences"):
         table = shown[f"response-survival-{name}"].table.replace("\u00a0", " ", regex=True)
         tables[name] = table.set_axis(table.columns.str.replace("\u00a0", " "), axis=1)
-    assert "2.3 (0.1 to 12)" in set(tables["counts"]["Printed, % (95% CI)"])
+    assert "2.3 (0.1 to 12)" in set(tables["counts"]["Published, % (95% CI)"])
     assert "2.3 (0.1 to 12.0)" in set(tables["counts"]["Recomputed, % (95% CI)"])
     compared = tables["differences"].set_index("Outcome")
     assert compared.loc["Clinical benefit", "Odds ratio (95% CI)"] == "0.52 (0.27 to 1.01)"
 
 
-def test_best_responses_add_up_to_the_arms(shown, palmira):
-    data = shown["response-survival-best"].data
-    for (_, arm), mine in data.groupby(["twin", "arm"]):
-        assert mine["patients"].sum() == palmira.size("randomized", arm).value
-        partial = mine.loc[mine["response"] == "PR", "patients"].item()
-        assert partial == COUNTS["orr"][ARMS.index(arm)]
+def test_the_significance_of_clinical_benefit_depends_on_the_test(shown, said):
+    """The values of R: Woolf, chisq.test, fisher.test, and a glm with its profile interval."""
+    tests = shown["response-survival-tests"].data.set_index("test")
+    expected = {"Wald": 0.052, "Pearson": 0.051, "Fisher": 0.058, "Likelihood": 0.048}
+    for name, p in expected.items():
+        assert tests.loc[tests.index.str.startswith(name), "p"].item() == pytest.approx(p, abs=5e-4)
+    limits = tests.loc[tests.index.str.startswith("Likelihood"), ["lower", "upper"]].iloc[0]
+    assert list(limits) == pytest.approx([0.267, 0.993], abs=5e-4)
+    assert said["response_survival_profile"] == "0.267 to 0.993"
+    below, above = tests[tests["p"] < 0.05], tests[tests["p"] >= 0.05]
+    assert (below["upper"] < 1).all() and (above["upper"] > 1).all() and len(above) == 3
 
 
-@pytest.mark.parametrize("scale", TWINS)
-def test_the_twins_models_are_those_of_the_independent_check(palmira, shown, said, scale):
-    cells = ("contrasts.os.hazard_ratio", "contrasts.cbr.odds_ratio")
-    checked = verify(read(DATA / "twin" / scale), palmira, scale, cells).set_index("id")
-    parts = ("estimate", "lower", "upper")
-    data = shown["response-survival-os-ratio"].data
-    name = {"neutral": "Neutral twin", "full": "Conditional twin"}[scale]
-    mine = data[data["group"] == name].set_index("what")[["hazard_ratio", "lower", "upper"]]
-    for what, column in (
-        ("Ordinary Cox model", "ordinary"),
-        ("Orthonormal contrast", "recomputed"),
-    ):
-        if what in mine.index:
-            found = checked.loc[[f"{cells[0]}.{part}" for part in parts], column]
-            assert list(mine.loc[what]) == pytest.approx(list(found), rel=1e-5)
-    assert ("Orthonormal contrast" in mine.index) == (scale == "full")
-    # The page has Wald's limits, the check those of the profile likelihood.
-    estimate, _, rest = said[f"response_survival_or_{scale}"].partition(" ")
-    odds = checked.loc[[f"{cells[1]}.{part}" for part in parts], "ordinary"]
-    limits = [float(x) for x in rest.strip("()").split(" to ")]
-    assert float(estimate) == pytest.approx(odds.iloc[0], abs=0.006)
-    assert limits == pytest.approx(list(odds.iloc[1:]), abs=0.02)
+def test_the_p_value_of_a_wald_fit_moves_with_estimate_and_limits(said, palmira):
+    low, high = (float(said[f"response_survival_p_{end}"]) for end in ("low", "high"))
+    assert (low, high) == pytest.approx((0.0419, 0.0431), abs=1e-9)
+    published = palmira["contrasts.cbr.odds_ratio.p"].printed
+    assert high < float(published.low)
 
 
-def test_the_survival_of_the_twins_is_drawn_with_the_least_interval_of_the_print(shown, said):
-    picture = shown["response-survival-os-ratio"]
-    printed = picture.data[picture.data["evidence"] == "published"].iloc[0]
-    assert printed["least_lower"] < printed["lower"] < 1 < printed["upper"] < printed["least_upper"]
-    assert said["response_survival_os_least"] == f"{2 / np.sqrt(70):.3f}"
-    assert float(said["response_survival_os_widest"]) < float(said["response_survival_os_least"])
-    assert (picture.data["lower"] < 1).all() and "All intervals contain 1" in picture.alt
+def test_the_follow_up_by_reverse_kaplan_meier_is_longer_and_short_of_the_medians(said, palmira):
+    observed, reverse = (float(said[f"response_survival_{x}"]) for x in ("observed", "reverse"))
+    published = palmira["results.follow_up.total.median"].value
+    assert observed == pytest.approx(published, abs=0.6)
+    assert published < 18.5 <= reverse <= 20.5
+    assert reverse < palmira["results.os.median.palbociclib.estimate"].value
 
 
-@pytest.mark.parametrize("twin", ["neutral", "conditional"])
-def test_overall_survival_accounts_for_every_patient_in_every_column(shown, palmira, twin):
-    picture = shown[f"response-survival-curve-{twin}"]
+def test_reverse_kaplan_meier_is_the_median_of_the_time_to_censoring(said):
+    adtte = pd.read_csv(DATA / "twin" / "neutral" / "adtte.csv").query("PARAMCD == 'OS'")
+    left, months = 1.0, adtte["AVAL"] / (365.25 / 12)
+    for month in sorted(set(months)):
+        censored = ((months == month) & (adtte["CNSR"] == 1)).sum()
+        left *= 1 - censored / (months >= month).sum()
+        if left <= 0.5:
+            break
+    assert float(said["response_survival_reverse"]) == pytest.approx(month, abs=0.051)
+
+
+@pytest.mark.parametrize("scale", ["neutral"])
+def test_the_model_of_synthetic_survival_is_that_of_the_independent_check(palmira, shown, scale):
+    cell = "contrasts.os.hazard_ratio"
+    checked = verify(read(DATA / "twin" / scale), palmira, scale, (cell,)).set_index("id")
+    data = shown["response-survival-clocks"].data
+    mine = data[(data["endpoint"] == "Overall survival") & (data["who"] == "All patients")]
+    found = checked.loc[[f"{cell}.{part}" for part in ("estimate", "lower", "upper")], "ordinary"]
+    assert list(mine[["hazard_ratio", "lower", "upper"]].iloc[0]) == pytest.approx(
+        list(found), rel=1e-5
+    )
+
+
+def test_overall_survival_accounts_for_every_patient_in_every_column(shown, palmira):
+    picture = shown["response-survival-curve"]
     totals = picture.data.dropna(subset=["count"]).groupby(["arm", "month"])["count"].sum()
     for arm in ARMS:
         n = palmira.size("randomized", arm).value
         assert (totals[palmira.sheet.arms[arm].label] == n).all()
     assert "sampling" in picture.alt and "over twins" not in picture.alt
-    assert picture.evidence == "synthetic" and "invented" in picture.alt
+    assert picture.evidence == "synthetic" and "Synthetic patients" in picture.alt
 
 
-def test_the_clocks_count_patients_and_events(shown):
+def test_the_time_origins_count_patients_and_events(shown):
     data = shown["response-survival-clocks"].data
-    whole = data[data["who"] == "All patients"].set_index(["endpoint", "twin"])
-    some = data[data["who"] != "All patients"].set_index(["endpoint", "twin"])
+    whole = data[data["who"] == "All patients"].set_index("endpoint")
+    some = data[data["who"] != "All patients"].set_index("endpoint")
     assert (whole["patients"] > some["patients"]).all()
     assert (whole["events"] >= some["events"]).all()
 
 
+def test_a_shift_of_progression_in_one_arm_moves_the_hazard_ratio_one_way(shown, said):
+    data = shown["response-survival-tipping"].data.set_index("weeks")
+    assert list(data.index) == list(range(-8, 9))
+    steps = data["hazard_ratio"].diff().dropna()
+    assert (steps < 0.02).all() and data["hazard_ratio"].iloc[-1] < data["hazard_ratio"].iloc[0]
+    unmoved = shown["response-survival-clocks"].data.iloc[0]
+    assert data.loc[0, "hazard_ratio"] == pytest.approx(unmoved["hazard_ratio"], rel=1e-6)
+    later, earlier = (
+        int(said[f"response_survival_tip_{x}"].split()[0]) for x in ("later", "earlier")
+    )
+    assert 0 < later < 8 and 0 < earlier < 8
+    assert data.loc[later, "upper"] < 1 <= data.loc[later - 1, "upper"]
+    assert data.loc[-earlier, "hazard_ratio"] > 1 >= data.loc[1 - earlier, "hazard_ratio"]
+
+
+def test_early_censoring_is_bounded_by_published_counts(said, shown):
+    assert said["response_survival_early"] == "5 and 3"
+    worst, best = (float(said[f"response_survival_{x}"].split()[0]) for x in ("worst", "best"))
+    assert best < shown["response-survival-clocks"].data["hazard_ratio"].iloc[0] < worst
+
+
 def test_a_reader_finds_the_fitted_curves_at_hand(rerun):
     """Cumulative incidence in place of survival, by lifelines' own method."""
-    title = "## Two clocks\n"
+    title = "## Time origins\n"
     cell = (
         "```{code-cell} ipython3\n"
         "from palmira.show import show\n"
-        "axis = curves['neutral']['ET alone'].plot_cumulative_density()\n"
+        "axis = curves['ET alone'].plot_cumulative_density()\n"
         "x, y = axis.lines[0].get_data()\n"
         "show(axis.figure, name='incidence', alt='a', caption='', evidence='synthetic',\n"
         "     data=pd.DataFrame({'month': x, 'share': y}))\n"

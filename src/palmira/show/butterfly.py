@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.patches import Patch
 
 from palmira.show import style as kit
 from palmira.show.exhibits import Picture, needs
 from palmira.show.style import SMALL, TYPE, WIDTH, Look, text_width
 
+SHADES = (kit.CONTROL_GRADE_COLORS, kit.GRADE_COLORS)  # of the left side, of the right one
+HEADS = (kit.ARM_COLORS["control"], kit.ARM_COLORS["experimental"])
 LABEL = 1.9  # inches that the terms may take on a page; longer ones are broken
 
 
@@ -31,9 +35,10 @@ def butterfly(
     """Stacked bars by term, from top to bottom, one side to the left and one to the right.
 
     Columns of ``frame``, a row each term, side and grade: ``term``; ``side``, one of ``sides``
-    (left, right), which also head them; ``grade``, a key of ``GRADE_COLORS``, stacked from the
-    middle in the order of the rows; ``count`` of patients, written inside a bar that has room, and
-    ``percent`` (0 to 100), its length. The sum of the grades stands beside each bar. ``grades``
+    (left, right: the control arm and the experimental arm, each in shades of its color), which also
+    head them; ``grade``, a key of ``GRADE_COLORS``, stacked from the middle in the order of the
+    rows; ``count`` of patients, written inside a bar that has room, and ``percent`` (0 to 100), its
+    length. The sum of the grades stands beside each bar. ``grades``
     maps grades to names for the legend, ``bold`` are terms to set in bold, ``data``, by default
     ``frame``, is what the reader can download.
 
@@ -81,13 +86,13 @@ def _draw(frame: pd.DataFrame, weights: dict[str, str], words: _Words, width: fl
         for term, y in middles.items():
             if narrow:
                 ax.text(-reach, y - 0.19, term, weight=weights[term], bbox=clear, **style)
-            for sign, side, align in zip((-1, 1), words.sides, ("right", "left"), strict=True):
+            for sign, side, shades in zip((-1, 1), words.sides, SHADES, strict=True):
                 mine = frame[(frame["term"] == term) & (frame["side"] == side)]
-                _bar(ax, y, sign, mine, reach / half)
+                _bar(ax, y, sign, mine.assign(color=mine["grade"].map(shades)), reach / half)
                 if len(mine):
                     total = totals.loc[(term, side)]
                     x = sign * (total["percent"] + 0.06 * reach / half)
-                    ax.text(x, y, total["text"], ha=align, **style)
+                    ax.text(x, y, total["text"], ha="right" if sign < 0 else "left", **style)
         ax.axvline(0, color=kit.MUTED, lw=0.8, zorder=0)
         ticks = range(-100, 101, 50 if narrow else 25)
         ax.set_xticks(ticks, [f"{abs(t)}" for t in ticks])
@@ -96,11 +101,12 @@ def _draw(frame: pd.DataFrame, weights: dict[str, str], words: _Words, width: fl
         ax.set_xlabel(words.x)
         head: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
         head |= {"ha": "center", "weight": "bold", "fontsize": TYPE}
-        for x, side in zip((0.25, 0.75), words.sides, strict=True):
-            ax.annotate(side, (x, 1), (0, 9), **head)
-        handles = [Patch(color=kit.GRADE_COLORS[g], label=name) for g, name in words.grades.items()]
-        across: Look = {"loc": "upper center", "ncols": 2 if narrow else len(handles)}
-        figure.legend(handles=handles, frameon=False, borderaxespad=0.2, **across)
+        for x, side, color in zip((0.25, 0.75), words.sides, HEADS, strict=True):
+            ax.annotate(side, (x, 1), (0, 9), color=color, **head)
+        keys: list[Any] = [tuple(Patch(color=shades[g]) for shades in SHADES) for g in words.grades]
+        across: Look = {"loc": "upper center", "ncols": 2 if narrow else len(keys)}
+        across |= {"handler_map": {tuple: HandlerTuple(ndivide=None, pad=0)}, "handlelength": 2.6}
+        figure.legend(keys, words.grades.values(), frameon=False, borderaxespad=0.2, **across)
     return figure
 
 
@@ -118,8 +124,7 @@ def _bar(ax: Axes, y: float, sign: int, rows: pd.DataFrame, per_inch: float) -> 
     """One stack; ``per_inch`` is percent to an inch, and so tells which counts have room."""
     start = 0.0
     for row in rows.to_dict("records"):
-        percent, count = row["percent"], f"{row['count']:.0f}"
-        color = kit.GRADE_COLORS[row["grade"]]
+        color, percent, count = row["color"], row["percent"], f"{row['count']:.0f}"
         ax.barh(y, sign * percent, left=sign * start, height=0.23, color=color, lw=0)
         if (text_width(count, SMALL) + 0.04) * per_inch <= percent:
             on = "white" if row["grade"] in ("4", "5") else kit.INK

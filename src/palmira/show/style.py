@@ -21,7 +21,9 @@ ARM_COLORS |= {"experimental": BLUE, "control": ORANGE, "triplet": "#009E73"}
 READING_COLORS = {"printed": "#000000", "neutral": BLUE}
 READING_COLORS |= {"conditional": "#701A6B", "synthetic": "#A06000"}
 READING_MARKERS = {"printed": "s", "neutral": "o", "conditional": "D", "synthetic": "^"}
+# Shades of an arm's color by grade of an adverse event.
 GRADE_COLORS = {"1-2": "#C9DCE9", "3": "#6BAED6", "4": "#2171B5", "5": "#08306B"}
+CONTROL_GRADE_COLORS = {"1-2": "#FAD7B5", "3": "#F29A55", "4": "#BF4A04", "5": "#631E02"}
 VERDICT_COLORS = {
     "reproduced": BLUE,
     "rounding": "#56B4E9",
