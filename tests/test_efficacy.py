@@ -23,6 +23,8 @@ def test_a_changed_record_changes_the_pictures_and_no_line_joins_two_points_in_t
 ):
     changes = {
         "results__pfs__rate_12__et__estimate": "20.3",
+        "results__pfs__rate_12__et__lower": "10.0",
+        "results__pfs__rate_12__et__upper": "33.1",
         "results__pfs__events__palbociclib__count": "136",
     }
     other = rerun("efficacy", reprinted(palmira, **changes)).shown
