@@ -166,7 +166,8 @@ def frozen(code: str, compiled: set[str]) -> set[tuple[str, str]]:
     for node in body:
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("palmira"):
             if node.module not in compiled:
-                foreign |= {alias.asname or alias.name for alias in node.names}
+                others = [a for a in node.names if f"{node.module}.{a.name}" not in compiled]
+                foreign |= {alias.asname or alias.name for alias in others}
         elif isinstance(node, ast.Assign) and named(node.value) & foreign:
             foreign |= {name for target in node.targets for name in named(target)}
     functions = [node for node in body if isinstance(node, ast.FunctionDef)]

@@ -12,9 +12,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from palmira.statistics.estimates import critical
 
-Z = critical(95)
+Z = 1.959963984540054  # critical(95), frozen into compiled code: no import of what is not compiled
 # What a missed target costs, however near it is.
 MISS = 0.5
 # Most covariates of a model.
