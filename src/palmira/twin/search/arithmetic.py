@@ -12,7 +12,6 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-
 Z = 1.959963984540054  # critical(95), frozen into compiled code: no import of what is not compiled
 # What a missed target costs, however near it is.
 MISS = 0.5
