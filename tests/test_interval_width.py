@@ -382,7 +382,7 @@ def test_a_ratio_whose_limit_is_no_number_is_refused(palmira):
 def test_the_tables_of_explanations_show_every_judgement(found, shown):
     judgements = judge(found)
     table = shown["scale-explanations"]
-    assert table.table["Explanation"].tolist() == [e.label for e in EXPLANATIONS.values()]
+    assert table.plain["Explanation"].tolist() == [e.label for e in EXPLANATIONS.values()]
     assert len(table.data) == len(judgements)
     labels = {e.label: key for key, e in EXPLANATIONS.items()}
     topics = {words: key for key, words in EVIDENCE.items()}
