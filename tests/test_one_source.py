@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.site]
 def rerun_book(tmp_path_factory):
     """The exhibits and glued numbers of all chapters, run on a copy with one cell changed."""
     root = tmp_path_factory.mktemp("changed") / "book"
-    for folder in ("src", "notebooks", "data"):
+    for folder in ("src", "notebooks", "data", "book"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.lock", "CITATION.cff"):
         shutil.copy(ROOT / name, root)

@@ -143,7 +143,7 @@ class Explorer:
             c.html(f"{self.name}-{number}") for number, c in enumerate(self.controls)
         )
         return (
-            f'<form class="explorer-form" data-draw="{self.name}" hidden>'
+            f'<form class="explorer-form" id="{self.name}" data-draw="{self.name}" hidden>'
             f'<div class="explorer-controls">{controls}</div>'
             '<div class="explorer-plot" aria-hidden="true"></div>'
             f'{self._readout()}<p class="explorer-said" role="status" aria-live="polite"></p>'
