@@ -25,7 +25,7 @@ from palmira.site.measured import keep
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 # Our extension, and the way to write formulas that it brings.
-EXTENSION = re.compile(r"^ +(- palmira\.booksite|html_math_renderer:.*)\n", re.MULTILINE)
+EXTENSION = re.compile(r"^ +(- palmira\.site\.booksite|html_math_renderer:.*)\n", re.MULTILINE)
 STRICT = [BIN / "jupyter-book", "build", ".", "--warningiserror", "--keep-going", "--nitpick", "-q"]
 PLAIN = [BIN / "jupyter-book", "build", ".", "-q"]
 NBCONVERT = [BIN / "jupyter", "nbconvert", "--to", "notebook", "--execute"]
