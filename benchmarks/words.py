@@ -1,7 +1,8 @@
 """Words of prose on each page of the built site, by part: python benchmarks/words.py.
 
 Prose is what a reader reads as sentences: paragraphs, lists, headings and captions, folded answers
-included; code, tables, figures, forms and the quiz's options are not.
+included; code with its documentation, tables, figures, forms, the quiz's options and the list of
+references are not.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[1]
 NOT_PROSE = ".cell_input, table, svg, script, style, form, pre, .bd-sidebar-secondary, .headerlink"
+NOT_PROSE += ", dl.py, .source-links, .citation"
 MOST = {"home and The trial": 14_000, "all pages": 34_000}
 CHAPTER = 1_800
 ORDINARY = re.compile(r"\bprint(?:s|ed)?\b", re.IGNORECASE)
