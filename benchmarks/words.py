@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[1]
 NOT_PROSE = ".cell_input, table, svg, script, style, form, pre, .bd-sidebar-secondary, .headerlink"
 NOT_PROSE += ", dl.py, .source-links, .citation"
 MOST = {"home and The trial": 14_000, "all pages": 34_000}
-CHAPTER = 1_800
 ORDINARY = re.compile(r"\bprint(?:s|ed)?\b", re.IGNORECASE)
 # Where the article's and the ledger's values as published are the subject.
 ALLOWED = ("Laboratory", "record", "ledger")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from fake_twin import FACTORS
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
@@ -20,14 +21,6 @@ from palmira.twin.search.exposure import exposure
 from palmira.twin.search.medians import Interval, values_on_medians
 from palmira.twin.search.responses import responses, visits
 
-FACTORS = (
-    "Age",
-    "Endocrine therapy",
-    "ECOG performance status",
-    "Metastatic sites",
-    "Visceral involvement",
-    "Duration of first-line palbociclib",
-)
 ARMS = {"palbociclib": 1, "et": 2}  # the arms with their patients never treated, for the fixture
 BENEFIT = 24 * 7
 

@@ -41,14 +41,14 @@ statsmodels.nonparametric.smoothers_lowess formulaic pydantic.main
 pydantic.functional_validators pydantic.types pydantic.json_schema yaml joblib numba
 """
 LIBRARIES = tuple(_LIBRARIES.split())
-IMPORTED = re.compile(r"^\s*(?:from|import)\s+(palmira[\w.]*)", re.MULTILINE)
 # What libraries import if it is there, and need not: each starts threads, which no fork survives.
 THREADED = ("polars", "pyarrow")
 # macOS has it, but its own libraries may not be used after it.
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 PACKAGE = "palmira"
+IMPORTED = re.compile(rf"^\s*(?:from|import)\s+({PACKAGE}[\w.]*)", re.MULTILINE)
 FOLDER = Path("_build", ".executed")
-LIBRARY = str(Path(sys.prefix, "lib", "x"))[:-1]
+LIBRARY = f"{Path(sys.prefix, 'lib')}{os.sep}"
 NOT_SOURCES = {"_build", ".venv", ".git", "__pycache__"}
 LISTED = "data"  # where the names in a folder matter; elsewhere only imports list folders
 LIMIT = 600  # seconds a chapter may take
